@@ -1,0 +1,11 @@
+//! Pure reading and rewriting of LLM API traffic: bytes in, bytes out; no I/O, no clock, no async.
+
+pub mod json;
+pub mod neutral;
+pub mod shapes;
+pub mod sse;
+pub mod tap;
+
+mod ids;
+
+pub use ids::{Operation, Shape};

@@ -1,0 +1,113 @@
+//! Attachments in the content of messages: what a model must be able to read, and how much of the body is not text.
+
+use crate::json::{Cursor, ScanError};
+
+/// What was found in the content of all messages. Part types of both shapes are known in either: their names do not
+/// collide, and hosts mix them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attachments {
+    pub(crate) images: bool,
+    pub(crate) documents: bool,
+    pub(crate) audio: bool,
+    /// Bytes of the body that hold media or point to it.
+    pub(crate) bytes: u64,
+    /// Estimated tokens of all that.
+    pub(crate) tokens: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Image,
+    Document,
+    Audio,
+    Video,
+}
+
+/// A picture at the size to which providers scale it down.
+const IMAGE_TOKENS: u64 = 1_600;
+/// A page of a document, text and picture.
+const PAGE_TOKENS: u64 = 2_000;
+/// Base64 bytes that a page takes, about.
+const PAGE_BYTES: u64 = 75_000;
+/// Sound and film: what any costs, and bytes of base64 for one more token (compressed sound: 32 tokens a second).
+const CLIP_TOKENS: u64 = 100;
+const CLIP_BYTES_PER_TOKEN: u64 = 600;
+
+impl Attachments {
+    /// Reads one message: an object with `content`.
+    pub(crate) fn message(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+        cursor.object_or_skip(|cursor, key| match key.raw() {
+            b"content" => self.content(cursor),
+            _ => Ok(()),
+        })
+    }
+
+    /// Reads content: a string, or parts. The results of tools hold content of their own.
+    fn content(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+        cursor.array_or_skip(|cursor| self.part(cursor))
+    }
+
+    fn part(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+        let mut kind = None;
+        let mut media = None;
+        cursor.object_or_skip(|cursor, key| {
+            match key.raw() {
+                b"type" => kind = cursor.text()?.and_then(|text| Kind::of_type(&text.bytes())),
+                b"image_url" | b"input_audio" | b"file" | b"video_url" | b"audio_url" => {
+                    media = Some(cursor.skip()?.len() as u64);
+                }
+                b"source" => media = self.source(cursor)?,
+                b"content" => self.content(cursor)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if let Some(kind) = kind {
+            self.count(kind, media);
+        }
+        Ok(())
+    }
+
+    /// Reads where an image or a document comes from: its bytes, unless it is text or made of parts.
+    fn source(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<u64>, ScanError> {
+        let start = cursor.clone();
+        let mut is_media = true;
+        cursor.object_or_skip(|cursor, key| {
+            match key.raw() {
+                b"type" => is_media = !cursor.text()?.is_some_and(|text| matches!(text.raw(), b"text" | b"content")),
+                b"content" => self.content(cursor)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(is_media.then(|| cursor.range_from(&start).len() as u64))
+    }
+
+    fn count(&mut self, kind: Kind, media: Option<u64>) {
+        match kind {
+            Kind::Image => self.images = true,
+            Kind::Document => self.documents = true,
+            Kind::Audio => self.audio = true,
+            Kind::Video => {}
+        }
+        let Some(bytes) = media else { return };
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.tokens = self.tokens.saturating_add(match kind {
+            Kind::Image => IMAGE_TOKENS,
+            Kind::Document => PAGE_TOKENS.saturating_mul(bytes.div_ceil(PAGE_BYTES)),
+            Kind::Audio | Kind::Video => CLIP_TOKENS.saturating_add(bytes / CLIP_BYTES_PER_TOKEN),
+        });
+    }
+}
+
+impl Kind {
+    fn of_type(name: &[u8]) -> Option<Kind> {
+        match name {
+            b"image_url" | b"image" => Some(Kind::Image),
+            b"file" | b"document" => Some(Kind::Document),
+            b"input_audio" | b"audio_url" => Some(Kind::Audio),
+            b"video_url" => Some(Kind::Video),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What a Chat Completions request asks.
+
+use bytes::Bytes;
+
+use super::super::peek::{Found, Peek, any_element, bad, walk};
+use crate::Operation;
+use crate::json::{Cursor, Edit, ScanError};
+use crate::neutral::ApiError;
+
+/// Reads the request; see [`crate::shapes::peek`]. Only the generation of answers is asked in this shape.
+pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError> {
+    let mut found = Found::default();
+    let mut options = UsageOption::Absent;
+    let mut usage_twice = false;
+    let mut completion_bound = None;
+    let mut has_input = false;
+    walk(body, |cursor, name| {
+        match name {
+            b"model" => {
+                found.once("model");
+                found.model = Some(cursor.skip()?);
+            }
+            b"messages" => {
+                found.once("messages");
+                found.messages(cursor)?;
+            }
+            b"input" => has_input = true,
+            b"stream" => {
+                found.once("stream");
+                found.stream = Some(cursor.skip()?);
+            }
+            b"stream_options" => {
+                found.once("stream_options");
+                (options, usage_twice) = usage_option(cursor)?;
+            }
+            b"max_tokens" => {
+                found.once("max_tokens");
+                found.max_output = cursor.u64()?;
+            }
+            b"max_completion_tokens" => {
+                found.once("max_completion_tokens");
+                completion_bound = cursor.u64()?;
+            }
+            b"n" => {
+                found.once("n");
+                found.choices = cursor.u64()?;
+            }
+            b"tools" | b"functions" => found.needs.tools |= any_element(cursor)?,
+            b"tool_choice" => found.needs.forced_tool |= is_forced(cursor)?,
+            // Deprecated: an object names the function that must be called.
+            b"function_call" => found.needs.forced_tool |= cursor.peek() == Some(b'{'),
+            b"response_format" => found.needs.structured_output |= is_structured(cursor)?,
+            b"reasoning_effort" => {
+                found.needs.reasoning |= cursor.text()?.is_some_and(|effort| effort.raw() != b"none");
+            }
+            b"reasoning" | b"thinking" => found.needs.reasoning |= asks_reasoning(cursor)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if found.messages.is_none() && has_input {
+        let message = "the body has `input` and no `messages`, as for the Responses API, which is not served yet: \
+                       send `messages` to this endpoint";
+        return Err(bad("input", message.to_owned()));
+    }
+    if usage_twice {
+        return Err(bad("stream_options", "`stream_options.include_usage` is there twice: send it once".to_owned()));
+    }
+    found.max_output = completion_bound.or(found.max_output);
+    found.into_peek(body, options.edit(body))
+}
+
+/// What the client said about token counts in the stream, as the way to make it ask for them.
+#[derive(Debug)]
+enum UsageOption {
+    /// There are no options.
+    Absent,
+    /// They hold no `include_usage`: it goes in here.
+    Insert { at: usize, empty: bool },
+    /// They, or their `include_usage`, say no: this range gives way.
+    Replace(std::ops::Range<usize>, &'static [u8]),
+    /// It is asked for already, or the options are nothing that can be edited.
+    Keep,
+}
+
+impl UsageOption {
+    fn edit(self, body: &[u8]) -> Option<Edit> {
+        let (range, with): (_, &'static [u8]) = match self {
+            UsageOption::Absent => {
+                // The object holds a model at least, so that a comma is right.
+                let brace = body.iter().position(|byte| *byte == b'{')?;
+                (brace + 1..brace + 1, br#""stream_options":{"include_usage":true},"#)
+            }
+            UsageOption::Insert { at, empty: true } => (at..at, br#""include_usage":true"#),
+            UsageOption::Insert { at, empty: false } => (at..at, br#""include_usage":true,"#),
+            UsageOption::Replace(range, with) => (range, with),
+            UsageOption::Keep => return None,
+        };
+        Some(Edit { range, with: Bytes::from_static(with) })
+    }
+}
+
+/// Reads `stream_options`; the second value tells whether `include_usage` is in there twice.
+fn usage_option(cursor: &mut Cursor<'_>) -> Result<(UsageOption, bool), ScanError> {
+    let first = cursor.peek();
+    let start = cursor.clone();
+    if first != Some(b'{') {
+        let range = cursor.skip()?;
+        let option = match first {
+            Some(b'n') => UsageOption::Replace(range, br#"{"include_usage":true}"#),
+            _ => UsageOption::Keep,
+        };
+        return Ok((option, false));
+    }
+    let mut include = None;
+    let mut twice = false;
+    let mut empty = true;
+    cursor.object(|cursor, key| {
+        empty = false;
+        if *key.bytes() == *b"include_usage" {
+            let is_true = cursor.peek() == Some(b't');
+            twice |= include.is_some();
+            include = Some((is_true, cursor.skip()?));
+        }
+        Ok(())
+    })?;
+    let option = match include {
+        None => UsageOption::Insert { at: cursor.range_from(&start).start + 1, empty },
+        Some((true, _)) => UsageOption::Keep,
+        Some((false, range)) => UsageOption::Replace(range, b"true"),
+    };
+    Ok((option, twice))
+}
+
+/// Whether `tool_choice` leaves the model no choice but to call a tool.
+fn is_forced(cursor: &mut Cursor<'_>) -> Result<bool, ScanError> {
+    if cursor.peek() == Some(b'"') {
+        // `any` is what Mistral calls `required`.
+        return Ok(cursor.text()?.is_some_and(|choice| matches!(choice.raw(), b"required" | b"any")));
+    }
+    let mut forced = false;
+    cursor.object_or_skip(|cursor, key| {
+        match key.raw() {
+            b"type" => {
+                forced |= cursor.text()?.is_some_and(|kind| matches!(kind.raw(), b"function" | b"custom"));
+            }
+            b"allowed_tools" => cursor.object_or_skip(|cursor, key| {
+                if key.raw() == b"mode" {
+                    forced |= cursor.text()?.is_some_and(|mode| mode.raw() == b"required");
+                }
+                Ok(())
+            })?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(forced)
+}
+
+fn is_structured(cursor: &mut Cursor<'_>) -> Result<bool, ScanError> {
+    let mut structured = false;
+    cursor.object_or_skip(|cursor, key| {
+        if key.raw() == b"type" {
+            structured = cursor.text()?.is_some_and(|kind| matches!(kind.raw(), b"json_schema" | b"json_object"));
+        }
+        Ok(())
+    })?;
+    Ok(structured)
+}
+
+/// Reads `reasoning` (OpenRouter) and `thinking` (DeepSeek, GLM): an object asks, unless it says no.
+fn asks_reasoning(cursor: &mut Cursor<'_>) -> Result<bool, ScanError> {
+    let mut asks = cursor.peek() == Some(b'{');
+    cursor.object_or_skip(|cursor, key| {
+        match key.raw() {
+            b"enabled" => asks &= cursor.peek() != Some(b'f'),
+            b"effort" | b"type" => {
+                asks &= !cursor.text()?.is_some_and(|value| matches!(value.raw(), b"none" | b"disabled"));
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(asks)
+}

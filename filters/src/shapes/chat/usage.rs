@@ -1,0 +1,69 @@
+//! Token counts of Chat Completions, under all the names that hosts give them.
+
+use super::super::observed::{Counters, Observed, keep};
+use crate::json::{Cursor, ScanError};
+use crate::neutral::Usage;
+
+/// Reads a usage object; says whether there was one.
+pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool, ScanError> {
+    if cursor.peek() != Some(b'{') {
+        return cursor.skip().map(|_| false);
+    }
+    let counters = &mut seen.counters;
+    cursor.object(|cursor, key| {
+        match key.raw() {
+            b"prompt_tokens" | b"input_tokens" => keep(&mut counters.input, cursor.u64()?),
+            b"completion_tokens" | b"output_tokens" => keep(&mut counters.output, cursor.u64()?),
+            b"total_tokens" => keep(&mut counters.total, cursor.u64()?),
+            b"prompt_tokens_details" | b"input_tokens_details" => cursor.object_or_skip(|cursor, key| {
+                match key.raw() {
+                    b"cached_tokens" => keep(&mut counters.cache_read, cursor.u64()?),
+                    b"cache_write_tokens" => keep(&mut counters.cache_write, cursor.u64()?),
+                    _ => {}
+                }
+                Ok(())
+            })?,
+            b"completion_tokens_details" | b"output_tokens_details" => cursor.object_or_skip(|cursor, key| {
+                if key.raw() == b"reasoning_tokens" {
+                    keep(&mut counters.reasoning, cursor.u64()?);
+                }
+                Ok(())
+            })?,
+            b"reasoning_tokens" => keep(&mut counters.reasoning, cursor.u64()?),
+            b"cache_read_input_tokens" | b"prompt_cache_hit_tokens" | b"cached_tokens" => {
+                keep(&mut counters.cache_read_foreign, cursor.u64()?);
+            }
+            b"cache_creation_input_tokens" => keep(&mut counters.cache_write_foreign, cursor.u64()?),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let usage = usage_of(counters);
+    seen.usage = usage.or(seen.usage);
+    seen.usage_is_final |= usage.is_some();
+    Ok(usage.is_some())
+}
+
+/// `prompt_tokens` includes what was read from and written to a cache.
+fn usage_of(counters: &Counters) -> Option<Usage> {
+    if counters.input.is_none() && counters.output.is_none() {
+        return None;
+    }
+    let either = |own: Option<u64>, foreign: Option<u64>| own.filter(|count| *count > 0).or(foreign).unwrap_or(0);
+    let cache_read = either(counters.cache_read, counters.cache_read_foreign);
+    let cache_write = either(counters.cache_write, counters.cache_write_foreign);
+    let prompt = counters.input.unwrap_or(0);
+    let completion = counters.output.unwrap_or(0);
+    let reasoning = counters.reasoning.unwrap_or(0);
+    // xAI and some others count reasoning beside the completion; the total gives it away.
+    let beside = prompt.saturating_add(completion).saturating_add(reasoning);
+    let output = if counters.total == Some(beside) { completion.saturating_add(reasoning) } else { completion };
+    Some(Usage {
+        input: prompt.saturating_sub(cache_read).saturating_sub(cache_write),
+        cache_read,
+        cache_write,
+        cache_write_1h: 0,
+        output,
+        reasoning: reasoning.min(output),
+    })
+}

@@ -1,0 +1,55 @@
+//! Token counts of Messages, where input, cache reads and cache writes are counted apart.
+
+use super::super::observed::{Counters, Observed, keep};
+use crate::json::{Cursor, ScanError};
+use crate::neutral::Usage;
+
+/// Reads a usage object. Counters are cumulative: those of a later event take the place of earlier ones.
+pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool, ScanError> {
+    let counters = &mut seen.counters;
+    cursor.object_or_skip(|cursor, key| {
+        match key.raw() {
+            b"input_tokens" => keep(&mut counters.input, cursor.u64()?),
+            b"output_tokens" => keep(&mut counters.output, cursor.u64()?),
+            b"cache_read_input_tokens" => keep(&mut counters.cache_read, cursor.u64()?),
+            b"cache_creation_input_tokens" => keep(&mut counters.cache_write, cursor.u64()?),
+            b"cache_creation" => cursor.object_or_skip(|cursor, key| {
+                match key.raw() {
+                    b"ephemeral_5m_input_tokens" => keep(&mut counters.cache_write_5m, cursor.u64()?),
+                    b"ephemeral_1h_input_tokens" => keep(&mut counters.cache_write_1h, cursor.u64()?),
+                    _ => {}
+                }
+                Ok(())
+            })?,
+            b"output_tokens_details" => cursor.object_or_skip(|cursor, key| {
+                if key.raw() == b"thinking_tokens" {
+                    keep(&mut counters.reasoning, cursor.u64()?);
+                }
+                Ok(())
+            })?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let usage = usage_of(counters);
+    seen.usage = usage.or(seen.usage);
+    Ok(usage.is_some())
+}
+
+/// The total of cache writes is the later word: `message_delta` repeats it without the split by time to live.
+fn usage_of(counters: &Counters) -> Option<Usage> {
+    if counters.input.is_none() && counters.output.is_none() {
+        return None;
+    }
+    let hour = counters.cache_write_1h.unwrap_or(0);
+    let written = counters.cache_write.unwrap_or_else(|| counters.cache_write_5m.unwrap_or(0).saturating_add(hour));
+    let output = counters.output.unwrap_or(0);
+    Some(Usage {
+        input: counters.input.unwrap_or(0),
+        cache_read: counters.cache_read.unwrap_or(0),
+        cache_write: written.saturating_sub(hour),
+        cache_write_1h: hour.min(written),
+        output,
+        reasoning: counters.reasoning.unwrap_or(0).min(output),
+    })
+}

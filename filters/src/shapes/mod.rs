@@ -1,0 +1,72 @@
+//! The API shapes: what a request asks, what an answer says, and how errors look, one folder a shape.
+
+mod attachments;
+mod chat;
+mod error;
+mod generate_content;
+mod messages;
+mod observed;
+mod peek;
+mod provider_error;
+mod responses;
+mod rules;
+
+pub use error::EncodedError;
+pub use observed::EventKind;
+pub(crate) use observed::Observed;
+pub use peek::{Needs, Peek};
+pub use provider_error::ProviderError;
+pub(crate) use rules::Rules;
+
+use crate::neutral::ApiError;
+use crate::{Operation, Shape};
+
+/// How large an event of a stream may be to be held and understood; larger ones are passed on in fragments.
+pub const MAX_EVENT_BYTES: usize = 64 * 1024;
+
+/// The registry: one line a shape.
+pub(crate) fn rules(shape: Shape) -> &'static dyn Rules {
+    match shape {
+        Shape::Chat => &chat::Chat,
+        Shape::Responses => &responses::Responses,
+        Shape::Messages => &messages::Messages,
+        Shape::GenerateContent => &generate_content::GenerateContent,
+    }
+}
+
+/// What the gateway has to know of a request, found in one pass over its body.
+///
+/// # Errors
+/// An [`ApiError`] that names the field at fault and the cure: the body is no JSON object, a field that the gateway
+/// reads is missing, of a wrong type or there twice, or requests of this shape are not served.
+pub fn peek(shape: Shape, operation: Operation, body: &[u8]) -> Result<Peek, ApiError> {
+    rules(shape).peek(operation, body)
+}
+
+/// An error as a whole answer in that shape: status and JSON body.
+#[must_use]
+pub fn encode_error(shape: Shape, error: &ApiError, request_id: &str) -> EncodedError {
+    rules(shape).error(error, request_id)
+}
+
+/// An error as the last event of a stream in that shape, blank line included.
+#[must_use]
+pub fn encode_error_event(shape: Shape, error: &ApiError, request_id: &str) -> Vec<u8> {
+    rules(shape).error_event(error, request_id)
+}
+
+/// What keeps a silent stream of that shape alive: an event that every client passes over.
+#[must_use]
+pub fn heartbeat(shape: Shape) -> &'static [u8] {
+    rules(shape).heartbeat()
+}
+
+/// What a provider's error body says. Hosts answer in forms that are not their shape's own (and gateways before them in
+/// yet others), so all forms are understood for every shape. Never fails: what is not said is `None`.
+#[must_use]
+pub fn decode_error(_shape: Shape, body: &[u8]) -> ProviderError {
+    provider_error::decode(body)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! What was seen of an answer so far: what the readers of all shapes write to and the tap shows.
+
+use crate::json::{ScanError, Text};
+use crate::neutral::{ApiError, ErrorClass, Usage};
+
+/// What an event means for the exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// Frame of the answer without content: another attempt can still take its place.
+    Structural,
+    /// Something that a user sees or that counts as output: text, refusal, reasoning, a tool call, audio, a citation.
+    Content,
+    /// Nothing but token counts, sent because they were asked for.
+    UsageOnly,
+    /// Nothing at all: a comment, a ping, an empty event.
+    Heartbeat,
+    /// The answer is finished, the stream not yet.
+    Finish,
+    /// The end of the stream as the shape marks it.
+    Done,
+    /// The provider failed, or sent what nobody can understand.
+    Error(Box<ApiError>),
+}
+
+/// What was seen of one answer.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    /// The counters as they came, and what they come to.
+    pub(crate) counters: Counters,
+    pub(crate) usage: Option<Usage>,
+    /// The counters are those of the finished answer, not a first word of it.
+    pub(crate) usage_is_final: bool,
+    pub(crate) model: Option<String>,
+    pub(crate) finish_reason: Option<String>,
+    /// The answer ended as the shape says it must.
+    pub(crate) complete: bool,
+    /// Bytes of output text, escapes undone.
+    pub(crate) delivered: u64,
+    /// The id of the message, in shapes that begin with one.
+    pub(crate) message_id: Option<String>,
+    /// Final token counts came in an event of their own.
+    pub(crate) closing_usage: bool,
+    /// An event was too large to be understood; it may have been the one that finishes the answer.
+    pub(crate) blind: bool,
+}
+
+/// Token counters as a provider sent them; the last value of each that was a number.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Of the prompt, as the shape counts them: chat with the cached ones, messages without.
+    pub(crate) input: Option<u64>,
+    pub(crate) output: Option<u64>,
+    pub(crate) total: Option<u64>,
+    pub(crate) cache_read: Option<u64>,
+    /// The same under the names that some hosts use.
+    pub(crate) cache_read_foreign: Option<u64>,
+    pub(crate) cache_write: Option<u64>,
+    pub(crate) cache_write_foreign: Option<u64>,
+    pub(crate) cache_write_5m: Option<u64>,
+    pub(crate) cache_write_1h: Option<u64>,
+    pub(crate) reasoning: Option<u64>,
+}
+
+impl Observed {
+    /// Keeps the model that answered; the first name that is not empty counts.
+    pub(crate) fn saw_model(&mut self, name: Option<Text<'_>>) {
+        if self.model.is_none() {
+            self.model = text_of(name);
+        }
+    }
+
+    /// Keeps why the answer ended. Some hosts send an empty string while it has not.
+    pub(crate) fn saw_finish(&mut self, reason: Option<Text<'_>>) -> bool {
+        let Some(reason) = text_of(reason) else { return false };
+        self.finish_reason = Some(reason);
+        self.complete = true;
+        true
+    }
+}
+
+/// The text, unless it is empty or none.
+pub(crate) fn text_of(text: Option<Text<'_>>) -> Option<String> {
+    text?.decode().filter(|text| !text.is_empty()).map(std::borrow::Cow::into_owned)
+}
+
+/// The last value counts, but a `null` or a missing one does not.
+pub(crate) fn keep(counter: &mut Option<u64>, value: Option<u64>) {
+    *counter = value.or(*counter);
+}
+
+/// Something came that is not the JSON it should be.
+pub(crate) fn garbled(error: ScanError) -> EventKind {
+    EventKind::Error(Box::new(ApiError::new(
+        ErrorClass::Upstream,
+        format!("the provider sent an answer that is not valid JSON: {error}"),
+    )))
+}

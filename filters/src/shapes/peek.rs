@@ -1,0 +1,205 @@
+//! What the gateway has to know of a request before it can route it, and the edits that make it the provider's.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::attachments::Attachments;
+use crate::json::{Cursor, Edit, ScanError, bool_at, is_array_at, is_null_at, is_string_at, quoted, string_at};
+use crate::neutral::{ApiError, ErrorClass};
+
+/// What a model must be able to do to serve a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Needs {
+    /// Tools are declared.
+    pub tools: bool,
+    /// The model is made to call a tool.
+    pub forced_tool: bool,
+    /// There are images in the messages.
+    pub images: bool,
+    /// There are files in the messages, such as PDF.
+    pub documents: bool,
+    /// There is sound in the messages.
+    pub audio: bool,
+    /// The answer has to be JSON, or to follow a schema.
+    pub structured_output: bool,
+    /// Reasoning is asked for.
+    pub reasoning: bool,
+}
+
+/// What was found in a request. Holds offsets into the body that it was read from, and fits no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peek {
+    /// The model as the client calls it; never empty, at most [`Peek::MAX_MODEL_BYTES`].
+    pub model: String,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// Whether there is at least one message.
+    pub has_messages: bool,
+    /// The bound that the client sets on the output of one answer, in tokens.
+    pub max_output: Option<u64>,
+    /// How many answers the client asks for; 1 where it says nothing.
+    pub choices: u64,
+    /// What the model must be able to do.
+    pub needs: Needs,
+    /// Bytes of the body that are not attachments: text, tools, and the JSON around them.
+    pub text_bytes: u64,
+    /// Estimated tokens of the attachments: 1,600 an image; 2,000 for each 75,000 base64 bytes of a document (a page,
+    /// about); 100 and one more for each 600 bytes of sound or film.
+    pub attachment_tokens: u64,
+    model_range: Range<usize>,
+    ask_usage: Option<Edit>,
+}
+
+impl Peek {
+    /// The longest name of a model that is taken.
+    pub const MAX_MODEL_BYTES: usize = 512;
+
+    /// What the prompt will cost, roughly: a token for each four bytes of text, rounded up, and the attachments' estimates.
+    #[must_use]
+    pub fn estimated_input_tokens(&self) -> u64 {
+        self.text_bytes.div_ceil(4).saturating_add(self.attachment_tokens)
+    }
+
+    /// The edits that make the body the one for the provider: its id of the model, and with `ask_usage` a request for
+    /// token counts in the stream, where the shape needs one and the client has made none. All other bytes stay.
+    #[must_use]
+    pub fn edits(&self, model: &str, ask_usage: bool) -> Vec<Edit> {
+        let renamed =
+            (model != self.model).then(|| Edit { range: self.model_range.clone(), with: Bytes::from(quoted(model)) });
+        renamed.into_iter().chain(self.ask_usage.clone().filter(|_| ask_usage)).collect()
+    }
+
+    /// Whether the client did not ask for the event with token counts: it is taken out again when the gateway has.
+    #[must_use]
+    pub fn hides_usage(&self) -> bool {
+        self.ask_usage.is_some()
+    }
+}
+
+/// The fields that every shape has, as they are found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Names of fields that were seen; two parsers may disagree on which of two counts.
+    seen: Vec<&'static str>,
+    twice: Option<&'static str>,
+    pub(super) model: Option<Range<usize>>,
+    pub(super) stream: Option<Range<usize>>,
+    pub(super) messages: Option<Range<usize>>,
+    pub(super) message_count: u64,
+    pub(super) max_output: Option<u64>,
+    pub(super) choices: Option<u64>,
+    pub(super) needs: Needs,
+    pub(super) attachments: Attachments,
+}
+
+impl Found {
+    /// Notes that a field that counts was seen.
+    pub(super) fn once(&mut self, name: &'static str) {
+        if self.seen.contains(&name) {
+            self.twice.get_or_insert(name);
+        }
+        self.seen.push(name);
+    }
+
+    /// Reads the messages.
+    pub(super) fn messages(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+        let start = cursor.clone();
+        cursor.array_or_skip(|cursor| {
+            self.message_count += 1;
+            self.attachments.message(cursor)
+        })?;
+        self.messages = Some(cursor.range_from(&start));
+        Ok(())
+    }
+
+    /// What was found, when it is what a request must be.
+    pub(super) fn into_peek(self, body: &[u8], ask_usage: Option<Edit>) -> Result<Peek, ApiError> {
+        if let Some(name) = self.twice {
+            return Err(bad(name, format!("`{name}` is there twice: send it once")));
+        }
+        let model_range = self.model.ok_or_else(|| {
+            bad("model", "`model` is missing: name a route or a model; GET /v1/models lists them".to_owned())
+        })?;
+        let model = model_at(body, &model_range)?;
+        let messages = self
+            .messages
+            .ok_or_else(|| bad("messages", "`messages` is missing: send an array of messages".to_owned()))?;
+        if !is_array_at(body, &messages) {
+            return Err(bad("messages", "`messages` must be an array of messages".to_owned()));
+        }
+        let stream = match &self.stream {
+            None => false,
+            Some(range) if is_null_at(body, range) => false,
+            Some(range) => bool_at(body, range)
+                .ok_or_else(|| bad("stream", "`stream` must be true or false, without quotes".to_owned()))?,
+        };
+        let Attachments { images, documents, audio, bytes, tokens } = self.attachments;
+        Ok(Peek {
+            model,
+            stream,
+            has_messages: self.message_count > 0,
+            max_output: self.max_output,
+            choices: self.choices.unwrap_or(1).max(1),
+            needs: Needs { images, documents, audio, ..self.needs },
+            text_bytes: (body.len() as u64).saturating_sub(bytes),
+            attachment_tokens: tokens,
+            model_range,
+            ask_usage: ask_usage.filter(|_| stream),
+        })
+    }
+}
+
+/// Walks over the members of the body's one object, which is all that it may be.
+pub(super) fn walk<'a, F>(body: &'a [u8], mut visit: F) -> Result<(), ApiError>
+where
+    F: FnMut(&mut Cursor<'a>, &[u8]) -> Result<(), ScanError>,
+{
+    const OBJECT: &str = "the request body must be a JSON object";
+    let mut cursor = Cursor::new(body).map_err(invalid)?;
+    match cursor.peek() {
+        None => return Err(ApiError::new(ErrorClass::BadRequest, format!("{OBJECT}, and it is empty"))),
+        Some(b'{') => {}
+        Some(_) => {
+            // Whatever it is, it is named rightly: as JSON of another type, or as no JSON.
+            cursor.skip().and_then(|_| cursor.finish()).map_err(invalid)?;
+            return Err(ApiError::new(ErrorClass::BadRequest, format!("{OBJECT}, and it is another JSON value")));
+        }
+    }
+    cursor.object(|cursor, key| visit(cursor, &key.bytes())).and_then(|()| cursor.finish()).map_err(invalid)
+}
+
+/// Whether the array that comes next has an element; other values have none.
+pub(super) fn any_element(cursor: &mut Cursor<'_>) -> Result<bool, ScanError> {
+    let mut any = false;
+    cursor.array_or_skip(|_| {
+        any = true;
+        Ok(())
+    })?;
+    Ok(any)
+}
+
+/// A request that is wrong in that field.
+pub(super) fn bad(param: &'static str, message: String) -> ApiError {
+    ApiError::new(ErrorClass::BadRequest, message).with_param(param)
+}
+
+fn invalid(error: ScanError) -> ApiError {
+    ApiError::new(ErrorClass::BadRequest, format!("the request body is not valid JSON: {error}"))
+}
+
+fn model_at(body: &[u8], range: &Range<usize>) -> Result<String, ApiError> {
+    const CURE: &str = "send the name of a route or a model; GET /v1/models lists them";
+    if !is_string_at(body, range) {
+        return Err(bad("model", format!("`model` must be a string: {CURE}")));
+    }
+    let model = string_at(body, range).ok_or_else(|| bad("model", format!("`model` is not valid text: {CURE}")))?;
+    if model.trim().is_empty() {
+        return Err(bad("model", format!("`model` is empty: {CURE}")));
+    }
+    if model.len() > Peek::MAX_MODEL_BYTES {
+        let (length, most) = (model.len(), Peek::MAX_MODEL_BYTES);
+        return Err(bad("model", format!("`model` is {length} bytes long and {most} are the most: {CURE}")));
+    }
+    Ok(model.into_owned())
+}

@@ -1,0 +1,41 @@
+//! What a shape has to say for itself, and what holds for one whose requests and answers are not understood yet.
+
+use super::{EncodedError, EventKind, Observed, Peek};
+use crate::Operation;
+use crate::neutral::{ApiError, ErrorClass};
+use crate::sse::RawEvent;
+
+/// The rules of one shape.
+pub(crate) trait Rules: Sync {
+    /// What the gateway has to know of a request.
+    fn peek(&self, _operation: Operation, _body: &[u8]) -> Result<Peek, ApiError> {
+        Err(ApiError::new(
+            ErrorClass::NotFound,
+            "this endpoint is not served yet: use /v1/chat/completions or /v1/messages",
+        ))
+    }
+
+    /// An error as a whole answer.
+    fn error(&self, error: &ApiError, request_id: &str) -> EncodedError;
+
+    /// An error as the last event of a stream.
+    fn error_event(&self, error: &ApiError, request_id: &str) -> Vec<u8>;
+
+    /// What keeps a silent stream alive: a comment, unless clients of the shape need more.
+    fn heartbeat(&self) -> &'static [u8] {
+        b": keep-alive\n\n"
+    }
+
+    /// Reads one event of an answer. By default everything but a comment is content, and since nothing tells a cut
+    /// stream from a whole one, every stream is whole.
+    fn read_event(&self, event: &RawEvent, seen: &mut Observed) -> EventKind {
+        seen.complete = true;
+        if event.is_comment() { EventKind::Heartbeat } else { EventKind::Content }
+    }
+
+    /// Reads a whole answer that was not streamed.
+    fn read_body(&self, _body: &[u8], seen: &mut Observed) -> EventKind {
+        seen.complete = true;
+        EventKind::Content
+    }
+}

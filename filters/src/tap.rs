@@ -1,0 +1,93 @@
+//! The tap: reads what an answer means from traffic that passes through unchanged, without a copy of it.
+
+use crate::Shape;
+use crate::neutral::Usage;
+pub use crate::shapes::EventKind;
+use crate::shapes::{Observed, rules};
+use crate::sse::{Piece, RawEvent};
+
+/// Reads one answer, event by event or whole.
+///
+/// ```
+/// use ovth_filters::Shape;
+/// use ovth_filters::tap::Tap;
+/// let mut tap = Tap::new(Shape::Chat);
+/// tap.body(br#"{"model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#);
+/// assert_eq!(tap.usage().unwrap().total(), 5);
+/// ```
+#[derive(Debug)]
+pub struct Tap {
+    shape: Shape,
+    seen: Observed,
+}
+
+impl Tap {
+    /// A tap for one answer of that shape.
+    #[must_use]
+    pub fn new(shape: Shape) -> Tap {
+        Tap { shape, seen: Observed::default() }
+    }
+
+    /// Reads the next event of a stream.
+    pub fn event(&mut self, event: &RawEvent) -> EventKind {
+        rules(self.shape).read_event(event, &mut self.seen)
+    }
+
+    /// Reads what a framer gave: an event, or a part of one that is too large to be understood, which is content.
+    pub fn piece(&mut self, piece: &Piece) -> EventKind {
+        match piece {
+            Piece::Event(event) => self.event(event),
+            Piece::Fragment(_) | Piece::FragmentEnd(_) => {
+                self.seen.blind = true;
+                EventKind::Content
+            }
+        }
+    }
+
+    /// Reads a whole answer that was not streamed: [`EventKind::Content`], or an error if the answer is one in spite of
+    /// its status, or is not JSON.
+    pub fn body(&mut self, body: &[u8]) -> EventKind {
+        rules(self.shape).read_body(body, &mut self.seen)
+    }
+
+    /// The token counts that the provider gave, the last of each; `None` while it gave none.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.seen.usage
+    }
+
+    /// Whether the token counts are those of the whole answer so far. A messages stream begins with counts whose output
+    /// is a placeholder: one that was cut before its `message_delta` has them, and they are not final.
+    #[must_use]
+    pub fn usage_is_final(&self) -> bool {
+        self.seen.usage_is_final
+    }
+
+    /// Why the answer ended, in the shape's own word.
+    #[must_use]
+    pub fn finish_reason(&self) -> Option<&str> {
+        self.seen.finish_reason.as_deref()
+    }
+
+    /// Whether the answer ended as it must: a stream whose bytes end without this was cut.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.seen.complete
+    }
+
+    /// Bytes of output text that came: words, reasoning, names and arguments of tools, escapes undone. What a cut answer
+    /// cost is estimated from it.
+    #[must_use]
+    pub fn delivered_bytes(&self) -> u64 {
+        self.seen.delivered
+    }
+
+    /// The model that answers, as the provider calls it.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.seen.model.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,355 @@
+//! The tap on short streams that hold what hosts really send, whole and split anywhere.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::neutral::ErrorClass;
+use crate::sse::Framer;
+
+/// The kinds in short: S, C, U, H, F, D, or E with the class.
+fn read(shape: Shape, chunks: impl IntoIterator<Item = Bytes>) -> (String, Tap) {
+    let mut tap = Tap::new(shape);
+    let mut framer = Framer::new(crate::shapes::MAX_EVENT_BYTES);
+    let mut kinds = String::new();
+    let mut read = |piece: &Piece, tap: &mut Tap| match tap.piece(piece) {
+        EventKind::Structural => kinds.push('S'),
+        EventKind::Content => kinds.push('C'),
+        EventKind::UsageOnly => kinds.push('U'),
+        EventKind::Heartbeat => kinds.push('H'),
+        EventKind::Finish => kinds.push('F'),
+        EventKind::Done => kinds.push('D'),
+        EventKind::Error(error) => kinds.push_str(&format!("E({})", error.class)),
+    };
+    for chunk in chunks {
+        framer.push(chunk);
+        while let Some(piece) = framer.next() {
+            read(&piece, &mut tap);
+        }
+    }
+    if let Some(piece) = framer.finish() {
+        read(&piece, &mut tap);
+    }
+    (kinds, tap)
+}
+
+fn chat(events: &[&str]) -> (String, Tap) {
+    let stream: String = events.iter().map(|data| format!("data: {data}\n\n")).collect();
+    read(Shape::Chat, [Bytes::from(stream)])
+}
+
+fn messages(events: &[&str]) -> (String, Tap) {
+    let stream: String = events.iter().map(|data| format!("event: x\ndata: {data}\n\n")).collect();
+    read(Shape::Messages, [Bytes::from(stream)])
+}
+
+fn delta(delta: &str) -> String {
+    format!(r#"{{"id":"c","model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":null}}],"usage":null}}"#)
+}
+
+const STOP: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+const START: &str = r#"{"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude","content":[],"stop_reason":null,"usage":{"input_tokens":10,"cache_creation_input_tokens":7,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":3},"cache_read_input_tokens":5,"output_tokens":1}}}"#;
+
+#[test]
+fn reads_a_chat_stream() {
+    let usage = r#"{"choices":[],"usage":{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,"prompt_tokens_details":{"cached_tokens":30,"cache_write_tokens":10},"completion_tokens_details":{"reasoning_tokens":8}}}"#;
+    let (kinds, tap) = chat(&[
+        &delta(r#"{"role":"assistant","content":""}"#),
+        &delta(r#"{"content":"H\u00e9\n"}"#),
+        STOP,
+        usage,
+        "[DONE]",
+    ]);
+    assert_eq!(kinds, "SCFUD");
+    let expected = Usage { input: 60, cache_read: 30, cache_write: 10, cache_write_1h: 0, output: 20, reasoning: 8 };
+    assert_eq!(tap.usage(), Some(expected));
+    assert_eq!((tap.model(), tap.finish_reason(), tap.delivered_bytes()), (Some("m"), Some("stop"), 4));
+    assert!(tap.is_complete() && tap.usage_is_final());
+}
+
+#[test]
+fn knows_what_is_content_in_chat() {
+    for (content, bytes) in [
+        (r#"{"content":"a"}"#, 1),
+        (r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"ab"}]},{"type":"text","text":"c"}]}"#, 3),
+        (r#"{"refusal":"no"}"#, 2),
+        (r#"{"content":null,"reasoning_content":"hm"}"#, 2),
+        (r#"{"content":"","reasoning":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm"}]}"#, 2),
+        (r#"{"reasoning_details":[{"type":"reasoning.summary","summary":"hm"}]}"#, 2),
+        (r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]}"#, 0),
+        (r#"{"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":""}}]}"#, 1),
+        (r#"{"tool_calls":[{"index":0,"type":null,"function":{"arguments":"{\"a\""}}]}"#, 4),
+        (r#"{"tool_calls":[{"type":"custom","custom":{"name":"f","input":"x"}}]}"#, 2),
+        (r#"{"function_call":{"arguments":"{}"}}"#, 2),
+        (r#"{"audio":{"data":"AAAA"}}"#, 0),
+        (r#"{"audio":{"transcript":"hi"}}"#, 2),
+        (r#"{"annotations":[{"type":"url_citation"}]}"#, 0),
+        (r#"{"images":[{"type":"image_url"}]}"#, 0),
+    ] {
+        let (kinds, tap) = chat(&[&delta(content)]);
+        assert_eq!((kinds.as_str(), tap.delivered_bytes()), ("C", bytes), "{content}");
+    }
+    for frame in [
+        r#"{"role":"","content":""}"#,
+        r#"{"content":null,"tool_calls":[],"refusal":null}"#,
+        r#"{"content":"","refusal":"","tool_calls":null,"function_call":{"arguments":"","name":""}}"#,
+        r#"{"audio":{"id":"a","expires_at":1}}"#,
+        r#"{"reasoning_details":[],"annotations":[]}"#,
+        "{}",
+        "null",
+    ] {
+        assert_eq!(chat(&[&delta(frame)]).0, "S", "{frame}");
+    }
+}
+
+#[test]
+fn takes_odd_chunks_of_chat() {
+    for chunk in [
+        r#"{"choices":null}"#,
+        r#"{"choices":[],"prompt_filter_results":[{}]}"#,
+        r#"{"choices":[],"usage":null}"#,
+        r#"{"choices":[],"moderation":{}}"#,
+        r#"{"choices":[null],"error":null}"#,
+        r#"{"error":{}}"#,
+        "{}",
+        "1",
+    ] {
+        assert_eq!(chat(&[chunk]).0, "S", "{chunk}");
+    }
+    let (kinds, tap) =
+        read(Shape::Chat, [Bytes::from_static(b": OPENROUTER PROCESSING\n\n\ndata:\n\ndata: [DONE] \n\n")]);
+    assert_eq!(kinds, "HHHD");
+    assert!(!tap.is_complete(), "a terminator alone does not say that the answer was finished");
+}
+
+#[test]
+fn a_whole_message_beside_the_delta_is_not_counted_again() {
+    let chunk = r#"{"choices":[{"message":{"content":"one two"},"delta":{"content":" two"}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
+    let (kinds, tap) = chat(&[chunk, r#"{"choices":[{"message":{"content":"x"}}]}"#]);
+    assert_eq!((kinds.as_str(), tap.delivered_bytes()), ("CC", 5));
+    assert_eq!(tap.usage().unwrap().output, 2);
+}
+
+#[test]
+fn final_counts_and_a_terminator_finish_an_answer_that_gave_no_reason() {
+    let usage = r#"{"choices":[],"usage":{"prompt_tokens":2,"completion_tokens":1}}"#;
+    let content = delta(r#"{"content":"4"}"#);
+    assert!(chat(&[&content, usage, "[DONE]"]).1.is_complete());
+    assert!(!chat(&[&content, usage]).1.is_complete());
+    assert!(!chat(&[&content, "[DONE]"]).1.is_complete());
+    let (kinds, tap) = chat(&[&content, r#"{"choices":[{"delta":{"content":""},"finish_reason":""}]}"#]);
+    assert_eq!((kinds.as_str(), tap.is_complete(), tap.finish_reason()), ("CS", false, None));
+}
+
+#[test]
+fn reads_usage_under_the_names_that_hosts_use() {
+    let usage = |object: &str| chat(&[&format!(r#"{{"choices":[],"usage":{object}}}"#)]).1.usage();
+    let some = |input, cache_read, cache_write, output, reasoning| {
+        Some(Usage { input, cache_read, cache_write, cache_write_1h: 0, output, reasoning })
+    };
+    assert_eq!(
+        usage(r#"{"prompt_tokens":9,"completion_tokens":2,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":5}"#),
+        some(5, 4, 0, 2, 0)
+    );
+    assert_eq!(
+        usage(
+            r#"{"prompt_tokens":9,"completion_tokens":2,"cache_read_input_tokens":4,"cache_creation_input_tokens":3}"#
+        ),
+        some(2, 4, 3, 2, 0)
+    );
+    assert_eq!(
+        usage(
+            r#"{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":null,"completion_tokens_details":null}"#
+        ),
+        some(9, 0, 0, 2, 0)
+    );
+    // More cached than there was, and more reasoning than output: never negative.
+    assert_eq!(
+        usage(
+            r#"{"prompt_tokens":3,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":5}}"#
+        ),
+        some(0, 4, 0, 2, 2)
+    );
+    // Reasoning beside the completion, as the total shows.
+    assert_eq!(
+        usage(
+            r#"{"prompt_tokens":3,"completion_tokens":2,"total_tokens":10,"completion_tokens_details":{"reasoning_tokens":5}}"#
+        ),
+        some(3, 0, 0, 7, 5)
+    );
+    assert_eq!(usage("{}"), None);
+    let (kinds, tap) = chat(&[
+        r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","usage":{"prompt_tokens":18,"completion_tokens":73}}}"#,
+    ]);
+    assert_eq!((kinds.as_str(), tap.usage()), ("F", some(18, 0, 0, 73, 0)));
+    let (_, tap) = chat(&[
+        r#"{"choices":[{"delta":{},"finish_reason":"stop","usage":{"prompt_tokens":1,"completion_tokens":2}}]}"#,
+    ]);
+    assert_eq!(tap.usage(), some(1, 0, 0, 2, 0));
+}
+
+#[test]
+fn the_last_count_that_is_a_number_holds() {
+    let (_, tap) = chat(&[
+        r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":4}}}"#,
+        r#"{"choices":[],"usage":{"prompt_tokens":null,"completion_tokens":7}}"#,
+    ]);
+    assert_eq!(tap.usage(), Some(Usage { input: 5, cache_read: 4, output: 7, ..Usage::default() }));
+}
+
+#[test]
+fn an_error_in_a_chat_stream_keeps_the_words_of_the_provider() {
+    let mut tap = Tap::new(Shape::Chat);
+    let data = r#"{"error":{"message":"Tool call validation failed","type":"invalid_request_error","code":"tool_use_failed","param":"tools","status_code":400}}"#;
+    let event = RawEvent { bytes: Bytes::from(format!("event: error\ndata: {data}\n\n")) };
+    let EventKind::Error(error) = tap.event(&event) else { unreachable!() };
+    assert_eq!(error.class, ErrorClass::BadRequest);
+    assert_eq!(error.message, "Tool call validation failed");
+    assert_eq!((error.code.as_deref(), error.param.as_deref()), (Some("tool_use_failed"), Some("tools")));
+    for (data, kinds) in [
+        (
+            r#"{"error":{"message":"m","code":429},"choices":[{"delta":{"content":""},"finish_reason":"error"}]}"#,
+            "E(rate_limit)",
+        ),
+        (r#"{"object":"error","message":"too large","code":413}"#, "E(too_large)"),
+        (r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"error"}]}"#, "E(upstream)"),
+        (r#"{"error":"boom"}"#, "E(upstream)"),
+        ("{\"choices\":[{\"delta\":{\"content\":\"cut", "E(upstream)"),
+        ("<html>", "E(upstream)"),
+    ] {
+        let (found, tap) = chat(&[data]);
+        assert_eq!((found.as_str(), tap.is_complete()), (kinds, false), "{data}");
+    }
+}
+
+#[test]
+fn reads_a_messages_stream() {
+    let (kinds, tap) = messages(&[
+        START,
+        r#"{"type": "ping"}"#,
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"Eq"}}"#,
+        r#"{"type":"content_block_stop","index":0}"#,
+        r#"{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}"#,
+        r#"{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Hello"}}"#,
+        r#"{"type":"content_block_delta","index":1,"delta":{"type":"citations_delta","citation":{"cited_text":"x"}}}"#,
+        r#"{"type":"content_block_stop","index":1}"#,
+        r#"{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"t","name":"fn","input":{}}}"#,
+        r#"{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":""}}"#,
+        r#"{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{\"a\":1}"}}"#,
+        r#"{"type":"content_block_stop","index":2}"#,
+        r#"{"type":"content_block_start","index":3,"content_block":{"type":"redacted_thinking","data":"x"}}"#,
+        r#"{"type":"something_new"}"#,
+        r#"{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"input_tokens":12,"cache_creation_input_tokens":8,"cache_read_input_tokens":null,"output_tokens":30,"output_tokens_details":{"thinking_tokens":9}}}"#,
+        r#"{"type":"message_stop"}"#,
+    ]);
+    assert_eq!(kinds, "SHSCCSSCCSCSCSCSFD");
+    let expected = Usage { input: 12, cache_read: 5, cache_write: 5, cache_write_1h: 3, output: 30, reasoning: 9 };
+    assert_eq!(tap.usage(), Some(expected));
+    assert_eq!((tap.model(), tap.finish_reason(), tap.delivered_bytes()), (Some("claude"), Some("tool_use"), 16));
+    assert!(tap.is_complete() && tap.usage_is_final());
+}
+
+#[test]
+fn a_cut_messages_stream_has_counts_that_are_not_final() {
+    let (kinds, tap) = messages(&[START, r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}"#]);
+    assert_eq!(kinds, "SC");
+    assert_eq!(tap.usage().map(|usage| (usage.input, usage.output)), Some((10, 1)));
+    assert!(!tap.is_complete() && !tap.usage_is_final());
+}
+
+#[test]
+fn errors_and_second_messages_in_a_messages_stream() {
+    assert_eq!(messages(&[START, START]).0, "SS");
+    assert_eq!(messages(&[START, &START.replace("msg_1", "msg_2")]).0, "SE(upstream)");
+    for (data, kinds) in [
+        (r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, "E(overloaded)"),
+        (
+            r#"{"type":"error","error":{"type":"rate_limit_error","message":"m","details":{"error_code":"contract_spend_limit_reached"}}}"#,
+            "E(operator_billing)",
+        ),
+        (r#"{"error":{"message":"m","code":503}}"#, "E(overloaded)"),
+        (r#"{"type":"message_start""#, "E(upstream)"),
+    ] {
+        assert_eq!(messages(&[data]).0, kinds, "{data}");
+    }
+    // The event's name stands in for the type.
+    let (kinds, _) = read(
+        Shape::Messages,
+        [Bytes::from_static(b"event: error\ndata: {\"message\":\"m\"}\n\nevent: ping\ndata: {}\n\n")],
+    );
+    assert_eq!(kinds, "E(upstream)H");
+}
+
+#[test]
+fn reads_whole_answers() {
+    let mut tap = Tap::new(Shape::Chat);
+    let body = r#"{"id":"c","model":"m","choices":[{"message":{"role":"assistant","content":"hello","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":4,"completion_tokens":3}}"#;
+    assert_eq!(tap.body(body.as_bytes()), EventKind::Content);
+    assert_eq!((tap.delivered_bytes(), tap.finish_reason(), tap.is_complete()), (8, Some("tool_calls"), true));
+    assert_eq!(tap.usage(), Some(Usage { input: 4, output: 3, ..Usage::default() }));
+
+    let mut tap = Tap::new(Shape::Messages);
+    let body = r#"{"type":"message","model":"claude","content":[{"type":"text","text":"hello"},{"type":"tool_use","name":"f","input":{"a":1}}],"stop_reason":"tool_use","usage":{"input_tokens":4,"output_tokens":3}}"#;
+    assert_eq!(tap.body(body.as_bytes()), EventKind::Content);
+    assert_eq!((tap.delivered_bytes(), tap.model(), tap.is_complete()), (13, Some("claude"), true));
+    assert!(tap.usage_is_final());
+
+    for (shape, body) in [
+        (Shape::Chat, r#"{"error":{"message":"filtered","code":"content_filter"}}"#),
+        (Shape::Messages, r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#),
+        (Shape::Chat, "<html>"),
+        (Shape::Messages, r#"{"content":[]"#),
+    ] {
+        let mut tap = Tap::new(shape);
+        assert!(matches!(tap.body(body.as_bytes()), EventKind::Error(_)), "{body}");
+        assert!(!tap.is_complete());
+    }
+}
+
+#[test]
+fn an_event_too_large_to_be_read_is_content_and_may_have_been_the_last_one() {
+    let large = delta(&format!(r#"{{"content":"{}"}}"#, "x".repeat(70_000)));
+    let (kinds, tap) = chat(&[&delta(r#"{"content":"a"}"#), &large, "[DONE]"]);
+    assert_eq!((kinds.as_str(), tap.is_complete()), ("CCD", true));
+}
+
+#[test]
+fn shapes_that_are_not_understood_yet_are_passed_on() {
+    for shape in [Shape::Responses, Shape::GenerateContent] {
+        let (kinds, tap) = read(shape, [Bytes::from_static(b": hi\n\ndata: {}\n\n")]);
+        assert_eq!((kinds.as_str(), tap.is_complete(), tap.usage()), ("HC", true, None));
+        assert_eq!(Tap::new(shape).body(b"x"), EventKind::Content);
+    }
+}
+
+proptest! {
+    #[test]
+    fn reads_the_same_however_a_stream_is_split(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..10), crlf in any::<bool>()) {
+        let end = if crlf { "\r\n\r\n" } else { "\n\n" };
+        let usage = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
+        let content = delta("{\"content\":\"h\u{e9}\"}");
+        let stream: String = [&content, STOP, usage, "[DONE]"].iter().map(|data| format!("data: {data}{end}")).collect();
+        let stream = Bytes::from(stream);
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).chain([0, stream.len()]).collect();
+        cuts.sort_unstable();
+        let (kinds, tap) = read(Shape::Chat, cuts.windows(2).map(|cut| stream.slice(cut[0]..cut[1])));
+        prop_assert_eq!(kinds, "CFUD");
+        prop_assert_eq!((tap.usage().map(|usage| usage.total()), tap.delivered_bytes()), (Some(11), 3));
+    }
+
+    #[test]
+    fn never_panics(data in prop::collection::vec(any::<u8>(), 0..120), text in "[\\[\\]{}:,\"a-z0-9\\\\ ]{0,80}") {
+        for shape in Shape::ALL {
+            for bytes in [&data[..], text.as_bytes()] {
+                let mut tap = Tap::new(shape);
+                tap.body(bytes);
+                read(shape, [Bytes::copy_from_slice(bytes)]);
+                let _ = crate::shapes::peek(shape, crate::Operation::Generate, bytes);
+                let _ = crate::shapes::decode_error(shape, bytes);
+            }
+        }
+    }
+}
