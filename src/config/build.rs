@@ -1,0 +1,127 @@
+//! Puts it together: file and environment in, one checked configuration or all of its problems out.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::environment::read_text;
+use super::node::{Node, Reading};
+use super::raw::{self, Raw};
+use super::roster::{Roster, set_one_of};
+use super::routes;
+use super::scalar::show_size;
+use super::tree::Tree;
+use super::{Builtin, Config, Environment, Problem, Problems};
+
+/// Reads and checks the configuration file at `path`; `${NAME}` and overrides come from `env`.
+///
+/// Key files are relative to the file's folder, `data_dir` to the current one.
+///
+/// # Errors
+///
+/// All problems of the file and the environment, warnings among them, when any of them is an error. When there is none,
+/// the warnings come with the configuration.
+pub fn load(path: &Path, env: &Environment, builtins: &[Builtin]) -> Result<(Config, Problems), Problems> {
+    let yaml = read_text(path).map_err(|error| {
+        let mut problems = env.problems().to_vec();
+        problems.push(Problem::error(path.display().to_string(), format!("cannot be read: {error}")));
+        Problems(problems)
+    })?;
+    parse(&yaml, path.parent().unwrap_or(Path::new("")), env, builtins)
+}
+
+/// Checks a configuration that is given as text; key files are relative to `base_dir`.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn parse(
+    yaml: &str,
+    base_dir: &Path,
+    env: &Environment,
+    builtins: &[Builtin],
+) -> Result<(Config, Problems), Problems> {
+    let mut problems = env.problems().to_vec();
+    let tree = match Tree::parse(yaml) {
+        Ok(tree) => tree,
+        Err(problem) => {
+            problems.push(problem);
+            return Err(Problems(problems));
+        }
+    };
+    let reading = Reading::new(env, base_dir);
+    let config = build(&reading, &tree, builtins);
+    problems.extend(reading.into_problems(&tree));
+    let problems = Problems(problems);
+    match config {
+        Some(config) if !problems.has_errors() => Ok((config, problems)),
+        _ => Err(problems),
+    }
+}
+
+fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Config> {
+    let root = Node::root(reading, tree);
+    let mut raw = Raw::read(&root);
+    override_by_environment(reading, &mut raw);
+    check_together(&root, &raw);
+
+    let roster = Roster::gather(reading, &raw, builtins);
+    if roster.usable().next().is_none() && !roster.has_faulty() {
+        let cure = set_one_of(&roster.wanted_variables(None));
+        root.place_of("providers").error(format_args!("no provider can be used: none has a key{cure}"));
+    }
+    // Before the master key is asked for: all problems are to be found, whatever else is wrong.
+    let routes = routes::compile(raw.routes, &roster);
+    Some(Config {
+        listen: raw.listen,
+        metrics_listen: raw.metrics_listen,
+        data_dir: raw.data_dir,
+        threads: raw.threads,
+        h2c: raw.h2c,
+        master_key: raw.master_key?,
+        limits: raw.limits,
+        timeouts: raw.timeouts,
+        commit_after: raw.commit_after,
+        heartbeat: raw.heartbeat,
+        providers: roster.usable().cloned().collect(),
+        keyless: roster.keyless().map(str::to_owned).collect(),
+        routes,
+        quota: raw.quota,
+    })
+}
+
+/// What a container must be able to set without another file.
+fn override_by_environment(reading: &Reading<'_>, raw: &mut Raw<'_>) {
+    if let Some(listen) = reading.variable("OVTH_LISTEN", raw::ADDRESS, |text| text.parse().ok()) {
+        raw.listen = listen;
+    }
+    if let Some(listen) = reading.variable("OVTH_METRICS_LISTEN", raw::ADDRESS, |text| text.parse().ok()) {
+        raw.metrics_listen = listen;
+    }
+    if let Some(folder) = reading.variable("OVTH_DATA_DIR", raw::FOLDER, raw::as_path) {
+        raw.data_dir = folder;
+    }
+}
+
+/// Settings that are right by themselves and wrong together.
+fn check_together(root: &Node<'_>, raw: &Raw<'_>) {
+    if overlap(raw.listen, raw.metrics_listen) {
+        root.place_of("metrics").place_of("listen").error(format_args!(
+            "{} cannot be shared with listen ({}); use another port",
+            raw.metrics_listen, raw.listen
+        ));
+    }
+    if raw.limits.body_bytes > raw.limits.buffered_bytes {
+        root.place_of("limits").error(format_args!(
+            "body_bytes ({}) must not be larger than buffered_bytes ({}), which all bodies share",
+            show_size(raw.limits.body_bytes as u64),
+            show_size(raw.limits.buffered_bytes as u64),
+        ));
+    }
+}
+
+/// Whether the two addresses cannot both be listened on. Port 0 stands for any free one.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() != 0
+        && one.port() == other.port()
+        && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}

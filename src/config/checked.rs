@@ -1,0 +1,159 @@
+//! The checked configuration: what the rest of the gateway reads, with every default filled in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use ovth_filters::Shape;
+
+use super::Secret;
+
+/// One whole, checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Where Prometheus scrapes.
+    pub metrics_listen: SocketAddr,
+    /// Holds the database; created at start.
+    pub data_dir: PathBuf,
+    /// Worker threads of the proxy; the available parallelism when absent.
+    pub threads: Option<usize>,
+    /// Whether plaintext HTTP/2 is spoken to clients.
+    pub h2c: bool,
+    /// The key of the admin API.
+    pub master_key: Secret,
+    /// Bounds on memory.
+    pub limits: Limits,
+    /// Bounds on time, for providers that do not set their own.
+    pub timeouts: Timeouts,
+    /// How long a stream may be silent before its status is sent to the client.
+    pub commit_after: Duration,
+    /// The time between two heartbeats of a silent stream.
+    pub heartbeat: Duration,
+    /// The providers that can be used (their key is there), in order of preference.
+    pub providers: Vec<Arc<Provider>>,
+    /// Providers that are named or built in but have no key.
+    pub keyless: Vec<String>,
+    /// The routes, in the order of the file.
+    pub routes: Vec<Route>,
+    /// The quota of keys that have none of their own.
+    pub quota: Quota,
+}
+
+/// Bounds on memory, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest request body, after decompression.
+    pub body_bytes: usize,
+    /// All request bodies, held answers and error bodies together.
+    pub buffered_bytes: usize,
+}
+
+/// Bounds on time of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Name resolution, TCP and TLS, together.
+    pub connect: Duration,
+    /// From the end of the request to the first byte of the response.
+    pub first_byte: Duration,
+    /// Between two reads of the response, and for one write of the request.
+    pub idle: Duration,
+    /// The whole exchange.
+    pub total: Duration,
+}
+
+/// A provider that can be used: its key is there.
+#[derive(Debug)]
+pub struct Provider {
+    /// The name routes and logs use.
+    pub id: Arc<str>,
+    /// Where it is.
+    pub base_url: BaseUrl,
+    /// Its credentials; empty for a host that wants none.
+    pub api_keys: Vec<Secret>,
+    /// The shapes it serves, best first.
+    pub shapes: Vec<Shape>,
+    /// Headers added to each request.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Bounds on time.
+    pub timeouts: Timeouts,
+    /// Model ids that it serves besides those that the catalogue lists for it; `prefix*` claims all ids that begin so.
+    pub models: Vec<String>,
+    /// Whether it takes `stream_options`, so that streams can be asked for their token counts.
+    pub stream_options: bool,
+}
+
+/// A provider's base URL, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Whether the scheme is `https`.
+    pub tls: bool,
+    /// The host: a name or an address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The path, without a slash at its end; empty for the root.
+    pub path: String,
+}
+
+/// What the registry of providers tells of a built-in provider, so that the configuration need not name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// The name routes use.
+    pub id: &'static str,
+    /// Environment variable with its key.
+    pub key_env: &'static str,
+    /// Environment variable that replaces its base URL.
+    pub base_url_env: Option<&'static str>,
+    /// Its base URL, as its official SDK has it.
+    pub base_url: &'static str,
+    /// The shapes it serves, best first.
+    pub shapes: &'static [Shape],
+    /// Whether it takes part in routes that name no providers (and then comes after those that do not set this).
+    pub last: bool,
+}
+
+/// A name a client may use as `model`, with a strategy over providers and models.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The name.
+    pub name: Arc<str>,
+    /// How its targets are ordered.
+    pub strategy: Strategy,
+    /// Its providers that can be used, in order; never empty.
+    pub providers: Vec<Arc<str>>,
+    /// The models it names, in order, as written; empty: every model of its providers that the strategy takes.
+    pub models: Vec<String>,
+}
+
+/// How a route orders its targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// As the file lists them.
+    Ordered,
+    /// The cheapest that can serve the request comes first.
+    CheapestCapable,
+}
+
+impl Strategy {
+    /// The name used in the file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Strategy::Ordered => "ordered",
+            Strategy::CheapestCapable => "cheapest-capable",
+        }
+    }
+}
+
+/// Limits on what a key may spend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Tokens of all kinds per UTC day.
+    pub daily_tokens: Option<u64>,
+    /// Whether each key has this limit by itself; else all keys together have it.
+    pub per_user: bool,
+}

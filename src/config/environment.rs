@@ -1,0 +1,111 @@
+//! The environment: the variables of the process, and those of an `.env` file beside the configuration.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::Problem;
+use super::dotenv::{self, Line};
+
+/// The largest file of settings or keys that is read.
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Variables by name. The process wins over the file; an empty value counts as not set. `Debug` prints no value.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: HashMap<String, String>,
+    problems: Vec<Problem>,
+}
+
+impl Environment {
+    /// The variables of the process and of the env file at `dotenv`, if there is one.
+    ///
+    /// The process's own environment is not changed. What is wrong with the file is told by [`load`](super::load)
+    /// together with the problems of the configuration.
+    #[must_use]
+    pub fn from_process(dotenv: Option<&Path>) -> Environment {
+        // Values that are not UTF-8 keep a replacement character: refused where they are used, not overlooked.
+        let process = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+        let environment = Environment::from_pairs(process);
+        match dotenv {
+            Some(path) => environment.with_file(path),
+            None => environment,
+        }
+    }
+
+    /// The variables of the process and of the file `.env` in the same folder as the configuration file.
+    #[must_use]
+    pub fn beside(config: &Path) -> Environment {
+        Environment::from_process(Some(&config.with_file_name(".env")))
+    }
+
+    /// Exactly these variables.
+    pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Environment {
+        let variables = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Environment { variables, problems: Vec::new() }
+    }
+
+    /// Adds the variables of an env file that are not there yet; a file that does not exist adds none.
+    #[must_use]
+    pub fn with_file(mut self, path: &Path) -> Environment {
+        match read_text(path) {
+            Ok(text) => self.add_lines(&path.display().to_string(), &text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                self.problems.push(Problem::error(path.display().to_string(), format!("cannot be read: {error}")));
+            }
+        }
+        self
+    }
+
+    /// The value of a variable; `None` when it is not set or empty.
+    #[must_use]
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// What was wrong with the env file.
+    pub(super) fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    fn add_lines(&mut self, file: &str, text: &str) {
+        // The last of several lines with one name wins, as it does in a shell, but never over the process.
+        let mut found = HashMap::new();
+        for line in dotenv::lines(text) {
+            match line {
+                Line::Variable(name, value) => {
+                    found.insert(name, value);
+                }
+                Line::Ignored(number, reason) => {
+                    self.problems.push(Problem::warning(
+                        format!("{file} line {number}"),
+                        format!("{reason}; the line is ignored"),
+                    ));
+                }
+            }
+        }
+        for (name, value) in found {
+            self.variables.entry(name).or_insert(value);
+        }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment({} variables)", self.variables.len())
+    }
+}
+
+/// The text of a file that is at most [`MAX_FILE_BYTES`] long.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    Ok(text)
+}

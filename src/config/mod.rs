@@ -1,0 +1,31 @@
+//! Configuration: one YAML file and the environment become checked types that cannot be wrong.
+//!
+//! The way of a file: `tree` reads the YAML, `node` walks it and notes every problem with its path, `raw` holds
+//! the settings with their defaults, `roster` finds out which providers have a key, `routes` ties routes to them.
+//! Nothing stops at the first problem: whoever edits the file sees all of them at once.
+
+mod base_url;
+mod build;
+mod checked;
+mod credential;
+mod dotenv;
+mod environment;
+mod interpolate;
+mod nearest;
+mod node;
+mod problem;
+mod raw;
+mod roster;
+mod routes;
+mod scalar;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use base_url::BaseUrlError;
+pub use build::{load, parse};
+pub use checked::{BaseUrl, Builtin, Config, Limits, Provider, Quota, Route, Strategy, Timeouts};
+pub use environment::Environment;
+pub use problem::{Problem, Problems, Severity};
+pub use secret::Secret;

@@ -1,0 +1,160 @@
+//! The settings as the file has them: every key with its type, bounds and default, each by itself.
+
+mod provider;
+mod route;
+mod secret;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(in crate::config) use self::provider::{RawKeys, RawProvider, url_shown};
+pub(in crate::config) use self::route::RawRoute;
+use super::node::{Fields, Node};
+use super::{Limits, Quota, Secret, Timeouts};
+
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+const DATA_DIR: &str = "./data";
+const LIMITS: Limits = Limits { body_bytes: 32 << 20, buffered_bytes: 128 << 20 };
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(5),
+    first_byte: Duration::from_secs(120),
+    idle: Duration::from_secs(120),
+    total: Duration::from_secs(30 * 60),
+};
+const COMMIT_AFTER: Duration = Duration::from_secs(10);
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+const MAX_THREADS: u64 = 1024;
+const MAX_BODY_BYTES: u64 = 1 << 30;
+const MAX_BUFFERED_BYTES: u64 = 1 << 40;
+const MAX_DAILY_TOKENS: u64 = 1_000_000_000_000_000;
+const MIN_TIME: Duration = Duration::from_millis(10);
+const MAX_TIME: Duration = Duration::from_secs(24 * 3600);
+const MAX_NAME_CHARS: usize = 128;
+
+/// What the file says, with defaults filled in where it says nothing or something wrong (which is noted).
+pub(in crate::config) struct Raw<'a> {
+    pub(in crate::config) listen: SocketAddr,
+    pub(in crate::config) metrics_listen: SocketAddr,
+    pub(in crate::config) data_dir: PathBuf,
+    pub(in crate::config) threads: Option<usize>,
+    pub(in crate::config) h2c: bool,
+    pub(in crate::config) master_key: Option<Secret>,
+    pub(in crate::config) limits: Limits,
+    pub(in crate::config) timeouts: Timeouts,
+    pub(in crate::config) commit_after: Duration,
+    pub(in crate::config) heartbeat: Duration,
+    pub(in crate::config) providers: Vec<RawProvider<'a>>,
+    pub(in crate::config) routes: Vec<RawRoute<'a>>,
+    pub(in crate::config) quota: Quota,
+}
+
+impl<'a> Raw<'a> {
+    /// Reads the whole file.
+    pub(in crate::config) fn read(root: &Node<'a>) -> Raw<'a> {
+        let mut top = root.fields();
+        let raw = Raw {
+            listen: top.read("listen", address).unwrap_or(LISTEN),
+            metrics_listen: metrics_listen(top.section("metrics")),
+            data_dir: top.read("data_dir", folder).unwrap_or_else(|| DATA_DIR.into()),
+            threads: top.read("threads", |node| node.whole(1..=MAX_THREADS)?.try_into().ok()),
+            h2c: top.read("h2c", Node::flag).unwrap_or(false),
+            master_key: secret::master_key(root, top.field("master_key")),
+            limits: limits(top.section("limits")),
+            timeouts: RawTimeouts::read(top.section("timeouts")).or(TIMEOUTS),
+            commit_after: top
+                .read("commit_after", |node| node.duration(Duration::ZERO..=MAX_TIME))
+                .unwrap_or(COMMIT_AFTER),
+            heartbeat: top.read("heartbeat", time).unwrap_or(HEARTBEAT),
+            providers: top.read("providers", |node| Some(RawProvider::read_all(node))).unwrap_or_default(),
+            routes: top.read("routes", |node| Some(RawRoute::read_all(node))).unwrap_or_default(),
+            quota: quota(top.section("quota")),
+        };
+        top.finish();
+        raw
+    }
+}
+
+/// What an address setting must be; also said of the variables that override one.
+pub(in crate::config) const ADDRESS: &str =
+    "an IP address and a port, such as 127.0.0.1:8080 (0.0.0.0:8080 for all interfaces)";
+
+fn address(node: &Node<'_>) -> Option<SocketAddr> {
+    node.parsed(ADDRESS, |text| text.parse().ok())
+}
+
+/// What a folder setting must be.
+pub(in crate::config) const FOLDER: &str = "the path of a folder";
+
+/// A path, if it can be one. It is not looked for.
+pub(in crate::config) fn as_path(text: &str) -> Option<PathBuf> {
+    (!text.trim().is_empty() && !text.contains('\0')).then(|| text.into())
+}
+
+fn folder(node: &Node<'_>) -> Option<PathBuf> {
+    node.parsed(FOLDER, as_path)
+}
+
+fn time(node: &Node<'_>) -> Option<Duration> {
+    node.duration(MIN_TIME..=MAX_TIME)
+}
+
+fn metrics_listen(mut metrics: Fields<'_>) -> SocketAddr {
+    let listen = metrics.read("listen", address).unwrap_or(METRICS_LISTEN);
+    metrics.finish();
+    listen
+}
+
+fn limits(mut limits: Fields<'_>) -> Limits {
+    let read = Limits {
+        body_bytes: limits.read("body_bytes", |node| node.size(1..=MAX_BODY_BYTES)).unwrap_or(LIMITS.body_bytes),
+        buffered_bytes: limits
+            .read("buffered_bytes", |node| node.size(1..=MAX_BUFFERED_BYTES))
+            .unwrap_or(LIMITS.buffered_bytes),
+    };
+    limits.finish();
+    read
+}
+
+fn quota(mut quota: Fields<'_>) -> Quota {
+    let read = Quota {
+        daily_tokens: quota.read("daily_tokens", |node| node.whole(1..=MAX_DAILY_TOKENS)),
+        per_user: quota.read("per_user", Node::flag).unwrap_or(true),
+    };
+    quota.finish();
+    read
+}
+
+/// Timeouts of which each may be missing.
+#[derive(Clone, Copy)]
+pub(in crate::config) struct RawTimeouts {
+    connect: Option<Duration>,
+    first_byte: Option<Duration>,
+    idle: Option<Duration>,
+    total: Option<Duration>,
+}
+
+impl RawTimeouts {
+    fn read(mut timeouts: Fields<'_>) -> RawTimeouts {
+        let read = RawTimeouts {
+            connect: timeouts.read("connect", time),
+            first_byte: timeouts.read("first_byte", time),
+            idle: timeouts.read("idle", time),
+            total: timeouts.read("total", time),
+        };
+        timeouts.finish();
+        read
+    }
+
+    /// These, and the others' where one is missing.
+    pub(in crate::config) fn or(self, others: Timeouts) -> Timeouts {
+        Timeouts {
+            connect: self.connect.unwrap_or(others.connect),
+            first_byte: self.first_byte.unwrap_or(others.first_byte),
+            idle: self.idle.unwrap_or(others.idle),
+            total: self.total.unwrap_or(others.total),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The example file: it works as it is, and the defaults it prints are the real ones.
+
+use super::{GUIDE, good, ids};
+
+const EXAMPLE: &str = include_str!("../../../conf/config.example.yaml");
+
+const OPENROUTER: [(&str, &str); 1] = [("OPENROUTER_API_KEY", "sk-or-good")];
+
+/// The file with the `#` of every setting taken away; text about settings stays a comment.
+fn everything_live() -> String {
+    let live = |line: &str| {
+        let Some(rest) = line.strip_prefix('#') else { return line.to_owned() };
+        let key = rest.trim_start_matches(' ');
+        let indented_as_yaml = (rest.len() - key.len()).is_multiple_of(2);
+        let name = key.split(':').next().unwrap_or_default();
+        let is_setting = key.len() > name.len()
+            && !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if indented_as_yaml && is_setting { rest.to_owned() } else { line.to_owned() }
+    };
+    EXAMPLE.lines().map(live).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_is_the_guide_with_comments() {
+    let without_comments: String = EXAMPLE
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(without_comments, GUIDE);
+    good(EXAMPLE, &[]);
+}
+
+#[test]
+fn the_defaults_it_prints_are_the_real_ones() {
+    let plain = good(EXAMPLE, &OPENROUTER);
+    let mut live = good(&everything_live(), &OPENROUTER);
+    assert_eq!(ids(&live), ["anthropic", "openai", "google", "my-host", "openrouter"]);
+    live.providers.retain(|provider| &*provider.id != "my-host");
+    // Secrets print alike; that they are the same is what `api_keys` in the example says by name.
+    assert_eq!(format!("{live:#?}"), format!("{plain:#?}"));
+    for (live, plain) in live.providers.iter().zip(&plain.providers) {
+        assert_eq!(live.api_keys.len(), plain.api_keys.len());
+        assert!(live.api_keys[0].matches(plain.api_keys[0].expose().as_bytes()));
+    }
+}
+
+#[test]
+fn every_setting_is_in_the_example() {
+    let live = everything_live();
+    for setting in [
+        "listen",
+        "metrics",
+        "data_dir",
+        "threads",
+        "h2c",
+        "master_key",
+        "limits",
+        "body_bytes",
+        "buffered_bytes",
+        "timeouts",
+        "connect",
+        "first_byte",
+        "idle",
+        "total",
+        "commit_after",
+        "heartbeat",
+        "providers",
+        "base_url",
+        "api_keys",
+        "shapes",
+        "headers",
+        "models",
+        "routes",
+        "strategy",
+        "quota",
+        "daily_tokens",
+        "per_user",
+    ] {
+        let line = |line: &str| line.trim_start().starts_with(&format!("{setting}:"));
+        assert!(live.lines().any(line), "{setting}");
+    }
+}
