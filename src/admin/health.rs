@@ -1,0 +1,103 @@
+//! What `/healthz` and `/readyz` answer: whether the process lives, and whether it should be sent requests.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::store::Store;
+
+use super::AdminResponse;
+
+/// What readiness depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Checks {
+    /// The database.
+    pub store: StoreCheck,
+    /// Whether the gateway takes new requests.
+    pub drain: Drain,
+}
+
+/// The state of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreCheck {
+    /// The last write reached the disk.
+    Ok,
+    /// It did not: no keys can be made, and counters are in memory only.
+    Failed,
+}
+
+/// Whether the gateway takes new requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drain {
+    /// It does.
+    Serving,
+    /// It finishes what it has and then ends.
+    Draining,
+}
+
+impl Checks {
+    /// The checks as they are now.
+    #[must_use]
+    pub fn now(store: &Store, drain: Drain) -> Checks {
+        let store = if store.health().is_ok() { StoreCheck::Ok } else { StoreCheck::Failed };
+        Checks { store, drain }
+    }
+
+    /// Whether requests should be sent here. With a failed store known keys still work, but another gateway does better.
+    const fn is_ready(self) -> bool {
+        matches!(self, Checks { store: StoreCheck::Ok, drain: Drain::Serving })
+    }
+}
+
+/// `/healthz`: the process answers, and that is all it says.
+#[must_use]
+pub fn healthz() -> AdminResponse {
+    #[derive(Serialize)]
+    struct Body {
+        status: &'static str,
+    }
+    AdminResponse::json(StatusCode::OK, &Body { status: "ok" })
+}
+
+/// `/readyz`: 200 when every check is good, else 503; each check by name.
+#[must_use]
+pub fn readyz(checks: Checks) -> AdminResponse {
+    #[derive(Serialize)]
+    struct Body {
+        status: &'static str,
+        checks: Checks,
+    }
+    let (status, word) =
+        if checks.is_ready() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    AdminResponse::json(status, &Body { status: word, checks })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(response: &AdminResponse) -> &str {
+        std::str::from_utf8(&response.body).unwrap_or_default()
+    }
+
+    #[test]
+    fn health_says_ok() {
+        assert_eq!(healthz().status, StatusCode::OK);
+        assert_eq!(text(&healthz()), r#"{"status":"ok"}"#);
+    }
+
+    #[test]
+    fn readiness_names_what_is_not_ready() {
+        let checks = |store, drain| readyz(Checks { store, drain });
+        let ready = checks(StoreCheck::Ok, Drain::Serving);
+        assert_eq!(ready.status, StatusCode::OK);
+        assert_eq!(text(&ready), r#"{"status":"ready","checks":{"store":"ok","drain":"serving"}}"#);
+        let failed = checks(StoreCheck::Failed, Drain::Serving);
+        assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(text(&failed), r#"{"status":"not_ready","checks":{"store":"failed","drain":"serving"}}"#);
+        let draining = checks(StoreCheck::Ok, Drain::Draining);
+        assert_eq!(draining.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(text(&draining), r#"{"status":"not_ready","checks":{"store":"ok","drain":"draining"}}"#);
+    }
+}

@@ -1,0 +1,60 @@
+//! The data folder and the database file in it: who may read them, and how redb opens them.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use redb::Database;
+
+use super::StoreError;
+
+/// The name of the file in the data folder.
+pub(super) const NAME: &str = "ovth.redb";
+
+/// What redb may keep in memory; its own default is 1 GiB.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// Up to this size every page is checked at each start (some 50 ms). redb trusts a file that was shut down cleanly, and
+/// may panic if something else changed it since.
+const CHECKED_BYTES: u64 = 64 << 20;
+
+/// Makes the data folder, for its owner only, unless it is there.
+pub(super) fn create_folder(folder: &Path) -> Result<(), StoreError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| StoreError::from_io(folder, error))
+}
+
+/// Opens the database file, and makes it when it is missing.
+pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
+    create(path).map_err(|error| StoreError::from_io(path, error))?;
+    reopen(path)
+}
+
+/// Opens the database file that is there. After a fault it must not be made anew: what is in memory was never written
+/// to a new file, so that a restart would forget it.
+pub(super) fn reopen(path: &Path) -> Result<Database, StoreError> {
+    let size = path.metadata().map_err(|error| StoreError::from_io(path, error))?.len();
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(size <= CHECKED_BYTES);
+    // Unwind safety: nothing is left of a database that panicked while it was opened.
+    match catch_unwind(AssertUnwindSafe(|| builder.create(path))) {
+        Ok(opened) => opened.map_err(|error| StoreError::from_redb(path, error.into())),
+        Err(_) => Err(StoreError::Corrupt { path: path.into(), reason: "redb gave up reading it".into() }),
+    }
+}
+
+/// Makes an empty file that only its owner may read, unless it is there.
+fn create(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => {
+            // The name is durable only when the folder is: else a crash may lose a file whose commits were synced.
+            if let Some(folder) = path.parent() {
+                File::open(folder)?.sync_all()?;
+            }
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,150 @@
+//! The one database file of the gateway: opening it, reading it, and the single thread that writes it.
+
+mod error;
+mod file;
+mod schema;
+mod slot;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::StoreError;
+pub use schema::SCHEMA_VERSION;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
+use tokio::sync::{mpsc, oneshot};
+
+use slot::Slot;
+use writer::{Message, Opener, Pending, Writer};
+
+/// How many writes may wait. A full queue makes [`Store::write`] wait, and is never dropped from.
+const QUEUE: usize = 1024;
+
+/// The database file of one data folder, open for this process alone.
+///
+/// Writes go through one thread, which commits all that wait in one transaction with one `fsync`; reads run on the
+/// caller's thread and see the last commit. A failed disk costs the writes of that moment only: the file is opened again
+/// for the next one, so that a disk that is full for a while needs no restart.
+#[derive(Debug)]
+pub struct Store {
+    slot: Arc<Slot>,
+    queue: mpsc::Sender<Message>,
+    writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
+}
+
+impl Store {
+    /// Opens `ovth.redb` in that folder and makes both when they are missing: the folder readable by its owner only, the
+    /// file as well. Blocks on the disk.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made or written to, another process has the file, or it is damaged, foreign or from a newer
+    /// release.
+    pub fn open(data_dir: &Path) -> Result<Store, StoreError> {
+        file::create_folder(data_dir)?;
+        let path = data_dir.join(file::NAME);
+        let database = file::open(&path)?;
+        schema::settle(&database, &path)?;
+        let target = path.clone();
+        Store::start(path, database, Box::new(move || file::reopen(&target)))
+    }
+
+    /// Starts the writer on a database; `reopen` opens it again after a fault.
+    fn start(path: PathBuf, database: Database, reopen: Opener) -> Result<Store, StoreError> {
+        let slot = Arc::new(Slot::new(path, database));
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        let writer = Writer::new(Arc::clone(&slot), reopen, receiver);
+        let handle = thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|source| StoreError::Thread { source: Arc::new(source) })?;
+        Ok(Store { slot, queue, writer: Mutex::new(Some(handle)) })
+    }
+
+    /// Runs `work` on the writer's thread and answers once it is durable. Its writes are applied whole or not at all.
+    ///
+    /// `work` must do nothing but use the transaction: it shares one with other writes, and when one of them fails, the
+    /// others run again, each alone. It must not hold the store itself. Dropping the future does not take the write back.
+    ///
+    /// # Errors
+    ///
+    /// `work` failed, the disk failed (the write may then be durable all the same: it must not be taken as undone), or the
+    /// store is closed.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&WriteTransaction) -> Result<T, redb::Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Pending::new(work, reply));
+        self.queue.send(Message::Job(job)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// [`Store::write`] for threads that may block: at start, at shutdown, and on threads of their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::write`].
+    pub fn write_blocking<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&WriteTransaction) -> Result<T, redb::Error> + Send + 'static,
+    {
+        futures::executor::block_on(self.write(work))
+    }
+
+    /// Runs `work` on a snapshot of the last commit. Blocks on the disk: never call it on a worker thread.
+    ///
+    /// # Errors
+    ///
+    /// `work` failed, the disk failed, or the store is closed.
+    pub fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        let database = self.slot.database()?;
+        let fail = |error: redb::Error| StoreError::from_redb(self.slot.path(), error);
+        let transaction = database.begin_read().map_err(|error| fail(error.into()))?;
+        work(&transaction).map_err(fail)
+    }
+
+    /// Whether the last write reached the disk; the reason when it did not. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// The fault of the last write, until one succeeds; [`StoreError::Closed`] after the shutdown.
+    pub fn health(&self) -> Result<(), StoreError> {
+        self.slot.health()
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.slot.path()
+    }
+
+    /// Commits what is queued and closes the file. Later writes and reads answer [`StoreError::Closed`]. A second call
+    /// does nothing. Blocks on the disk. Dropping the store does the same and only logs the error.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be closed cleanly; what was answered as committed is durable all the same.
+    pub fn shutdown(&self) -> Result<(), StoreError> {
+        let handle = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(handle) = handle else { return Ok(()) };
+        // An error means that the writer has ended already; joining it tells why.
+        let _ = futures::executor::block_on(self.queue.send(Message::Stop));
+        handle.join().unwrap_or(Err(StoreError::Panicked))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Err(error) = self.shutdown() {
+            log::error!(error:% = error; "the database was not closed cleanly");
+        }
+    }
+}

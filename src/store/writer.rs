@@ -1,0 +1,191 @@
+//! The thread that alone writes the database: it commits everything that waits in one transaction (group commit).
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use redb::{Database, WriteTransaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Slot, StoreError};
+
+/// How many writes share a commit at most.
+const BATCH: usize = 256;
+
+/// Opens the database again after a fault.
+pub(super) type Opener = Box<dyn FnMut() -> Result<Database, StoreError> + Send>;
+
+/// What the writer is asked for.
+pub(super) enum Message {
+    /// Write, and answer when it is durable.
+    Job(Box<dyn Job>),
+    /// Commit what is queued, take nothing more, close the database.
+    Stop,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Message::Job(_) => "Job",
+            Message::Stop => "Stop",
+        })
+    }
+}
+
+/// One write of a batch, with the type of its answer erased.
+pub(super) trait Job: Send {
+    /// Writes into the transaction. Runs a second time when another job spoils the batch.
+    fn run(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error>;
+
+    /// Answers: the transaction of the last run was committed, or failed.
+    fn done(self: Box<Self>, result: Result<(), StoreError>);
+}
+
+/// A write with its answer and the one who waits for it.
+pub(super) struct Pending<T, F> {
+    work: F,
+    outcome: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Pending<T, F> {
+    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T, StoreError>>) -> Pending<T, F> {
+        Pending { work, outcome: None, reply }
+    }
+}
+
+impl<T, F> Job for Pending<T, F>
+where
+    T: Send,
+    F: FnMut(&WriteTransaction) -> Result<T, redb::Error> + Send,
+{
+    fn run(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
+        self.outcome = Some((self.work)(transaction)?);
+        Ok(())
+    }
+
+    fn done(self: Box<Self>, result: Result<(), StoreError>) {
+        let Pending { outcome, reply, .. } = *self;
+        // Nobody may wait any more; the write stands all the same.
+        let _ = reply.send(result.map(|()| outcome.expect("a committed job has run to its end")));
+    }
+}
+
+/// Why a transaction was not committed.
+enum Failure {
+    /// One job failed; the database is sound.
+    Job(StoreError),
+    /// A job or the database panicked: what they left in memory is not to be trusted.
+    Panic,
+    /// The database failed, whatever the jobs did.
+    Storage(StoreError),
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> StoreError {
+        match failure {
+            Failure::Job(error) | Failure::Storage(error) => error,
+            Failure::Panic => StoreError::Panicked,
+        }
+    }
+}
+
+/// The state of the writer's thread.
+pub(super) struct Writer {
+    slot: Arc<Slot>,
+    opener: Opener,
+    queue: mpsc::Receiver<Message>,
+}
+
+impl Writer {
+    pub(super) fn new(slot: Arc<Slot>, opener: Opener, queue: mpsc::Receiver<Message>) -> Writer {
+        Writer { slot, opener, queue }
+    }
+
+    /// Works until the store is shut down or dropped, then closes the database.
+    pub(super) fn run(mut self) -> Result<(), StoreError> {
+        let mut messages = Vec::with_capacity(BATCH);
+        while self.queue.blocking_recv_many(&mut messages, BATCH) > 0 {
+            let mut jobs = Vec::with_capacity(messages.len());
+            for message in messages.drain(..) {
+                match message {
+                    Message::Job(job) => jobs.push(job),
+                    Message::Stop => self.queue.close(),
+                }
+            }
+            if !jobs.is_empty() {
+                self.settle(jobs);
+            }
+        }
+        self.slot.close()
+    }
+
+    /// Commits the jobs together and answers them; when one of them spoils that, each by itself.
+    fn settle(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let error = match self.attempt(&mut jobs) {
+            Ok(()) => return jobs.into_iter().for_each(|job| job.done(Ok(()))),
+            Err(Failure::Job(_) | Failure::Panic) if jobs.len() > 1 => {
+                return jobs.into_iter().for_each(|job| self.settle(vec![job]));
+            }
+            Err(failure) => StoreError::from(failure),
+        };
+        for job in jobs {
+            job.done(Err(error.clone()));
+        }
+    }
+
+    /// Tries one transaction, and keeps the book on the health of the storage.
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        let result = self.commit(jobs);
+        match &result {
+            Ok(()) => {
+                if self.slot.recover() {
+                    log::info!(path:% = self.slot.path().display(); "storage works again");
+                }
+            }
+            Err(Failure::Job(_)) => {}
+            Err(Failure::Panic) => self.reopen(),
+            Err(Failure::Storage(error)) => {
+                if self.slot.fail(error.clone()) {
+                    log::error!(error:% = error; "storage failed; each further write tries it again");
+                }
+                self.reopen();
+            }
+        }
+        result
+    }
+
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        let database = self.database().map_err(Failure::Storage)?;
+        let path = self.slot.path();
+        let storage = |error: redb::Error| Failure::Storage(StoreError::from_redb(path, error));
+        // Unwind safety: after a panic the transaction is undone, the database opened again, and the jobs hold nothing
+        // but what they are to write.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let transaction = database.begin_write().map_err(|error| storage(error.into()))?;
+            for job in jobs {
+                job.run(&transaction).map_err(|error| {
+                    let error = StoreError::from_redb(path, error);
+                    if error.is_job() { Failure::Job(error) } else { Failure::Storage(error) }
+                })?;
+            }
+            transaction.commit().map_err(|error| storage(error.into()))
+        }));
+        outcome.unwrap_or(Err(Failure::Panic))
+    }
+
+    /// The open database; opened now when a fault closed it and it could not be opened at once.
+    fn database(&mut self) -> Result<Arc<Database>, StoreError> {
+        match self.slot.database() {
+            Ok(database) => Ok(database),
+            Err(_) => Ok(self.slot.restore((self.opener)()?)),
+        }
+    }
+
+    /// After a fault redb refuses writes until the file is opened again, which also repairs it.
+    fn reopen(&mut self) {
+        // It is known to be at fault: closing it can tell nothing new. Opening it is tried again by the next write.
+        let _ = self.slot.close();
+        let _ = self.database();
+    }
+}
