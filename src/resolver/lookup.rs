@@ -1,0 +1,33 @@
+//! Asks for the addresses of a name; a trait so that tests can answer.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+/// Asks somebody for the addresses of a name.
+pub trait Lookup: Send + Sync + 'static {
+    /// The addresses of `host`, each with `port`. Bounded in time by the caller.
+    fn lookup(&self, host: Arc<str>, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+}
+
+/// Asks the operating system (`getaddrinfo`) on one of Tokio's blocking threads, so that `/etc/hosts`, container
+/// networks and private zones work as they do for other programs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemLookup;
+
+impl Lookup for SystemLookup {
+    fn lookup(&self, host: Arc<str>, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((&*host, port)).await?.collect()) })
+    }
+}
+
+impl<F> Lookup for F
+where
+    F: Fn(Arc<str>, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync + 'static,
+{
+    fn lookup(&self, host: Arc<str>, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        self(host, port)
+    }
+}
