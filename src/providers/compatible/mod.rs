@@ -1,0 +1,24 @@
+//! Any other host that speaks a known shape: named in the configuration, without a line of code.
+
+use http::HeaderName;
+use ovth_filters::Shape;
+
+use super::spec::{Auth, Spec};
+
+static REQUEST_HEADERS: [HeaderName; 1] = [HeaderName::from_static("idempotency-key")];
+
+pub(super) static SPEC: Spec = Spec {
+    builtin: None,
+    auth: |shape| match shape {
+        Shape::Messages => Auth::XApiKey,
+        Shape::GenerateContent => Auth::XGoogApiKey,
+        Shape::Chat | Shape::Responses => Auth::Bearer,
+    },
+    request_headers: &REQUEST_HEADERS,
+    query: &[],
+    response_headers: &[],
+    claims: &[],
+    reseller: false,
+    refuses_forced_tools: &[],
+    classify: |_| None,
+};

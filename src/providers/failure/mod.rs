@@ -1,0 +1,145 @@
+//! What a provider's failure means: to the client, for the next attempt, and for the target's health.
+
+mod classify;
+mod cooldown;
+mod facts;
+mod words;
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use ovth_filters::Shape;
+use ovth_filters::neutral::{ApiError, ErrorClass};
+
+use super::upstream::Upstream;
+
+pub(super) use facts::Facts;
+
+/// No fault cools a target for longer, whatever the provider asks for.
+pub(super) const LONGEST_COOL: Duration = Duration::from_secs(600);
+
+/// What to try after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Any other target.
+    NextTarget,
+    /// Only a target with a larger context window.
+    LargerWindow,
+    /// Nothing: no target would take this request.
+    Stop,
+}
+
+/// How far a failure reaches: other targets inside its scope would fail in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// This model with this credential.
+    Target,
+    /// Every model behind this credential.
+    Credential,
+    /// Everything at this host.
+    Host,
+}
+
+/// The meaning of one failed attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What the client is told, should no other attempt succeed.
+    pub error: ApiError,
+    /// What to try next.
+    pub next: Next,
+    /// How far it reaches.
+    pub scope: Scope,
+    /// How long to avoid what is in scope; absent when it is healthy. At most ten minutes.
+    pub cool: Option<Duration>,
+    /// The provider's own status and body go to the client as they are: same shape, its fault, and nothing of the operator in it.
+    pub client_body: bool,
+}
+
+impl Failure {
+    /// A failure with what its class implies; for faults that have no answer, such as broken connections and timeouts.
+    #[must_use]
+    pub fn new(error: ApiError) -> Failure {
+        let (next, scope, cool) = policy(error.class);
+        Failure { error, next, scope, cool, client_body: false }
+    }
+}
+
+/// What a class implies for the attempts that follow.
+const fn policy(class: ErrorClass) -> (Next, Scope, Option<Duration>) {
+    const fn seconds(count: u64) -> Option<Duration> {
+        Some(Duration::from_secs(count))
+    }
+    match class {
+        ErrorClass::OperatorAuth | ErrorClass::OperatorBilling => {
+            (Next::NextTarget, Scope::Credential, Some(LONGEST_COOL))
+        }
+        ErrorClass::OperatorModel => (Next::NextTarget, Scope::Target, Some(LONGEST_COOL)),
+        ErrorClass::RateLimit | ErrorClass::Overloaded | ErrorClass::Upstream => {
+            (Next::NextTarget, Scope::Target, seconds(5))
+        }
+        ErrorClass::Timeout => (Next::NextTarget, Scope::Target, seconds(10)),
+        ErrorClass::Transport => (Next::NextTarget, Scope::Host, seconds(5)),
+        ErrorClass::ContextOverflow => (Next::LargerWindow, Scope::Target, None),
+        ErrorClass::BadRequest
+        | ErrorClass::ClientAuth
+        | ErrorClass::Permission
+        | ErrorClass::NoCredit
+        | ErrorClass::NotFound
+        | ErrorClass::MethodNotAllowed
+        | ErrorClass::UnknownModel
+        | ErrorClass::TooLarge
+        | ErrorClass::RequestTimeout
+        | ErrorClass::Quota
+        | ErrorClass::ContentRefused
+        | ErrorClass::Unavailable
+        | ErrorClass::Internal => (Next::Stop, Scope::Target, None),
+    }
+}
+
+/// Judges an answer that is not a success: status, headers, body.
+pub(super) fn from_response(upstream: &Upstream, shape: Shape, answer: (u16, &HeaderMap, &[u8])) -> Failure {
+    let (status, headers, body) = answer;
+    let read = facts::read(shape, body);
+    let facts = read.facts(status);
+    let class = classify::class(upstream.spec(), &facts);
+    let mut failure = Failure::new(words::error(upstream.id(), shape, class, &facts));
+
+    if matches!(
+        class,
+        ErrorClass::RateLimit | ErrorClass::Overloaded | ErrorClass::Upstream | ErrorClass::OperatorBilling
+    ) && let Some(wait) = cooldown::asked(headers, facts.retry_delay)
+    {
+        failure.cool = Some(wait.min(LONGEST_COOL));
+        // Whole seconds, rounded up: a client that comes back a moment early is refused once more.
+        failure.error.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+    }
+    if matches!(class, ErrorClass::OperatorBilling) {
+        // When the operator pays is not the client's to wait for.
+        failure.error.retry_after = None;
+    }
+    failure.client_body = matches!(status, 400..=499)
+        && facts.understood
+        && match class {
+            ErrorClass::BadRequest | ErrorClass::ContentRefused => true,
+            ErrorClass::ContextOverflow => words::client_sees_overflow(shape, &facts),
+            _ => false,
+        }
+        && !words::holds_secret(&String::from_utf8_lossy(body));
+    failure
+}
+
+/// Judges an error that came inside a stream or a 200: the tap's class, made finer by what the provider says.
+pub(super) fn from_stream(upstream: &Upstream, shape: Shape, error: ApiError) -> Failure {
+    let facts = facts::of_error(&error);
+    let class = classify::refine(upstream.spec(), error.class, &facts);
+    let mut told = words::error(upstream.id(), shape, class, &facts);
+    told.retry_after = error.retry_after;
+    let mut failure = Failure::new(told);
+    if let (Some(seconds), Some(_)) = (error.retry_after, failure.cool) {
+        failure.cool = Some(Duration::from_secs(seconds).clamp(Duration::from_secs(1), LONGEST_COOL));
+    }
+    failure
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! Routing: from the name a client sent to the ordered targets of its request, and from a failure to the next target.
+
+mod capability;
+mod check;
+mod follow;
+mod health;
+mod offer;
+mod route;
+mod snapshot;
+mod target;
+
+pub use follow::next_target;
+pub use health::Health;
+pub use snapshot::{Ask, Plan, Snapshot};
+pub use target::{Target, TargetKey};
+
+#[cfg(test)]
+mod fixture;

@@ -1,0 +1,175 @@
+//! What the usable providers serve: from a model's name to the offers that can answer it.
+
+use std::sync::Arc;
+
+use ovth_filters::Shape;
+
+use super::Target;
+use crate::catalog::{Catalog, Date, Model, Status};
+use crate::providers::Upstream;
+
+/// No model has a longer id.
+const LONGEST_ID: usize = 200;
+
+/// One model at one provider, with its targets in every shape that it is served in.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) model: Arc<str>,
+    pub(super) entry: Option<Arc<Model>>,
+    by_shape: Vec<(Shape, Vec<Arc<Target>>)>,
+}
+
+impl Offer {
+    fn new(upstream: &Arc<Upstream>, model: Arc<str>, entry: Option<Arc<Model>>) -> Offer {
+        let spoken = upstream.shapes().iter().copied().filter(|shape| speaks(upstream, entry.as_deref(), *shape));
+        let by_shape = spoken.map(|shape| (shape, targets(upstream, &model, shape, entry.as_ref()))).collect();
+        Offer { upstream: Arc::clone(upstream), model, entry, by_shape }
+    }
+
+    /// Its targets in a shape, one for each credential; none when it is not served in that shape.
+    pub(super) fn targets(&self, shape: Shape) -> &[Arc<Target>] {
+        self.by_shape.iter().find(|(spoken, _)| *spoken == shape).map_or(&[], |(_, targets)| targets)
+    }
+
+    /// The shapes it is served in.
+    pub(super) fn shapes(&self) -> impl Iterator<Item = Shape> {
+        self.by_shape.iter().map(|(shape, _)| *shape)
+    }
+
+    /// Whether both are the same model at the same provider.
+    pub(super) fn is_same(&self, other: &Offer) -> bool {
+        self.model == other.model && Arc::ptr_eq(&self.upstream, &other.upstream)
+    }
+}
+
+/// A provider may speak more shapes than a model of its own; a reseller translates, so there its own shapes count.
+fn speaks(upstream: &Upstream, entry: Option<&Model>, shape: Shape) -> bool {
+    upstream.is_reseller() || entry.is_none_or(|entry| entry.shapes.is_empty() || entry.shapes.contains(&shape))
+}
+
+fn targets(upstream: &Arc<Upstream>, model: &Arc<str>, shape: Shape, entry: Option<&Arc<Model>>) -> Vec<Arc<Target>> {
+    let keys = &upstream.provider().api_keys;
+    let credentials = keys.iter().map(Some).chain(keys.is_empty().then_some(None));
+    credentials.map(|credential| Arc::new(Target::new(upstream, model, shape, credential, entry))).collect()
+}
+
+/// The catalogue and the providers that can be used, in their order.
+#[derive(Debug)]
+pub(super) struct Market {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) upstreams: Vec<Arc<Upstream>>,
+    pub(super) today: Date,
+}
+
+impl Market {
+    /// The provider of that id.
+    pub(super) fn upstream(&self, id: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.iter().find(|upstream| &**upstream.id() == id)
+    }
+
+    /// Whether requests to a model fail by now.
+    pub(super) fn is_gone(&self, entry: &Model) -> bool {
+        entry.status == Status::Retired || entry.shutdown_date.is_some_and(|date| date <= self.today)
+    }
+
+    /// Every offer of a model that a client asks for by that name. First who certainly has it; else who claims it.
+    pub(super) fn offers(&self, name: &str) -> Vec<Offer> {
+        // `reseller/author/name`: the first part is the provider's, and only its.
+        if let Some((upstream, rest)) = self.addressed(name)
+            && upstream.is_reseller()
+        {
+            return self.offer_as(upstream, rest).into_iter().collect();
+        }
+        let known: Vec<Offer> = self.upstreams.iter().filter_map(|upstream| self.known(upstream, name)).collect();
+        if !known.is_empty() {
+            return known;
+        }
+        if let Some((upstream, rest)) = self.addressed(name) {
+            return self.offer_as(upstream, rest).into_iter().collect();
+        }
+        self.upstreams.iter().filter_map(|upstream| self.claimed(upstream, name)).collect()
+    }
+
+    /// The offer of one provider for that name, as a route names it.
+    pub(super) fn offer(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
+        if let Some((addressed, rest)) = self.addressed(name)
+            && (addressed.is_reseller() || self.known(upstream, name).is_none())
+        {
+            return if Arc::ptr_eq(addressed, upstream) { self.offer_as(upstream, rest) } else { None };
+        }
+        self.known(upstream, name).or_else(|| self.claimed(upstream, name))
+    }
+
+    /// The offers a route without `models` has at one provider: what the catalogue holds to be good enough and knows a
+    /// price of, cheapest first; and the ids that the provider's `models:` list spells out.
+    pub(super) fn unnamed_offers(&self, upstream: &Arc<Upstream>) -> Vec<Offer> {
+        let usable = |model: &&Arc<Model>| {
+            model.provider == *upstream.id()
+                && model.good_enough()
+                && matches!(model.status, Status::Current | Status::Deprecated)
+                && !self.is_gone(model)
+                && model.price.as_ref().is_some_and(crate::catalog::Price::is_known)
+        };
+        let mut models: Vec<&Arc<Model>> = self.catalog.models().iter().filter(usable).collect();
+        models.sort_by_key(|model| model.expected_cost(1_000, 1_000));
+        let mut offers: Vec<Offer> = models
+            .into_iter()
+            .map(|model| Offer::new(upstream, Arc::clone(&model.id), Some(Arc::clone(model))))
+            .collect();
+        for id in upstream.provider().models.iter().filter(|id| !id.ends_with('*')) {
+            if let Some(offer) = self.known(upstream, id)
+                && !offers.iter().any(|other| other.is_same(&offer))
+            {
+                offers.push(offer);
+            }
+        }
+        offers
+    }
+
+    /// `provider/rest` of a usable provider.
+    fn addressed<'n>(&self, name: &'n str) -> Option<(&Arc<Upstream>, &'n str)> {
+        let (provider, rest) = name.split_once('/')?;
+        let upstream = self.upstreams.iter().find(|upstream| upstream.id().eq_ignore_ascii_case(provider))?;
+        is_sane(rest).then_some((upstream, rest))
+    }
+
+    /// What a provider is sent when a client addresses it: its own id of a known model, else the client's word.
+    fn offer_as(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
+        self.known(upstream, name).or_else(|| is_sane(name).then(|| Offer::new(upstream, name.into(), None)))
+    }
+
+    /// The offer of a provider that has the model by its `models:` list or by the catalogue.
+    fn known(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
+        if let Some(entry) = self.catalog.lookup(upstream.id(), name) {
+            return Some(Offer::new(upstream, entry.api_id_for(name), Some(Arc::clone(entry))));
+        }
+        if upstream.lists(name) && is_sane(name) {
+            return Some(Offer::new(upstream, name.into(), None));
+        }
+        if upstream.is_reseller() {
+            return self.catalog.named(name).into_iter().find_map(|entry| {
+                let slug = slug(entry, name)?;
+                Some(Offer::new(upstream, Arc::clone(slug), Some(Arc::clone(entry))))
+            });
+        }
+        None
+    }
+
+    /// The offer of a provider that claims the name by its look. What the catalogue knows is claimed by no one else.
+    fn claimed(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
+        let claims = is_sane(name) && upstream.claims(name) && self.catalog.named(name).is_empty();
+        claims.then(|| Offer::new(upstream, name.into(), None))
+    }
+}
+
+/// The name under which resellers have a model: the one that was asked for, if it is one, else the first.
+fn slug<'m>(entry: &'m Model, asked: &str) -> Option<&'m Arc<str>> {
+    let slugs = || entry.names().filter(|name| name.contains('/'));
+    slugs().find(|name| name.eq_ignore_ascii_case(asked)).or_else(|| slugs().next())
+}
+
+/// Whether a client's word may be sent to a provider as a model id.
+fn is_sane(name: &str) -> bool {
+    (1..=LONGEST_ID).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+}

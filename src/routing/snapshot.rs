@@ -1,0 +1,170 @@
+//! One immutable, checked configuration with everything that routing precomputes of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::shapes::Needs;
+use ovth_filters::{Operation, Shape};
+
+use super::offer::{Market, Offer};
+use super::route::{Route, endpoint, wrong_shape};
+use super::{Target, check};
+use crate::catalog::listing::Entry;
+use crate::catalog::{Catalog, Date, Kind, Model, Status};
+use crate::config::{Config, Problems};
+use crate::providers::Upstream;
+
+/// What a request asks of routing.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The shape the client speaks.
+    pub shape: Shape,
+    /// What it asks for.
+    pub operation: Operation,
+    /// The model as the client names it.
+    pub model: &'a str,
+    /// What the model must be able to do.
+    pub needs: Needs,
+    /// The estimate of the prompt.
+    pub input_tokens: u64,
+    /// The client's bound on the answer.
+    pub max_output: Option<u64>,
+}
+
+/// The ordered targets of one request.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The route that was named; absent when the client named a model.
+    pub route: Option<Arc<str>>,
+    /// How the targets were ordered: a strategy's name, or `direct`.
+    pub strategy: &'static str,
+    /// Where to go, best first; never empty.
+    pub targets: Vec<Arc<Target>>,
+}
+
+/// One configuration, ready to route. Models are judged by the day it was built on; a reload judges anew.
+#[derive(Debug)]
+pub struct Snapshot {
+    config: Config,
+    market: Market,
+    routes: HashMap<Arc<str>, Route>,
+    listing: Vec<Entry>,
+}
+
+impl Snapshot {
+    /// Joins a configuration with the catalogue. The problems of a success are warnings.
+    ///
+    /// # Errors
+    /// All problems, when a route names a model that nobody knows or has nothing that could answer.
+    pub fn build(config: Config, catalog: Arc<Catalog>, today: Date) -> Result<(Snapshot, Problems), Problems> {
+        let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(Arc::clone(provider)))).collect();
+        let market = Market { catalog, upstreams, today };
+        let mut problems = Problems::default();
+        let mut routes = HashMap::with_capacity(config.routes.len());
+        for route in &config.routes {
+            let compiled = Route::compile(route, &market);
+            problems.0.extend(check::problems(route, &config.keyless, &market, &compiled));
+            routes.insert(Arc::clone(&route.name), compiled);
+        }
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        let listing = listing(&config, &market);
+        Ok((Snapshot { config, market, routes, listing }, problems))
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The catalogue.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.market.catalog
+    }
+
+    /// The providers that can be used, in their order.
+    #[must_use]
+    pub fn upstreams(&self) -> &[Arc<Upstream>] {
+        &self.market.upstreams
+    }
+
+    /// Every name a client may send as `model`: routes first, then the models that can be used.
+    #[must_use]
+    pub fn listing(&self) -> &[Entry] {
+        &self.listing
+    }
+
+    /// The ordered targets for a request. A route's name comes first, then what the catalogue knows, then
+    /// `provider/anything`, then ids that a provider claims.
+    ///
+    /// # Errors
+    /// `UnknownModel` with the nearest names; `BadRequest` when the model is served in other shapes only, or a route
+    /// has no model that is able to serve the request.
+    pub fn plan(&self, ask: &Ask<'_>) -> Result<Plan, ApiError> {
+        if let Some(route) = self.routes.get(ask.model) {
+            let targets = route.targets(ask)?;
+            return Ok(Plan { route: Some(Arc::clone(&route.name)), strategy: route.strategy.as_str(), targets });
+        }
+        let offers = self.market.offers(ask.model);
+        if offers.is_empty() {
+            return Err(self.unknown_model(ask.model));
+        }
+        let targets: Vec<Arc<Target>> = offers.iter().flat_map(|offer| offer.targets(ask.shape)).cloned().collect();
+        if targets.is_empty() {
+            return Err(wrong_shape(&format!("`{}`", shown(ask.model)), &offers, ask));
+        }
+        Ok(Plan { route: None, strategy: "direct", targets })
+    }
+
+    /// What a client is told of a name that stands for nothing: the nearest names.
+    #[must_use]
+    pub fn unknown_model(&self, model: &str) -> ApiError {
+        const SUGGESTIONS: usize = 3;
+        const LIKENESS: f64 = 0.6;
+        let routes = self.config.routes.iter().map(|route| &route.name);
+        let mut near: Vec<Arc<str>> =
+            routes.filter(|name| strsim::normalized_levenshtein(shown(model), name) >= LIKENESS).cloned().collect();
+        let usable = |entry: &Model| self.market.upstream(&entry.provider).is_some() && !self.market.is_gone(entry);
+        near.extend(self.market.catalog.nearest_where(model, SUGGESTIONS, usable));
+        near.truncate(SUGGESTIONS);
+        let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+        let near = if near.is_empty() { String::new() } else { format!(" Nearest: {}.", near.join(", ")) };
+        let message = format!("The model `{}` is not known here.{near} GET /v1/models lists all names.", shown(model));
+        ApiError::new(ErrorClass::UnknownModel, message).with_param("model")
+    }
+}
+
+/// No more of a client's word than a message should hold.
+fn shown(name: &str) -> &str {
+    const LONGEST: usize = 100;
+    let end = (0..=LONGEST.min(name.len())).rev().find(|&at| name.is_char_boundary(at)).unwrap_or(0);
+    name.get(..end).unwrap_or_default()
+}
+
+/// Routes, then what each provider serves in a shape that clients can use; each name once.
+fn listing(config: &Config, market: &Market) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = config.routes.iter().map(|route| Entry::Route(Arc::clone(&route.name))).collect();
+    let is_listed = |model: &Model| {
+        model.kind == Kind::Chat
+            && matches!(model.status, Status::Current | Status::Preview | Status::Deprecated)
+            && !market.is_gone(model)
+    };
+    let reaches = |offer: &Offer| offer.shapes().any(|shape| endpoint(shape).is_some());
+    for upstream in &market.upstreams {
+        let own = |model: &&Arc<Model>| model.provider == *upstream.id() || upstream.is_reseller();
+        for model in market.catalog.models().iter().filter(own).filter(|model| is_listed(model)) {
+            let is_new = !entries.iter().any(|entry| entry.id() == &*model.id);
+            if is_new && market.offer(upstream, &model.id).as_ref().is_some_and(reaches) {
+                entries.push(Entry::Model(Arc::clone(model)));
+            }
+        }
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! One place an attempt can go: provider, model, shape and credential.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock};
+
+use ovth_filters::Shape;
+
+use crate::catalog::Model;
+use crate::config::Secret;
+use crate::providers::{Scope, Upstream};
+
+/// Where one attempt goes.
+pub struct Target {
+    /// The provider.
+    pub upstream: Arc<Upstream>,
+    /// The model's id as the provider knows it.
+    pub model: Arc<str>,
+    /// The shape that is spoken.
+    pub shape: Shape,
+    /// The key that is used; absent for hosts that want none.
+    pub credential: Option<Secret>,
+    /// What the catalogue knows of the model.
+    pub entry: Option<Arc<Model>>,
+    /// What its health is kept under.
+    pub key: TargetKey,
+}
+
+/// What a target's health is kept under: the same before and after a reload, as long as host, credential and model are.
+/// The shape is not part of it: limits and outages are a model's, whatever is spoken to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TargetKey {
+    host: u64,
+    credential: u64,
+    target: u64,
+}
+
+impl TargetKey {
+    /// Digests are keyed with a secret of this process, so that none tells anything of a credential.
+    fn new(upstream: &Upstream, credential: Option<&Secret>, model: &str) -> TargetKey {
+        static DIGEST: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let base = &upstream.provider().base_url;
+        let host = DIGEST.hash_one((&**upstream.id(), &*base.host, base.port, &*base.path));
+        let credential = DIGEST.hash_one((host, credential.map(Secret::expose)));
+        TargetKey { host, credential, target: DIGEST.hash_one((credential, model)) }
+    }
+
+    /// The digest of everything that a failure of that scope concerns.
+    pub(super) const fn within(&self, scope: Scope) -> u64 {
+        match scope {
+            Scope::Target => self.target,
+            Scope::Credential => self.credential,
+            Scope::Host => self.host,
+        }
+    }
+
+    /// All digests, the narrowest first.
+    pub(super) const fn all(&self) -> [u64; 3] {
+        [self.target, self.credential, self.host]
+    }
+}
+
+impl Target {
+    pub(super) fn new(
+        upstream: &Arc<Upstream>,
+        model: &Arc<str>,
+        shape: Shape,
+        credential: Option<&Secret>,
+        entry: Option<&Arc<Model>>,
+    ) -> Target {
+        Target {
+            key: TargetKey::new(upstream, credential, model),
+            upstream: Arc::clone(upstream),
+            model: Arc::clone(model),
+            shape,
+            credential: credential.cloned(),
+            entry: entry.cloned(),
+        }
+    }
+
+    /// Tokens of input and output together, where they are known.
+    #[must_use]
+    pub fn context_window(&self) -> Option<u64> {
+        self.entry.as_ref().and_then(|entry| entry.context_window)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} ({})", self.upstream.id(), self.model, self.shape)
+    }
+}
