@@ -1,0 +1,16 @@
+//! The parts of the gateway; the binary `ovth` only calls [`cli::run`].
+
+pub mod admin;
+pub mod catalog;
+pub mod cli;
+pub mod config;
+pub mod keys;
+pub mod ledger;
+pub mod observe;
+pub mod providers;
+pub mod proxy;
+pub mod resolver;
+pub mod routing;
+pub mod server;
+pub mod simulator;
+pub mod store;

@@ -1,0 +1,187 @@
+//! The body filters of one attempt: what goes up (the original bytes with values spliced in), and what comes down (tapped, counted, whole
+//! events only).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::sse::{Framer, Piece};
+use ovth_filters::tap::{EventKind, Tap};
+use ovth_filters::{Shape, shapes};
+
+use super::budget::{Budget, Held};
+
+/// The request body goes up in pieces of this size, so that an early answer is seen between two of them and a write timeout spans little.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// A whole answer is held up to this size before anything goes to the client.
+const HOLD_BYTES: usize = 8 * 1024 * 1024;
+
+/// The body of one attempt on its way up.
+#[derive(Debug, Default)]
+pub(super) struct RequestBody {
+    pieces: VecDeque<Bytes>,
+    length: usize,
+}
+
+impl RequestBody {
+    /// A body made of these runs of bytes.
+    pub(super) fn new(runs: Vec<Bytes>) -> RequestBody {
+        let length = runs.iter().map(Bytes::len).sum();
+        if length <= PIECE_BYTES && runs.len() > 1 {
+            // One send instead of three costs less than the copy of a small body.
+            let mut whole = BytesMut::with_capacity(length);
+            runs.iter().for_each(|run| whole.extend_from_slice(run));
+            return RequestBody { pieces: VecDeque::from([whole.freeze()]), length };
+        }
+        RequestBody { pieces: runs.into(), length }
+    }
+
+    /// All bytes of the body.
+    pub(super) const fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The next piece; `None` when all went out.
+    pub(super) fn next(&mut self) -> Option<Bytes> {
+        let mut piece = self.pieces.pop_front()?;
+        if piece.len() > PIECE_BYTES {
+            let rest = piece.split_off(PIECE_BYTES);
+            self.pieces.push_front(rest);
+        }
+        Some(piece)
+    }
+}
+
+/// What an answer has come to.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Something that a client would miss was seen: the answer may go out.
+    pub(super) content: bool,
+    /// The answer ended as its shape says.
+    pub(super) complete: bool,
+    /// The shape's last event was seen: nothing more is to come.
+    pub(super) done: bool,
+    /// The provider failed inside its answer.
+    pub(super) error: Option<Box<ApiError>>,
+    /// The bytes given out last ended inside an event.
+    pub(super) inside_event: bool,
+}
+
+/// The filter of one attempt's response body.
+pub(super) struct ResponseBody {
+    /// What it has come to so far.
+    pub(super) progress: Progress,
+    tap: Tap,
+    form: Form,
+}
+
+enum Form {
+    Events { framer: Framer, hides_usage: bool },
+    Whole { held: BytesMut, share: Held, passing: bool },
+}
+
+impl ResponseBody {
+    /// A filter for an event stream. `hides_usage`: the client did not ask for the usage chunk that the gateway asked for.
+    pub(super) fn events(shape: Shape, hides_usage: bool) -> ResponseBody {
+        let form = Form::Events { framer: Framer::new(shapes::MAX_EVENT_BYTES), hides_usage };
+        ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form }
+    }
+
+    /// A filter for an answer that comes as one JSON object; `None` when the budget is spent.
+    pub(super) fn whole(shape: Shape, budget: &Arc<Budget>) -> Option<ResponseBody> {
+        let form = Form::Whole { held: BytesMut::new(), share: budget.hold(0)?, passing: false };
+        Some(ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form })
+    }
+
+    /// What was counted.
+    pub(super) const fn tap(&self) -> &Tap {
+        &self.tap
+    }
+
+    /// Whether it reads events.
+    pub(super) const fn is_events(&self) -> bool {
+        matches!(self.form, Form::Events { .. })
+    }
+
+    /// Takes a chunk from upstream and leaves in its place what may go to the client.
+    pub(super) fn apply(&mut self, body: &mut Option<Bytes>, end: bool) {
+        let ResponseBody { progress, tap, form } = self;
+        match form {
+            Form::Events { framer, hides_usage } => {
+                let mut out = BytesMut::new();
+                if let Some(chunk) = body.take() {
+                    out.reserve(chunk.len() + shapes::MAX_EVENT_BYTES / 64);
+                    framer.push(chunk);
+                }
+                while let Some(piece) = framer.next() {
+                    take_piece(&piece, progress, tap, *hides_usage, &mut out);
+                }
+                if end && let Some(piece) = framer.finish() {
+                    take_last_piece(&piece, progress, tap, *hides_usage, &mut out);
+                }
+                progress.complete = tap.is_complete();
+                *body = (!out.is_empty()).then(|| out.freeze());
+            }
+            Form::Whole { held, share, passing } => {
+                if let Some(chunk) = body.take() {
+                    if *passing {
+                        *body = Some(chunk);
+                        return;
+                    }
+                    if !share.at_least(held.len() + chunk.len()) {
+                        let message = "the answer does not fit into the gateway's memory budget; try again";
+                        progress.error = Some(Box::new(ApiError::new(ErrorClass::Unavailable, message)));
+                        return;
+                    }
+                    held.extend_from_slice(&chunk);
+                }
+                if held.len() > HOLD_BYTES {
+                    *passing = true;
+                    progress.content = true;
+                    *body = Some(held.split().freeze());
+                } else if end && !*passing {
+                    let whole = held.split().freeze();
+                    match tap.body(&whole) {
+                        EventKind::Error(error) => progress.error = Some(error),
+                        _ => progress.content = true,
+                    }
+                    *body = Some(whole);
+                }
+                if end && progress.error.is_none() {
+                    progress.complete = true;
+                    progress.done = true;
+                }
+            }
+        }
+    }
+}
+
+fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage: bool, out: &mut BytesMut) {
+    if progress.error.is_some() || progress.done {
+        return;
+    }
+    match tap.piece(piece) {
+        EventKind::UsageOnly if hides_usage => return,
+        EventKind::Structural | EventKind::UsageOnly | EventKind::Heartbeat => {}
+        EventKind::Content | EventKind::Finish => progress.content = true,
+        EventKind::Done => {
+            progress.content = true;
+            progress.done = true;
+        }
+        EventKind::Error(error) => progress.error = Some(error),
+    }
+    progress.inside_event = matches!(piece, Piece::Fragment(_));
+    out.extend_from_slice(piece.bytes());
+}
+
+/// The rest at the end of the stream: an event that lacks its blank line gets it, since clients drop what is not ended.
+fn take_last_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage: bool, out: &mut BytesMut) {
+    let before = out.len();
+    take_piece(piece, progress, tap, hides_usage, out);
+    if out.len() > before {
+        out.extend_from_slice(b"\n\n");
+        progress.inside_event = false;
+    }
+}

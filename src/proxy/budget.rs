@@ -1,0 +1,99 @@
+//! One budget for all bytes that the gateway holds in memory for its clients, so that many large bodies end in a clean 503.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Counts held bytes against `limits.buffered_bytes`.
+#[derive(Debug)]
+pub struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Arc<Budget> {
+        Arc::new(Budget { limit, used: AtomicUsize::new(0) })
+    }
+
+    /// Bytes held now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Holds so many bytes, or nothing when they do not fit.
+    pub(super) fn hold(self: &Arc<Budget>, bytes: usize) -> Option<Held> {
+        let mut held = Held { budget: Arc::clone(self), bytes: 0 };
+        held.grow(bytes).then_some(held)
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(bytes).filter(|after| *after <= self.limit)
+            })
+            .is_ok()
+    }
+}
+
+/// Bytes held; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Holds more; `false`, and unchanged, when they do not fit.
+    #[must_use]
+    pub(super) fn grow(&mut self, more: usize) -> bool {
+        let fits = self.budget.take(more);
+        if fits {
+            self.bytes += more;
+        }
+        fits
+    }
+
+    /// Holds at least so many in all.
+    #[must_use]
+    pub(super) fn at_least(&mut self, bytes: usize) -> bool {
+        match bytes.checked_sub(self.bytes) {
+            None | Some(0) => true,
+            Some(more) => self.grow(more),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_counted_and_given_back() {
+        let budget = Budget::new(100);
+        let mut first = budget.hold(60).expect("60 of 100 fit");
+        assert!(budget.hold(41).is_none());
+        assert!(first.grow(40));
+        assert!(!first.grow(1));
+        assert!(first.at_least(100));
+        assert!(!first.at_least(101));
+        assert_eq!(budget.used(), 100);
+        drop(first);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_size_that_overflows_does_not_fit() {
+        let budget = Budget::new(100);
+        let _one = budget.hold(1).expect("1 of 100 fits");
+        assert!(budget.hold(usize::MAX).is_none());
+    }
+}

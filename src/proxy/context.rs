@@ -1,0 +1,101 @@
+//! What one request carries from phase to phase.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use ovth_filters::shapes::Peek;
+use ovth_filters::{Operation, Shape};
+
+use super::body::{RequestBody, ResponseBody};
+use super::intake::Body;
+use super::meter::Meter;
+use crate::routing::{Snapshot, Target};
+
+/// The context of one request; Pingora makes one for each.
+pub struct Context {
+    pub(super) arrived: Instant,
+    pub(super) request_id: String,
+    /// The configuration that this request began with.
+    pub(super) snapshot: Arc<Snapshot>,
+    /// The attempt under way; the filters work on it.
+    pub(super) attempt: Option<Attempt>,
+    /// Closes the record and settles, at the latest when it is dropped.
+    pub(super) meter: Option<Meter>,
+    /// The client's connection is to be cut: what went out cannot be ended in any other way.
+    pub(super) cut: bool,
+}
+
+impl Context {
+    /// A new request under this configuration.
+    pub(super) fn new(snapshot: Arc<Snapshot>) -> Context {
+        Context {
+            arrived: Instant::now(),
+            request_id: new_request_id(),
+            snapshot,
+            attempt: None,
+            meter: None,
+            cut: false,
+        }
+    }
+}
+
+/// What the client asked for, in a form that every attempt can send again.
+pub(super) struct Asked {
+    pub(super) shape: Shape,
+    pub(super) operation: Operation,
+    pub(super) peek: Peek,
+    pub(super) body: Body,
+}
+
+/// One try at one target.
+pub(super) struct Attempt {
+    pub(super) target: Arc<Target>,
+    pub(super) operation: Operation,
+    /// Chosen from what the resolver knows before the peer is asked for.
+    pub(super) address: SocketAddr,
+    /// The last connection from the pool was stale: this one must be new.
+    pub(super) fresh: bool,
+    pub(super) request: RequestBody,
+    /// Set when the response head has come.
+    pub(super) response: Option<ResponseBody>,
+    /// Of the response head, what may go to the client.
+    pub(super) passed_headers: HeaderMap,
+    /// Whether the client asked for a stream.
+    pub(super) streaming: bool,
+    /// Whether the usage chunk is to be taken out again.
+    pub(super) hides_usage: bool,
+}
+
+impl Attempt {
+    /// A try at a target with the client's body.
+    pub(super) fn new(target: Arc<Target>, asked: &Asked, address: SocketAddr) -> Attempt {
+        let ask_usage = target.upstream.provider().stream_options;
+        let edits = asked.peek.edits(&target.model, ask_usage);
+        Attempt {
+            operation: asked.operation,
+            address,
+            fresh: false,
+            request: RequestBody::new(spliced(&asked.body.bytes, &edits)),
+            response: None,
+            passed_headers: HeaderMap::new(),
+            streaming: asked.peek.stream,
+            hides_usage: ask_usage && asked.peek.hides_usage(),
+            target,
+        }
+    }
+}
+
+fn spliced(body: &Bytes, edits: &[ovth_filters::json::Edit]) -> Vec<Bytes> {
+    if edits.is_empty() { vec![body.clone()] } else { ovth_filters::json::splice(body, edits) }
+}
+
+/// `req_` and 128 random bits.
+fn new_request_id() -> String {
+    let mut bytes = [0_u8; 16];
+    // Without randomness the id only loses its uniqueness; nothing secret hangs on it.
+    let _ = getrandom::fill(&mut bytes);
+    format!("req_{:032x}", u128::from_be_bytes(bytes))
+}

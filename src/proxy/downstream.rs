@@ -1,0 +1,138 @@
+//! The client's side of one exchange: when it leaves, and everything that is written to it.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Version, header};
+use ovth_filters::neutral::ApiError;
+use ovth_filters::{Shape, shapes};
+use pingora::http::ResponseHeader;
+use pingora_core::Result;
+use pingora_proxy::Session;
+
+use super::reply::{Marks, append_all, keep_alive_unless_shutting_down};
+
+/// How the end of a body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// The length is known.
+    Length(usize),
+    /// Chunks; towards HTTP/1.0 the close of the connection, towards HTTP/2 the end flag.
+    Open,
+}
+
+/// What is written to the client of one exchange.
+pub(super) struct Downstream<'a> {
+    /// Pingora's session with the client.
+    pub(super) session: &'a mut Session,
+    /// The shape that the client speaks.
+    pub(super) shape: Shape,
+    marks: Marks,
+    streaming: bool,
+    status: Option<u16>,
+    inside_event: bool,
+    heartbeats: u32,
+    bytes: u64,
+}
+
+impl<'a> Downstream<'a> {
+    /// The client's side of an exchange; `streaming` is what the client asked for.
+    pub(super) fn new(session: &'a mut Session, shape: Shape, marks: Marks, streaming: bool) -> Downstream<'a> {
+        Downstream { session, shape, marks, streaming, status: None, inside_event: false, heartbeats: 0, bytes: 0 }
+    }
+
+    /// Resolves when the client has left. May be dropped and called again; the whole request body must have been read.
+    pub(super) async fn left(&mut self) {
+        let _ = self.session.read_body_or_idle(true).await;
+    }
+
+    /// Whether the status has gone out.
+    pub(super) const fn head_written(&self) -> bool {
+        self.status.is_some()
+    }
+
+    /// The status that has gone out.
+    pub(super) const fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Body bytes written so far.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Heartbeats written so far.
+    pub(super) const fn heartbeats(&self) -> u32 {
+        self.heartbeats
+    }
+
+    /// What every answer of this exchange carries.
+    pub(super) const fn marks(&mut self) -> &mut Marks {
+        &mut self.marks
+    }
+
+    /// Tells that what was written last ended inside an event, so that nothing may be put in between.
+    pub(super) const fn set_inside_event(&mut self, inside: bool) {
+        self.inside_event = inside;
+    }
+
+    /// Keeps a silent stream alive: the head if it has not gone out, then a heartbeat of the client's shape.
+    pub(super) async fn heartbeat(&mut self) -> Result<()> {
+        if !self.streaming || self.inside_event {
+            return Ok(());
+        }
+        if !self.head_written() {
+            self.write_head(200, event_stream_headers(), Framing::Open).await?;
+        }
+        self.heartbeats += 1;
+        self.write(Bytes::from_static(shapes::heartbeat(self.shape)), false).await
+    }
+
+    /// Writes the head. `headers` are what the provider's allow-list let through.
+    pub(super) async fn write_head(&mut self, status: u16, headers: HeaderMap, framing: Framing) -> Result<()> {
+        let mut head = ResponseHeader::build(status, Some(headers.len() + 12))?;
+        append_all(&mut head, headers)?;
+        match framing {
+            Framing::Length(length) => head.insert_header(header::CONTENT_LENGTH, length)?,
+            Framing::Open if self.session.req_header().version == Version::HTTP_11 => {
+                head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
+            }
+            Framing::Open => {}
+        }
+        self.marks.put(&mut head)?;
+        keep_alive_unless_shutting_down(self.session);
+        self.status = Some(status);
+        self.session.write_response_header(Box::new(head), false).await
+    }
+
+    /// Writes body bytes.
+    pub(super) async fn write(&mut self, bytes: Bytes, end: bool) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        self.session.write_response_body(Some(bytes), end).await
+    }
+
+    /// Writes a whole answer with its length.
+    pub(super) async fn write_whole(&mut self, status: u16, headers: HeaderMap, body: Bytes) -> Result<()> {
+        self.write_head(status, headers, Framing::Length(body.len())).await?;
+        self.write(body, true).await
+    }
+
+    /// Ends a stream whose head is out with the terminal error event of the client's shape. It is written with the end flag: on HTTP/2 a reset
+    /// right after it would throw it away.
+    pub(super) async fn end_with_error(&mut self, error: &ApiError) -> Result<()> {
+        let event = shapes::encode_error_event(self.shape, error, self.marks.request_id());
+        self.write(event.into(), true).await
+    }
+}
+
+/// The headers of an event stream that no proxy on the way may hold back.
+pub(super) fn event_stream_headers() -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    mark_event_stream(&mut headers);
+    headers
+}
+
+/// Adds what keeps proxies from buffering or changing an event stream.
+pub(super) fn mark_event_stream(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+}

@@ -1,0 +1,211 @@
+//! Paths: which operation in which shape a request asks for, and in which shape it is answered when it asks for nothing we have.
+
+use std::sync::LazyLock;
+
+use http::Method;
+use matchit::Router;
+use ovth_filters::{Operation, Shape};
+
+/// What a path stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// Goes to a provider.
+    Exchange {
+        /// What is asked.
+        operation: Operation,
+    },
+    /// The list of routes and models.
+    Models,
+    /// One route or model, by its percent-decoded name.
+    Model(String),
+    /// Whether the process lives.
+    Health,
+    /// Whether it can serve.
+    Ready,
+    /// The admin API, which does its own matching.
+    Admin,
+    /// A hello for people and for clients that probe the root.
+    Root,
+}
+
+/// The outcome of a look-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The path and the method fit.
+    Endpoint(Endpoint),
+    /// The path exists, with these methods.
+    OtherMethod {
+        /// The value of the `allow` header.
+        allow: &'static str,
+    },
+    /// No such path.
+    Nothing,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Exchange(Operation),
+    Models,
+    Model,
+    Health,
+    Ready,
+    Root,
+}
+
+impl Kind {
+    const fn allow(self) -> &'static str {
+        match self {
+            Kind::Exchange(_) => "POST, OPTIONS",
+            Kind::Models | Kind::Model | Kind::Health | Kind::Ready | Kind::Root => "GET, HEAD, OPTIONS",
+        }
+    }
+
+    fn takes(self, method: &Method) -> bool {
+        match self {
+            Kind::Exchange(_) => method == Method::POST,
+            _ => method == Method::GET || method == Method::HEAD,
+        }
+    }
+}
+
+/// Every path, after `/api/v1` was made `/v1`.
+const PATHS: &[(&str, Kind)] = &[
+    ("/v1/chat/completions", Kind::Exchange(Operation::Generate)),
+    ("/v1/messages", Kind::Exchange(Operation::Generate)),
+    ("/v1/messages/count_tokens", Kind::Exchange(Operation::CountTokens)),
+    ("/anthropic/v1/messages", Kind::Exchange(Operation::Generate)),
+    ("/anthropic/v1/messages/count_tokens", Kind::Exchange(Operation::CountTokens)),
+    ("/v1/models", Kind::Models),
+    ("/v1/models/{*id}", Kind::Model),
+    ("/anthropic/v1/models", Kind::Models),
+    ("/anthropic/v1/models/{*id}", Kind::Model),
+    ("/healthz", Kind::Health),
+    ("/readyz", Kind::Ready),
+    ("/", Kind::Root),
+    ("/anthropic", Kind::Root),
+];
+
+static ROUTER: LazyLock<Router<Kind>> = LazyLock::new(|| {
+    let mut router = Router::new();
+    for (path, kind) in PATHS {
+        router.insert(*path, *kind).expect("the paths above do not overlap");
+    }
+    router
+});
+
+/// Looks a request up.
+pub(super) fn find(method: &Method, path: &str) -> Found {
+    if is_admin(path) {
+        return Found::Endpoint(Endpoint::Admin);
+    }
+    let Ok(matched) = ROUTER.at(without_alias(path)) else { return Found::Nothing };
+    let kind = *matched.value;
+    if !kind.takes(method) {
+        return Found::OtherMethod { allow: kind.allow() };
+    }
+    Found::Endpoint(match kind {
+        Kind::Exchange(operation) => Endpoint::Exchange { operation },
+        Kind::Models => Endpoint::Models,
+        Kind::Model => Endpoint::Model(percent_decoded(matched.params.get("id").unwrap_or_default())),
+        Kind::Health => Endpoint::Health,
+        Kind::Ready => Endpoint::Ready,
+        Kind::Root => Endpoint::Root,
+    })
+}
+
+/// The shape in which a path speaks, for its errors too.
+pub(super) fn shape(path: &str) -> Shape {
+    let path = without_alias(path);
+    if path.starts_with("/anthropic") || path.starts_with("/v1/messages") {
+        Shape::Messages
+    } else if path.starts_with("/gemini") {
+        Shape::GenerateContent
+    } else if path.starts_with("/v1/responses") {
+        Shape::Responses
+    } else {
+        Shape::Chat
+    }
+}
+
+/// Whether a path is the admin API's, which browsers of other origins may not call.
+pub(super) fn is_admin(path: &str) -> bool {
+    path == "/admin" || path.starts_with("/admin/")
+}
+
+/// `/api/v1/...` is an alias of `/v1/...`.
+fn without_alias(path: &str) -> &str {
+    match path.strip_prefix("/api") {
+        Some(rest) if rest.starts_with("/v1/") => rest,
+        _ => path,
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, tail @ ..] = rest {
+        if *first == b'%'
+            && let [high, low, after @ ..] = tail
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            decoded.push(high << 4 | low);
+            rest = after;
+        } else {
+            decoded.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: Method, path: &str) -> Found {
+        find(&method, path)
+    }
+
+    #[test]
+    fn every_path_and_its_alias_lead_to_the_same_endpoint() {
+        let generate = Found::Endpoint(Endpoint::Exchange { operation: Operation::Generate });
+        for path in ["/v1/chat/completions", "/api/v1/chat/completions", "/v1/messages", "/anthropic/v1/messages"] {
+            assert_eq!(found(Method::POST, path), generate, "{path}");
+        }
+        assert_eq!(found(Method::GET, "/api/v1/models"), Found::Endpoint(Endpoint::Models));
+    }
+
+    #[test]
+    fn a_model_name_may_hold_slashes_plain_or_encoded() {
+        let expected = Found::Endpoint(Endpoint::Model("anthropic/claude-sonnet-4.5".to_owned()));
+        assert_eq!(found(Method::GET, "/v1/models/anthropic/claude-sonnet-4.5"), expected);
+        assert_eq!(found(Method::GET, "/v1/models/anthropic%2Fclaude-sonnet-4.5"), expected);
+    }
+
+    #[test]
+    fn a_known_path_with_another_method_names_the_methods_it_takes() {
+        assert_eq!(found(Method::GET, "/v1/chat/completions"), Found::OtherMethod { allow: "POST, OPTIONS" });
+        assert_eq!(found(Method::POST, "/v1/models"), Found::OtherMethod { allow: "GET, HEAD, OPTIONS" });
+    }
+
+    #[test]
+    fn unknown_paths_are_nothing_and_keep_their_shape() {
+        assert_eq!(found(Method::POST, "/v1/chat"), Found::Nothing);
+        assert_eq!(found(Method::POST, "/api/healthz"), Found::Nothing);
+        assert_eq!(shape("/anthropic/v1/nothing"), Shape::Messages);
+        assert_eq!(shape("/api/v1/messages"), Shape::Messages);
+        assert_eq!(shape("/gemini/v1beta/models"), Shape::GenerateContent);
+        assert_eq!(shape("/v1/whatever"), Shape::Chat);
+    }
+
+    #[test]
+    fn a_stray_percent_sign_stays_as_it_is() {
+        assert_eq!(percent_decoded("a%2"), "a%2");
+        assert_eq!(percent_decoded("%zz%41"), "%zzA");
+    }
+}

@@ -1,0 +1,228 @@
+//! Reads the client's body: bounded, counted against the memory budget, `Expect: 100-continue` answered, gzip undone.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use flate2::bufread::MultiGzDecoder;
+use http::header;
+use ovth_filters::neutral::{ApiError, ErrorClass};
+use pingora_proxy::Session;
+use tokio::time::timeout;
+
+use super::budget::{Budget, Held};
+
+/// A client that sends no byte of its body for so long has gone or plays for time.
+const BODY_IDLE: Duration = Duration::from_secs(60);
+
+/// JSON or gzip work above this leaves the worker thread.
+pub(super) const BLOCKING_BYTES: usize = 256 * 1024;
+
+/// Seconds after which a client that met an exhausted budget may come again.
+const BUDGET_RETRY_AFTER: u64 = 5;
+
+/// Why there is no body.
+#[derive(Debug)]
+pub(super) enum IntakeError {
+    /// The client is told.
+    Refused(ApiError),
+    /// There is nobody to tell.
+    ClientGone,
+}
+
+impl From<ApiError> for IntakeError {
+    fn from(error: ApiError) -> IntakeError {
+        IntakeError::Refused(error)
+    }
+}
+
+/// A whole request body and the share of the memory budget that it holds.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// The bytes, with any content encoding undone.
+    pub(super) bytes: Bytes,
+    /// Released when the exchange ends.
+    pub(super) held: Held,
+}
+
+/// Reads the whole body. Everything that can be refused by its head is refused before the client is told to go on.
+///
+/// # Errors
+/// `TooLarge` over `limit`, `Unavailable` when the budget is spent, `RequestTimeout` after a minute without a byte,
+/// `BadRequest` for an encoding that is not known or does not decode.
+pub(super) async fn read(session: &mut Session, limit: usize, budget: &Arc<Budget>) -> Result<Body, IntakeError> {
+    let gzipped = is_gzipped(session)?;
+    let declared = declared_length(session);
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large(limit).into());
+    }
+    let mut held = budget.hold(declared.unwrap_or(0)).ok_or_else(budget_spent)?;
+    if expects_continue(session) && session.write_continue_response().await.is_err() {
+        return Err(IntakeError::ClientGone);
+    }
+    let bytes = collect(session, declared, limit, &mut held).await?;
+    if !gzipped {
+        return Ok(Body { bytes, held });
+    }
+    inflate_off_thread(bytes, limit, held).await
+}
+
+async fn collect(
+    session: &mut Session,
+    declared: Option<usize>,
+    limit: usize,
+    held: &mut Held,
+) -> Result<Bytes, IntakeError> {
+    let Some(first) = next_chunk(session).await? else { return Ok(Bytes::new()) };
+    if declared == Some(first.len()) {
+        // The usual small request: it came with its head, and nothing is copied. One more read tells Pingora that it is done.
+        return match next_chunk(session).await? {
+            None => Ok(first),
+            Some(_) => Err(IntakeError::ClientGone),
+        };
+    }
+    let mut whole = BytesMut::with_capacity(declared.unwrap_or(first.len() * 2));
+    let mut chunk = Some(first);
+    while let Some(bytes) = chunk {
+        let length = whole.len() + bytes.len();
+        if length > limit {
+            return Err(too_large(limit).into());
+        }
+        if !held.at_least(length) {
+            return Err(budget_spent().into());
+        }
+        whole.extend_from_slice(&bytes);
+        chunk = next_chunk(session).await?;
+    }
+    Ok(whole.freeze())
+}
+
+async fn next_chunk(session: &mut Session) -> Result<Option<Bytes>, IntakeError> {
+    match timeout(BODY_IDLE, session.read_request_body()).await {
+        Ok(Ok(chunk)) => Ok(chunk),
+        Ok(Err(_)) => Err(IntakeError::ClientGone),
+        Err(_) => Err(ApiError::new(
+            ErrorClass::RequestTimeout,
+            format!("no byte of the request body came for {} s; send the request again", BODY_IDLE.as_secs()),
+        )
+        .into()),
+    }
+}
+
+fn declared_length(session: &Session) -> Option<usize> {
+    let value = session.req_header().headers.get(header::CONTENT_LENGTH)?;
+    value.to_str().ok()?.trim().parse().ok()
+}
+
+/// Whether the client waits for `100 Continue` before it sends its body.
+pub(super) fn expects_continue(session: &Session) -> bool {
+    let value = session.req_header().headers.get(header::EXPECT);
+    value.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+fn is_gzipped(session: &Session) -> Result<bool, ApiError> {
+    let Some(value) = session.req_header().headers.get(header::CONTENT_ENCODING) else { return Ok(false) };
+    let encoding = value.to_str().unwrap_or("?").trim().to_ascii_lowercase();
+    match encoding.as_str() {
+        "" | "identity" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true),
+        _ => Err(ApiError::new(
+            ErrorClass::BadRequest,
+            format!(
+                "content-encoding '{}' is not supported; send the body as it is or with gzip",
+                printable(&encoding)
+            ),
+        )
+        .with_param("content-encoding")),
+    }
+}
+
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic()).take(32).collect()
+}
+
+async fn inflate_off_thread(packed: Bytes, limit: usize, held: Held) -> Result<Body, IntakeError> {
+    if packed.len() < BLOCKING_BYTES / 8 {
+        return inflate(&packed, limit, held);
+    }
+    tokio::task::spawn_blocking(move || inflate(&packed, limit, held)).await.unwrap_or_else(|_| {
+        Err(ApiError::new(ErrorClass::Internal, "the request body could not be decompressed").into())
+    })
+}
+
+fn inflate(packed: &[u8], limit: usize, mut held: Held) -> Result<Body, IntakeError> {
+    let mut decoder = MultiGzDecoder::new(packed);
+    let mut whole = Vec::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let read = decoder.read(&mut piece).map_err(|_| {
+            ApiError::new(ErrorClass::BadRequest, "the request body is not valid gzip, though content-encoding says so")
+                .with_param("content-encoding")
+        })?;
+        let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+        if whole.len() + read > limit {
+            return Err(too_large(limit).into());
+        }
+        if !held.at_least(whole.len() + read) {
+            return Err(budget_spent().into());
+        }
+        whole.extend_from_slice(bytes);
+    }
+    Ok(Body { bytes: whole.into(), held })
+}
+
+fn too_large(limit: usize) -> ApiError {
+    ApiError::new(
+        ErrorClass::TooLarge,
+        format!("the request body is over {limit} bytes; send less, or have the operator raise limits.body_bytes"),
+    )
+}
+
+fn budget_spent() -> ApiError {
+    ApiError::new(ErrorClass::Unavailable, "the gateway holds as many request bodies as its memory allows; try again")
+        .with_retry_after(BUDGET_RETRY_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).expect("memory takes every byte");
+        encoder.finish().expect("memory takes every byte")
+    }
+
+    fn held() -> Held {
+        Budget::new(1_000_000).hold(0).expect("nothing fits")
+    }
+
+    #[test]
+    fn a_gzipped_body_is_undone() {
+        let body = inflate(&gzip(b"{\"model\":\"m\"}"), 100, held()).expect("it is valid gzip");
+        assert_eq!(&body.bytes[..], b"{\"model\":\"m\"}");
+    }
+
+    #[test]
+    fn a_small_bomb_stops_at_the_limit() {
+        let bomb = gzip(&vec![b' '; 500_000]);
+        assert!(bomb.len() < 1_000);
+        match inflate(&bomb, 10_000, held()) {
+            Err(IntakeError::Refused(error)) => assert_eq!(error.class, ErrorClass::TooLarge),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_gzip_is_named() {
+        for bytes in [&b"{}"[..], &gzip(b"cut off in the middle")[..12]] {
+            match inflate(bytes, 100, held()) {
+                Err(IntakeError::Refused(error)) => assert_eq!(error.param.as_deref(), Some("content-encoding")),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

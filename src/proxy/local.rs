@@ -1,0 +1,132 @@
+//! Answers that need no provider: models, health, the admin API, the root, preflights, and what does not exist.
+
+use http::{HeaderValue, Method, StatusCode, header};
+use ovth_filters::Shape;
+use ovth_filters::neutral::{ApiError, ErrorClass};
+use pingora_core::Result;
+use pingora_proxy::Session;
+
+use super::context::Context;
+use super::endpoints::{self, Endpoint, Found};
+use super::intake::{self, IntakeError};
+use super::reply::{Marks, Reply};
+use super::{Gateway, exchange};
+use crate::admin::{self, AdminResponse, Checks, Drain, StoreCheck};
+use crate::catalog::listing;
+
+/// The largest body that the admin API takes.
+const ADMIN_BODY_BYTES: usize = 64 * 1024;
+
+/// Preflights may be remembered for so many seconds.
+const PREFLIGHT_SECONDS: u64 = 86_400;
+
+/// Answers a request that goes to no provider.
+///
+/// # Errors
+/// When the client is gone.
+pub(super) async fn answer(
+    gateway: &Gateway,
+    session: &mut Session,
+    context: &mut Context,
+    shape: Shape,
+    found: Found,
+) -> Result<()> {
+    let path = session.req_header().uri.path();
+    let marks = Marks::new(shape, context.request_id.clone(), !endpoints::is_admin(path));
+    let is_preflight = session.req_header().method == Method::OPTIONS && !endpoints::is_admin(path);
+    let reply = match found {
+        Found::OtherMethod { allow } if is_preflight => preflight(session, allow),
+        Found::OtherMethod { allow } => {
+            let request = session.req_header();
+            let message = format!("{} takes {allow}, not {}", request.uri.path(), request.method);
+            let error = ApiError::new(ErrorClass::MethodNotAllowed, message);
+            Reply::error(shape, &error, marks.request_id()).with(header::ALLOW, HeaderValue::from_static(allow))
+        }
+        Found::Nothing => Reply::error(shape, &no_such_path(path), marks.request_id()),
+        Found::Endpoint(Endpoint::Admin) => match ask_admin(gateway, session).await {
+            Ok(reply) => reply,
+            Err(IntakeError::Refused(error)) => Reply::error(Shape::Chat, &error, marks.request_id()),
+            Err(IntakeError::ClientGone) => return Err(exchange::gone()),
+        },
+        Found::Endpoint(endpoint) => from_snapshot(gateway, session, context, shape, &endpoint),
+    };
+    reply.send(session, &marks).await.map(drop)
+}
+
+fn no_such_path(path: &str) -> ApiError {
+    let shown: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
+    ApiError::new(
+        ErrorClass::NotFound,
+        format!(
+            "no such path: {shown}. This gateway serves POST /v1/chat/completions, POST /anthropic/v1/messages (and /v1/messages, with \
+             /count_tokens), and GET /v1/models"
+        ),
+    )
+}
+
+fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape: Shape, endpoint: &Endpoint) -> Reply {
+    let request = session.req_header();
+    let messages_form = shape == Shape::Messages || request.headers.contains_key("anthropic-version");
+    match endpoint {
+        Endpoint::Models => {
+            let entries = context.snapshot.listing();
+            if messages_form {
+                let page = listing::Page::from_query(request.uri.query());
+                match page.and_then(|page| listing::anthropic_list(entries, &page)) {
+                    Ok(body) => Reply::json(200, body),
+                    Err(error) => {
+                        let error = ApiError::new(ErrorClass::BadRequest, error.to_string());
+                        Reply::error(shape, &error, &context.request_id)
+                    }
+                }
+            } else {
+                Reply::json(200, listing::openai_list(entries))
+            }
+        }
+        Endpoint::Model(name) => match listing::find(context.snapshot.listing(), context.snapshot.catalog(), name) {
+            Some(entry) if messages_form => Reply::json(200, listing::anthropic_model(entry)),
+            Some(entry) => Reply::json(200, listing::openai_model(entry)),
+            None => Reply::error(shape, &context.snapshot.unknown_model(name), &context.request_id),
+        },
+        Endpoint::Ready => {
+            let store = if gateway.keys.health().is_ok() { StoreCheck::Ok } else { StoreCheck::Failed };
+            let drain = if session.is_process_shutting_down() { Drain::Draining } else { Drain::Serving };
+            from_admin(admin::readyz(Checks { store, drain }))
+        }
+        Endpoint::Health => from_admin(admin::healthz()),
+        Endpoint::Root | Endpoint::Admin | Endpoint::Exchange { .. } => Reply::json(200, ROOT),
+    }
+}
+
+/// What `GET /` says.
+const ROOT: &str = concat!(
+    r#"{"service":"ovth-gateway","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#"","openai_base_url":"/v1","anthropic_base_url":"/anthropic","models":"/v1/models"}"#
+);
+
+async fn ask_admin(gateway: &Gateway, session: &mut Session) -> Result<Reply, IntakeError> {
+    let head = (session.req_header().method.clone(), session.req_header().uri.path().to_owned());
+    let (method, path) = &head;
+    let headers = session.req_header().headers.clone();
+    // Without the master key nothing of the body is even read.
+    let answer = admin::handle(&gateway.admin, method, path, &headers, b"").await;
+    if answer.status != StatusCode::BAD_REQUEST {
+        return Ok(from_admin(answer));
+    }
+    let body = intake::read(session, ADMIN_BODY_BYTES, &gateway.budget).await?;
+    Ok(from_admin(admin::handle(&gateway.admin, method, path, &headers, &body.bytes).await))
+}
+
+fn from_admin(answer: AdminResponse) -> Reply {
+    Reply::new(answer.status.as_u16(), answer.headers, answer.body)
+}
+
+/// Browsers may call the API from anywhere: a key is what protects it, not the origin.
+fn preflight(session: &Session, allow: &'static str) -> Reply {
+    let asked = session.req_header().headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    Reply::empty(204)
+        .with(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allow))
+        .with(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(HeaderValue::from_static("*")))
+        .with(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS.into())
+}

@@ -1,0 +1,224 @@
+//! Everything that touches Pingora's `ProxyHttp`: the gateway's phases, each of which delegates.
+
+mod attempt;
+mod body;
+mod budget;
+mod context;
+mod credentials;
+mod downstream;
+mod endpoints;
+mod exchange;
+mod intake;
+mod local;
+mod meter;
+mod reply;
+mod upstream;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora_core::connectors::http::Connector;
+use pingora_core::modules::http::HttpModules;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorType, Result};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+
+use self::body::ResponseBody;
+pub use self::budget::Budget;
+use self::context::Attempt;
+pub use self::context::Context;
+use self::endpoints::{Endpoint, Found};
+use self::meter::Meter;
+use crate::admin::Admin;
+use crate::keys::Keys;
+use crate::ledger::Ledger;
+use crate::observe::{Metrics, Record};
+use crate::providers::Call;
+use crate::resolver::Resolver;
+use crate::routing::{Health, Snapshot};
+
+/// One write to a client may take so long; a client that stops reading would hold its exchange for good.
+const CLIENT_WRITE: Duration = Duration::from_secs(30);
+
+/// What is left of a request body after an early answer is read for so long.
+const CLIENT_DRAIN: Duration = Duration::from_secs(2);
+
+/// The gateway: what all its requests share.
+pub struct Gateway {
+    /// The configuration that new requests begin with.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The keys of clients.
+    pub keys: Arc<Keys>,
+    /// What they have used.
+    pub ledger: Arc<Ledger>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Addresses of providers.
+    pub resolver: Arc<Resolver>,
+    /// Which targets are cooling down.
+    pub health: Arc<Health>,
+    /// The admin API.
+    pub admin: Arc<Admin>,
+    /// What may be held in memory.
+    pub budget: Arc<Budget>,
+    /// Connections to providers, shared by all threads.
+    pub connector: Connector,
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::new(self.snapshot.load_full())
+    }
+
+    /// No modules: event streams must be neither compressed nor buffered, and TLS and compression are the business of the proxy in front.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, _context: &mut Context) -> Result<()> {
+        // Without this the poll for a client that left eats the first byte of a pipelined request.
+        session.set_pipelining_enabled(true);
+        session.set_write_timeout(Some(CLIENT_WRITE));
+        session.set_total_drain_timeout(Some(CLIENT_DRAIN));
+        Ok(())
+    }
+
+    /// Answers every request: by itself, or through [`exchange::serve`], which drives the phases below for each attempt.
+    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
+        let request = session.req_header();
+        let shape = endpoints::shape(request.uri.path());
+        match endpoints::find(&request.method, request.uri.path()) {
+            Found::Endpoint(Endpoint::Exchange { operation }) => {
+                let mut record = Record::new(context.request_id.as_str(), shape);
+                record.operation = Some(operation);
+                record.client_retry_count = retry_count(request);
+                context.meter = Some(Meter::new(record, &self.metrics, context.arrived));
+                exchange::serve(self, session, context, shape, operation).await?;
+            }
+            found => local::answer(self, session, context, shape, found).await?,
+        }
+        Ok(true)
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+        let attempt = current(context)?;
+        Ok(Box::new(upstream::peer(&attempt.target.upstream, attempt.address, attempt.fresh)))
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        upstream_request: &mut RequestHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        let attempt = current(context)?;
+        let client = session.req_header();
+        let head = attempt.target.upstream.request(&Call {
+            shape: attempt.target.shape,
+            operation: attempt.operation,
+            model: &attempt.target.model,
+            stream: attempt.streaming,
+            credential: attempt.target.credential.as_ref(),
+            client: &client.headers,
+            query: client.uri.query(),
+        });
+        *upstream_request = upstream::request_head(head, attempt.request.length())?;
+        Ok(())
+    }
+
+    /// Emits the body of the attempt, piece by piece; `None` when all of it went out.
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end_of_stream: bool,
+        context: &mut Context,
+    ) -> Result<()> {
+        *body = current(context)?.request.next();
+        Ok(())
+    }
+
+    /// Takes a success's head: what of it may go on, and how its body is to be read.
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        upstream_response: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        let budget = &self.budget;
+        let stream_began = session.response_written().is_some();
+        let attempt = current(context)?;
+        let upstream = &attempt.target.upstream;
+        attempt.passed_headers = upstream.response_headers(attempt.target.shape, &upstream_response.headers);
+        let upstream_request_id = attempt.passed_headers.get("x-upstream-request-id").cloned();
+        let events = attempt.streaming && is_event_stream(upstream_response);
+        attempt.response = if events {
+            Some(ResponseBody::events(attempt.target.shape, attempt.hides_usage))
+        } else if stream_began {
+            // Heartbeats promised the client an event stream.
+            return Error::e_explain(ErrorType::InvalidHTTPHeader, "an event stream was asked for and did not come");
+        } else {
+            ResponseBody::whole(attempt.target.shape, budget)
+        };
+        if let Some(meter) = &mut context.meter {
+            let text = upstream_request_id.as_ref().and_then(|id| id.to_str().ok());
+            meter.record.upstream_request_id = text.map(crate::observe::ShortText::from);
+        }
+        Ok(())
+    }
+
+    /// Counts and passes the answer, whole events only.
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> Result<Option<Duration>> {
+        if let Some(response) = &mut current(context)?.response {
+            response.apply(body, end_of_stream);
+        }
+        Ok(None)
+    }
+
+    /// Closes the record. Dropping the meter is what does it, so that a panic or a shutdown closes it as well.
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut Context) {
+        if let Some(meter) = context.meter.take() {
+            drop(meter);
+        }
+        self.metrics.buffered_bytes.set(i64::try_from(self.budget.used()).unwrap_or(i64::MAX));
+        let _ = session;
+    }
+
+    /// Our own records tell of every failure; Pingora's lines would only repeat it with the client's data in them.
+    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
+        true
+    }
+
+    /// A phase ended with an error: the client is gone, or its connection is to be cut. There is nobody to answer.
+    async fn fail_to_proxy(&self, _session: &mut Session, _error: &Error, _context: &mut Context) -> FailToProxy {
+        FailToProxy { error_code: 0, can_reuse_downstream: false }
+    }
+}
+
+/// The attempt that the phases work on.
+fn current(context: &mut Context) -> Result<&mut Attempt> {
+    context.attempt.as_mut().ok_or_else(|| Error::explain(ErrorType::InternalError, "no attempt is under way"))
+}
+
+fn is_event_stream(head: &ResponseHeader) -> bool {
+    let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+}
+
+/// How often the client's SDK has tried before, as it tells itself.
+fn retry_count(request: &RequestHeader) -> Option<u32> {
+    request.headers.get("x-stainless-retry-count")?.to_str().ok()?.trim().parse().ok()
+}

@@ -1,0 +1,215 @@
+//! Local answers and errors, in the caller's own shape, written so that the client can read them and the connection stays in step.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use ovth_filters::neutral::ApiError;
+use ovth_filters::{Shape, shapes};
+use pingora::http::ResponseHeader;
+use pingora_core::Result;
+use pingora_proxy::Session;
+use tokio::time::timeout;
+
+use super::intake::expects_continue;
+
+/// Of a request body that nobody wants, so much is still read, so that the client sees the answer and not a reset.
+const DRAIN_BYTES: usize = 1024 * 1024;
+
+/// And for so long.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// Seconds that an idle connection to a client is kept.
+const KEEPALIVE_SECONDS: u64 = 75;
+
+/// What every answer to one client carries.
+#[derive(Clone, Debug)]
+pub(super) struct Marks {
+    shape: Shape,
+    request_id: String,
+    cors: bool,
+    extra: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Marks {
+    /// The marks of one request.
+    pub(super) const fn new(shape: Shape, request_id: String, cors: bool) -> Marks {
+        Marks { shape, request_id, cors, extra: Vec::new() }
+    }
+
+    /// The shape that the client speaks.
+    pub(super) const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Our id of the request.
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Adds or replaces a header; a value that no header can hold is left out.
+    pub(super) fn set(&mut self, name: &'static str, value: &str) {
+        let name = HeaderName::from_static(name);
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.extra.retain(|(other, _)| *other != name);
+            self.extra.push((name, value));
+        }
+    }
+
+    /// Puts the marks on a head: our request id under the name that the caller's SDK reads, CORS, and what was added.
+    pub(super) fn put(&self, head: &mut ResponseHeader) -> Result<()> {
+        head.insert_header(request_id_header(self.shape), self.request_id.as_str())?;
+        if self.cors {
+            head.insert_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")?;
+            head.insert_header(header::ACCESS_CONTROL_EXPOSE_HEADERS, "*")?;
+        }
+        for (name, value) in &self.extra {
+            head.insert_header(name, value)?;
+        }
+        Ok(())
+    }
+}
+
+/// The header under which the SDKs of a shape look for the request id.
+const fn request_id_header(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Messages => "request-id",
+        Shape::Chat | Shape::Responses | Shape::GenerateContent => "x-request-id",
+    }
+}
+
+/// An answer that the gateway gives by itself.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Reply {
+    /// An answer with these headers.
+    pub(super) fn new(status: u16, headers: HeaderMap, body: impl Into<Bytes>) -> Reply {
+        Reply { status, headers, body: body.into() }
+    }
+
+    /// A JSON answer.
+    pub(super) fn json(status: u16, body: impl Into<Bytes>) -> Reply {
+        let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Reply::new(status, HeaderMap::from_iter([json]), body)
+    }
+
+    /// An answer without a body.
+    pub(super) fn empty(status: u16) -> Reply {
+        Reply::new(status, HeaderMap::new(), Bytes::new())
+    }
+
+    /// An error in the caller's shape.
+    pub(super) fn error(shape: Shape, error: &ApiError, request_id: &str) -> Reply {
+        let encoded = shapes::encode_error(shape, error, request_id);
+        let mut reply = Reply::json(encoded.status, encoded.body);
+        if let Some(seconds) = error.retry_after {
+            reply = reply.with(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        reply
+    }
+
+    /// The same answer with one more header.
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Reply {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The status.
+    pub(super) const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Writes the answer. A request body that was not read is drained within bounds first or the connection is closed after it.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub(super) async fn send(self, session: &mut Session, marks: &Marks) -> Result<u64> {
+        let mut head = ResponseHeader::build(self.status, Some(self.headers.len() + 10))?;
+        append_all(&mut head, self.headers)?;
+        if self.status != 204 {
+            head.insert_header(header::CONTENT_LENGTH, self.body.len())?;
+        }
+        marks.put(&mut head)?;
+        keep_alive_unless_shutting_down(session);
+        let unread = unread_body(session);
+        if unread == Unread::Much {
+            session.set_keepalive(None);
+        }
+        let without_body = self.body.is_empty() || session.req_header().method == Method::HEAD;
+        session.write_response_header(Box::new(head), without_body).await?;
+        let mut written = 0;
+        if without_body {
+            session.write_response_body(None, true).await?;
+        } else {
+            written = self.body.len() as u64;
+            session.write_response_body(Some(self.body), true).await?;
+        }
+        if unread != Unread::Nothing {
+            drain(session).await;
+        }
+        Ok(written)
+    }
+}
+
+/// Appends headers; a map gives the name of a header with several values only once.
+pub(super) fn append_all(head: &mut ResponseHeader, headers: HeaderMap) -> Result<()> {
+    let mut last = None;
+    for (name, value) in headers {
+        last = name.or(last);
+        if let Some(name) = last.clone() {
+            head.append_header(name, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps the client's connection open after this exchange, unless the process is about to end.
+pub(super) fn keep_alive_unless_shutting_down(session: &mut Session) {
+    if session.is_process_shutting_down() {
+        session.set_keepalive(None);
+    } else if session.get_keepalive().is_some() {
+        session.set_keepalive(Some(KEEPALIVE_SECONDS));
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unread {
+    Nothing,
+    Little,
+    Much,
+}
+
+fn unread_body(session: &mut Session) -> Unread {
+    if session.is_body_done() {
+        return Unread::Nothing;
+    }
+    let declared = session.req_header().headers.get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|value| value.to_str().ok()?.trim().parse::<usize>().ok());
+    match declared.map(|length| length.saturating_sub(session.body_bytes_read())) {
+        Some(left) if left <= DRAIN_BYTES && !expects_continue(session) => Unread::Little,
+        _ => Unread::Much,
+    }
+}
+
+/// Reads and drops what is left of the request body, within bounds. What is left after that is told by closing.
+async fn drain(session: &mut Session) {
+    let mut left = DRAIN_BYTES;
+    let drained = timeout(DRAIN_TIME, async {
+        while let Ok(Some(chunk)) = session.read_request_body().await {
+            match left.checked_sub(chunk.len()) {
+                Some(rest) => left = rest,
+                None => return false,
+            }
+        }
+        true
+    })
+    .await;
+    if drained != Ok(true) {
+        session.set_keepalive(None);
+    }
+}

@@ -1,0 +1,103 @@
+//! Waits for upstream while it watches the client and the clock: a client that leaves, deadlines, and heartbeats of a silent stream.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use futures::poll;
+use tokio::time::{Duration, Instant, Sleep, sleep_until};
+
+use super::downstream::Downstream;
+
+/// Why a wait ended without its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interrupt {
+    /// The client left, or nothing can be written to it.
+    ClientGone,
+    /// The deadline of this stage passed.
+    Stage,
+    /// The deadline of the whole exchange passed.
+    Total,
+}
+
+/// The clock of one exchange. One timer serves all deadlines: it is moved only when an earlier one appears, so that an event costs no
+/// timer operation.
+#[derive(Debug)]
+pub(super) struct Watch {
+    timer: Pin<Box<Sleep>>,
+    total: Instant,
+    beat: Option<Beat>,
+}
+
+#[derive(Debug)]
+struct Beat {
+    next: Instant,
+    every: Duration,
+}
+
+impl Watch {
+    /// A clock for an exchange that must end by `total`.
+    pub(super) fn new(total: Instant) -> Watch {
+        Watch { timer: Box::pin(sleep_until(total)), total, beat: None }
+    }
+
+    /// Writes a heartbeat to the client at `first`, and then each time it has heard nothing for `every`.
+    pub(super) fn beat(&mut self, first: Instant, every: Duration) {
+        self.beat = Some(Beat { next: first, every });
+    }
+
+    /// Whether the deadline of the whole exchange has passed.
+    pub(super) fn is_over(&self) -> bool {
+        self.total <= Instant::now()
+    }
+
+    /// Something was written to the client: the next heartbeat counts from here.
+    pub(super) fn heard(&mut self) {
+        if let Some(beat) = &mut self.beat {
+            beat.next = Instant::now() + beat.every;
+        }
+    }
+
+    /// Waits for `work`, for at most until `stage`.
+    pub(super) async fn wait<F: Future>(
+        &mut self,
+        downstream: &mut Downstream<'_>,
+        stage: Option<Instant>,
+        work: F,
+    ) -> Result<F::Output, Interrupt> {
+        let mut work = pin!(work);
+        if let Poll::Ready(output) = poll!(work.as_mut()) {
+            return Ok(output);
+        }
+        loop {
+            self.arm(stage);
+            tokio::select! {
+                biased;
+                output = &mut work => return Ok(output),
+                () = downstream.left() => return Err(Interrupt::ClientGone),
+                () = &mut self.timer => {}
+            }
+            let now = Instant::now();
+            if stage.is_some_and(|stage| stage <= now) {
+                return Err(Interrupt::Stage);
+            }
+            if self.total <= now {
+                return Err(Interrupt::Total);
+            }
+            if self.beat.as_ref().is_some_and(|beat| beat.next <= now) {
+                downstream.heartbeat().await.map_err(|_| Interrupt::ClientGone)?;
+                self.heard();
+            }
+        }
+    }
+
+    fn arm(&mut self, stage: Option<Instant>) {
+        let mut earliest = self.total;
+        for other in [stage, self.beat.as_ref().map(|beat| beat.next)].into_iter().flatten() {
+            earliest = earliest.min(other);
+        }
+        if earliest < self.timer.deadline() || self.timer.is_elapsed() {
+            self.timer.as_mut().reset(earliest);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Assembly: from a checked configuration to listening sockets, and the orderly way down again.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use http::{Response, StatusCode};
+use log::{info, warn};
+use pingora_core::apps::HttpServerOptions;
+use pingora_core::apps::http_app::ServeHttp;
+use pingora_core::connectors::ConnectorOptions;
+use pingora_core::connectors::http::Connector;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::default_h2_options;
+use pingora_core::server::configuration::ServerConf;
+use pingora_core::server::{ExecutionPhase, RunArgs, Server};
+use pingora_core::services::listening::Service;
+use pingora_proxy::ProxyServiceBuilder;
+
+use crate::admin::Admin;
+use crate::keys::{Keys, KeysError};
+use crate::ledger::Ledger;
+use crate::observe::{Metrics, metrics};
+use crate::proxy::{Budget, Gateway};
+use crate::resolver::Resolver;
+use crate::routing::{Health, Snapshot};
+use crate::store::{Store, StoreError};
+
+/// Idle connections to providers that are kept, for each worker thread.
+const POOL_PER_THREAD: usize = 128;
+
+/// After SIGTERM exchanges in flight may take so long to end.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How often the end of the last exchange is looked for while shutting down.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
+
+/// HTTP/2 windows of a client: large bodies would otherwise wait a round trip for each 64 KiB.
+const H2_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} ({setting}): {source}")]
+    Listen {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The list of certificate authorities cannot be written.
+    #[error("this system has no certificate authorities, and the built-in list cannot be written to {path}: {source}")]
+    Roots {
+        /// Where it was to go.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Runs the gateway until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError> {
+    let config = snapshot.config();
+    let (listen, metrics_listen, h2c) = (config.listen, config.metrics_listen, config.h2c);
+    let threads = config.threads.unwrap_or_else(available_threads);
+    let data_dir = config.data_dir.clone();
+    can_listen("listen", listen)?;
+    can_listen("metrics.listen", metrics_listen)?;
+    raise_descriptor_limit();
+
+    let store = Arc::new(Store::open(&data_dir)?);
+    let keys = Arc::new(Keys::open(Arc::clone(&store))?);
+    let ledger = Arc::new(Ledger::open(Arc::clone(&store))?);
+    let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
+    connections.ca_file = authorities(&data_dir)?;
+    let gateway = Gateway {
+        admin: Arc::new(Admin::new(config.master_key.clone(), Arc::clone(&keys))),
+        budget: Budget::new(config.limits.buffered_bytes),
+        snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+        keys,
+        ledger: Arc::clone(&ledger),
+        metrics: Arc::clone(metrics),
+        resolver: Arc::new(Resolver::new()),
+        health: Arc::new(Health::new()),
+        connector: Connector::new(Some(connections)),
+    };
+
+    let mut server = Server::new_with_opt_and_conf(None, server_conf(&data_dir));
+    server.bootstrap();
+    let mut options = HttpServerOptions::default();
+    options.h2c = h2c;
+    let mut proxy =
+        ProxyServiceBuilder::new(&server.configuration, gateway).name("gateway").server_options(options).build();
+    if let Some(app) = proxy.app_logic_mut() {
+        let mut h2 = default_h2_options();
+        h2.initial_window_size(H2_WINDOW_BYTES).initial_connection_window_size(H2_WINDOW_BYTES * 4);
+        app.h2_options = Some(h2);
+    }
+    proxy.threads = Some(threads);
+    proxy.add_tcp(&listen.to_string());
+    let mut scrape = Service::new("metrics".to_owned(), Scrape(Arc::clone(metrics)));
+    scrape.threads = Some(1);
+    scrape.add_tcp(&metrics_listen.to_string());
+    server.add_service(proxy);
+    server.add_service(scrape);
+
+    end_when_drained(&server, metrics, &ledger, &store);
+    info!(listen:% = listen, metrics:% = metrics_listen, threads, h2c, data_dir:% = data_dir.display(); "serving");
+    server.run(RunArgs::default());
+    close(&ledger, &store);
+    Ok(())
+}
+
+/// The cores that this process may use, limits of its container counted in.
+fn available_threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn server_conf(data_dir: &Path) -> ServerConf {
+    ServerConf {
+        threads: 1,
+        // A request stays on the thread that accepted it, where its pooled connection lives as well.
+        work_stealing: false,
+        grace_period_seconds: Some(GRACE.as_secs()),
+        graceful_shutdown_timeout_seconds: Some(1),
+        upgrade_sock: data_dir.join("upgrade.sock").display().to_string(),
+        pid_file: data_dir.join("ovth.pid").display().to_string(),
+        ..ServerConf::default()
+    }
+}
+
+/// Pingora panics on an address in use; this tells it in words.
+fn can_listen(setting: &'static str, address: SocketAddr) -> Result<(), StartError> {
+    TcpListener::bind(address).map(drop).map_err(|source| StartError::Listen { setting, address, source })
+}
+
+/// A stream takes two descriptors; the usual soft limit of 1,024 is soon reached.
+fn raise_descriptor_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        warn!(error:%; "the limit of open files cannot be raised");
+    }
+}
+
+/// The file of certificate authorities: the system's (`None`) where it has any, else the built-in list, written to the data folder.
+fn authorities(data_dir: &Path) -> Result<Option<String>, StartError> {
+    if !rustls_native_certs::load_native_certs().certs.is_empty() {
+        return Ok(None);
+    }
+    let path = data_dir.join("authorities.pem");
+    let pem: String = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|certificate| as_pem(certificate)).collect();
+    std::fs::write(&path, pem).map_err(|source| StartError::Roots { path: path.clone(), source })?;
+    warn!(file:% = path.display(); "this system has no certificate authorities; the built-in list is used");
+    Ok(Some(path.display().to_string()))
+}
+
+fn as_pem(certificate: &[u8]) -> String {
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{encoded}\n-----END CERTIFICATE-----\n")
+}
+
+/// Pingora sleeps through the whole grace time even when nothing is in flight: this ends the process as soon as the last exchange has.
+fn end_when_drained(server: &Server, metrics: &Arc<Metrics>, ledger: &Arc<Ledger>, store: &Arc<Store>) {
+    let mut phases = server.watch_execution_phase();
+    let (metrics, ledger, store) = (Arc::clone(metrics), Arc::clone(ledger), Arc::clone(store));
+    thread::spawn(move || {
+        loop {
+            match phases.blocking_recv() {
+                Ok(ExecutionPhase::GracefulTerminate) => break,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+        let began = Instant::now();
+        info!(in_flight = metrics.in_flight(); "shutting down");
+        while metrics.in_flight() > 0 && began.elapsed() < GRACE {
+            thread::sleep(DRAIN_LOOK);
+        }
+        if metrics.in_flight() > 0 {
+            // Pingora cuts what is left; its meters settle while they are dropped, and `run` closes the database after that.
+            return;
+        }
+        close(&ledger, &store);
+        info!("all requests have ended");
+        log::logger().flush();
+        std::process::exit(0);
+    });
+}
+
+fn close(ledger: &Ledger, store: &Store) {
+    for (part, closed) in [("ledger", ledger.shutdown()), ("database", store.shutdown())] {
+        if let Err(error) = closed {
+            log::error!(part, error:%; "not everything could be written");
+        }
+    }
+}
+
+/// `GET /metrics`, on a listener of its own.
+struct Scrape(Arc<Metrics>);
+
+#[async_trait]
+impl ServeHttp for Scrape {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let (status, body) = if session.req_header().uri.path() == "/metrics" {
+            (StatusCode::OK, self.0.render())
+        } else {
+            (StatusCode::NOT_FOUND, "the metrics are at /metrics\n".to_owned())
+        };
+        let content_type = if status == StatusCode::OK { metrics::CONTENT_TYPE } else { "text/plain; charset=utf-8" };
+        Response::builder()
+            .status(status)
+            .header(http::header::CONTENT_TYPE, content_type)
+            .header(http::header::CONTENT_LENGTH, body.len())
+            .body(body.into_bytes())
+            .expect("both heads are made of valid headers")
+    }
+}
