@@ -1,0 +1,10 @@
+//! Black-box tests of the simulator over raw sockets.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod client;
+mod control;
+mod errors;
+mod faults;
+mod recordings;
+mod shapes;
