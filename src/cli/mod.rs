@@ -1,0 +1,65 @@
+//! The command line: what can be said, and which command it starts.
+
+mod check;
+mod demo;
+mod load;
+mod serve;
+mod simulate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Reads the command line, runs the command it names, and gives the status to exit with: 0 when it went well, 1 when
+/// it did not. A command line that cannot be understood ends the process with status 2 and says why.
+#[must_use]
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(args),
+    }
+}
+
+/// One box in front of your own LLM provider keys.
+///
+/// Apps speak to the gateway in the API shape they already speak (OpenAI or Anthropic), each with a key of its own; the
+/// gateway picks the provider and the model, fails over, counts tokens, and refuses what is over quota.
+#[derive(Debug, Parser)]
+#[command(name = "ovth", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ovth demo                          see it work, without any key
+  ovth check --config config.yaml    find every mistake in a configuration
+  ovth serve --config config.yaml    run the gateway
+
+Environment:
+  OVTH_CONFIG    the configuration file, where --config is not given
+  OVTH_LOG       what is logged, e.g. `debug` or `info,ovth::access=off`";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Arguments),
+    Check(check::Arguments),
+    Demo(demo::Arguments),
+    Simulate(simulate::Arguments),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file. Keys come from the environment, or from a file `.env` beside it
+    #[arg(id = "config", long = "config", short = 'c', value_name = "FILE", env = "OVTH_CONFIG")]
+    #[arg(default_value = "config.yaml")]
+    path: PathBuf,
+}
+
+#[cfg(test)]
+mod tests;

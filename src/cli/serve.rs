@@ -1,0 +1,59 @@
+//! `ovth serve`: runs the gateway in the foreground.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{ConfigFile, load};
+use crate::config::{Problems, Severity};
+use crate::observe::{Metrics, logging};
+use crate::server::{self, StartError};
+
+/// Run the gateway in the foreground
+///
+/// Logs go to standard error: JSON lines, or a readable form on a terminal. SIGTERM ends it once the requests in flight are
+/// answered (at most 30 s), SIGINT at once.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ovth serve --config /etc/ovth/config.yaml")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+/// Why the gateway is not running.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error("{0}")]
+    Config(Problems),
+    #[error("error: {0}")]
+    Logging(#[from] logging::LoggingError),
+    #[error("error: {0}")]
+    Start(#[from] StartError),
+}
+
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    match serve(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: &Arguments) -> Result<(), ServeError> {
+    let (snapshot, problems) = load::snapshot(&arguments.config.path).map_err(ServeError::Config)?;
+    let metrics = Arc::new(Metrics::new());
+    let filter = std::env::var(logging::FILTER_ENV).ok();
+    let _flush = logging::init(filter.as_deref(), metrics.log_records_dropped.clone())?;
+    for problem in &problems.0 {
+        match problem.severity {
+            Severity::Warning => log::warn!(path = problem.path.as_str(); "{}", problem.message),
+            Severity::Error => log::error!(path = problem.path.as_str(); "{}", problem.message),
+        }
+    }
+    Ok(server::run(snapshot, &metrics)?)
+}
