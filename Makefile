@@ -1,0 +1,51 @@
+# What the README names. `make test` and `make demo` do their own set-up on a machine with cargo and a C compiler.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+CONFIG ?= config.yaml
+# Recorded provider traffic that lies beside the repository is used when it is there.
+OVTH_RECORDINGS ?= $(wildcard $(abspath ../shared/recordings))
+ifneq ($(OVTH_RECORDINGS),)
+export OVTH_RECORDINGS
+endif
+
+.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-long check bench
+
+help: ## Show the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+
+setup: ## Install what building needs, or say what to install.
+	@scripts/setup.sh build
+
+setup-test:
+	@scripts/setup.sh test
+
+demo: setup ## Run the gateway against a provider in a box and show what goes in and out.
+	$(CARGO) run --locked -- demo $(DEMO_ARGS)
+
+run: setup ## Run the gateway with CONFIG (config.yaml).
+	$(CARGO) run --release --locked -- serve --config $(CONFIG)
+
+test: test-rust test-sdk test-readme ## Run all tests, the official SDKs and the README's commands included.
+
+test-rust: setup-test
+	$(CARGO) test --locked --workspace
+
+test-sdk: setup-test
+	$(CARGO) build --locked
+	tests/sdk/run.sh
+
+test-readme: setup-test
+	$(CARGO) build --locked
+	python3 tests/readme/run.py
+
+test-long: setup-test ## Run the tests that take minutes.
+	$(CARGO) test --locked --workspace -- --include-ignored --nocapture
+
+check: setup ## Check format, lints and documentation.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+bench: setup ## Compare the gateway with the simulator alone and with nginx, if that is installed.
+	$(CARGO) bench --locked --bench gateway -- $(BENCH_ARGS)

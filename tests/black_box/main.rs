@@ -1,0 +1,26 @@
+//! Black-box tests: the real binary, over sockets, against upstreams and clients that misbehave.
+//!
+//! They are one crate, so that they are linked once and share their support without dead code.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests fail by panicking and print what they measure"
+)]
+
+mod support;
+
+mod aborts;
+mod bodies;
+mod endings;
+mod errors;
+mod failover;
+mod headers;
+mod keys;
+mod local;
+mod recordings;
+mod silence;
+mod streams;
+mod tools;

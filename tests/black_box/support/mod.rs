@@ -1,0 +1,36 @@
+//! What every black-box test stands on: the gateway as a process, upstreams and clients under full control, and content in both shapes.
+
+mod answer;
+mod bed;
+mod client;
+mod gateway;
+mod h2c;
+mod http1;
+mod record;
+mod recording;
+mod shape;
+mod upstream;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub(crate) use answer::{After, Answer, Gate};
+pub(crate) use bed::{Bed, provider};
+pub(crate) use client::{Connection, Request, Response, Way, gzip, send};
+pub(crate) use gateway::Gateway;
+pub(crate) use http1::End;
+pub(crate) use record::{Record, Tokens};
+pub(crate) use recording::Recording;
+pub(crate) use shape::Shape;
+pub(crate) use upstream::Upstream;
+
+/// The longest that anything may take before a test gives up on it; generous, as the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for `future`, and fails the test when it does not come.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("gave up waiting for {what}"),
+    }
+}

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Runs the official Python SDKs against a gateway in front of the simulator, in a throw-away environment.
+set -euo pipefail
+cd "$(dirname "$0")"
+repository=$(cd ../.. && pwd)
+export OVTH_BIN=${OVTH_BIN:-${CARGO_TARGET_DIR:-$repository/target}/debug/ovth}
+[ -x "$OVTH_BIN" ] || { echo "$OVTH_BIN is missing: run 'cargo build' first" >&2; exit 1; }
+
+environment=$(mktemp -d)
+trap 'rm -rf "$environment"' EXIT
+python3 -m venv "$environment"
+"$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
+PYTHONDONTWRITEBYTECODE=1 "$environment/bin/python" -m unittest -v test_sdks

@@ -1,0 +1,200 @@
+"""The official OpenAI and Anthropic SDKs through the gateway: plain, streamed, tool-calling and error turns, sync and async."""
+
+import asyncio
+import json
+import unittest
+
+import anthropic
+import openai
+
+from stage import Stage
+
+CHAT_MODEL = "gpt-4o"
+MESSAGES_MODEL = "claude-sonnet-4.5"
+PROMPT = "Repeat after me: a river in Bohemia."
+WEATHER = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+}
+
+
+def setUpModule():
+    global STAGE, KEY
+    STAGE = Stage()
+    STAGE.__enter__()
+    unittest.addModuleCleanup(STAGE.__exit__)
+    KEY = STAGE.mint("sdk")
+
+
+def spent_key():
+    """A key whose quota any answer exceeds, and that has had an answer."""
+    key = STAGE.mint("small", daily_tokens=1)
+    client = openai.OpenAI(base_url=f"{STAGE.base_url}/v1", api_key=key, max_retries=0)
+    client.chat.completions.create(model=CHAT_MODEL, messages=[{"role": "user", "content": PROMPT}])
+    return key
+
+
+class Chat(unittest.TestCase):
+    def client(self, key=None, kind=openai.OpenAI):
+        return kind(base_url=f"{STAGE.base_url}/v1", api_key=key or KEY, max_retries=0)
+
+    def test_plain(self):
+        for model in (CHAT_MODEL, "auto", "smart"):
+            answer = self.client().chat.completions.create(
+                model=model, messages=[{"role": "user", "content": PROMPT}])
+            self.assertTrue(answer.choices[0].message.content)
+            self.assertEqual(answer.choices[0].finish_reason, "stop")
+            self.assertGreater(answer.usage.total_tokens, 0)
+            self.assertTrue(answer._request_id)
+
+    def test_streamed(self):
+        plain = self.client().chat.completions.create(
+            model=CHAT_MODEL, messages=[{"role": "user", "content": PROMPT}]).choices[0].message.content
+        for options in ({}, {"stream_options": {"include_usage": True}}):
+            chunks = list(self.client().chat.completions.create(
+                model=CHAT_MODEL, messages=[{"role": "user", "content": PROMPT}], stream=True, **options))
+            text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+            self.assertEqual(text, plain)
+            usages = [chunk.usage for chunk in chunks if chunk.usage]
+            self.assertEqual(len(usages), 1 if options else 0, "usage comes only when it was asked for")
+
+    def test_tools(self):
+        tool = {"type": "function", "function": {"name": "weather", "description": "Tells it.", "parameters": WEATHER}}
+        messages = [{"role": "user", "content": "[tool] What is the weather in Brno?"}]
+        first = self.client().chat.completions.create(
+            model=CHAT_MODEL, messages=messages, tools=[tool], tool_choice="required").choices[0]
+        self.assertEqual(first.finish_reason in ("tool_calls", "stop"), True)
+        call = first.message.tool_calls[0]
+        self.assertEqual(call.function.name, "weather")
+        json.loads(call.function.arguments)
+        messages += [first.message.model_dump(exclude_none=True),
+                     {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
+        second = self.client().chat.completions.create(model=CHAT_MODEL, messages=messages, tools=[tool])
+        self.assertEqual(second.choices[0].finish_reason, "stop")
+        self.assertTrue(second.choices[0].message.content)
+
+    def test_streamed_tools(self):
+        tool = {"type": "function", "function": {"name": "weather", "parameters": WEATHER}}
+        with self.client().chat.completions.stream(
+            model=CHAT_MODEL, messages=[{"role": "user", "content": "[tool] Brno?"}], tools=[tool], tool_choice="required",
+        ) as stream:
+            for _ in stream:
+                pass
+            message = stream.get_final_completion().choices[0].message
+        self.assertEqual(message.tool_calls[0].function.name, "weather")
+        json.loads(message.tool_calls[0].function.arguments)
+
+    def test_errors(self):
+        ask = {"messages": [{"role": "user", "content": PROMPT}]}
+        with self.assertRaises(openai.AuthenticationError):
+            self.client("ovth_live_wrong").chat.completions.create(model=CHAT_MODEL, **ask)
+        with self.assertRaises(openai.NotFoundError) as error:
+            self.client().chat.completions.create(model="gpt-4oo-no-such", **ask)
+        self.assertEqual(error.exception.code, "model_not_found")
+        with self.assertRaises(openai.BadRequestError):
+            self.client().chat.completions.create(model=CHAT_MODEL, messages="no list")
+        key = spent_key()
+        for stream in (False, True):
+            with self.assertRaises(openai.RateLimitError):
+                self.client(key).chat.completions.create(model=CHAT_MODEL, stream=stream, **ask)
+
+    def test_async(self):
+        async def turn():
+            async with self.client(kind=openai.AsyncOpenAI) as client:
+                messages = [{"role": "user", "content": PROMPT}]
+                plain = await client.chat.completions.create(model=CHAT_MODEL, messages=messages)
+                text = ""
+                async for chunk in await client.chat.completions.create(model=CHAT_MODEL, messages=messages, stream=True):
+                    text += "".join(choice.delta.content or "" for choice in chunk.choices)
+                self.assertEqual(text, plain.choices[0].message.content)
+            async with self.client("ovth_live_wrong", openai.AsyncOpenAI) as client:
+                with self.assertRaises(openai.AuthenticationError):
+                    await client.chat.completions.create(model=CHAT_MODEL, messages=messages)
+
+        asyncio.run(turn())
+
+    def test_models(self):
+        models = [model.id for model in self.client().models.list()]
+        self.assertEqual(models[:3], ["auto", "cheap", "smart"])
+        self.assertEqual(self.client().models.retrieve(models[5]).id, models[5])
+
+
+class Messages(unittest.TestCase):
+    def client(self, key=None, kind=anthropic.Anthropic):
+        return kind(base_url=f"{STAGE.base_url}/anthropic", api_key=key or KEY, max_retries=0)
+
+    ASK = {"model": MESSAGES_MODEL, "max_tokens": 256}
+
+    def test_plain(self):
+        for model in (MESSAGES_MODEL, "auto", "cheap"):
+            answer = self.client().messages.create(
+                model=model, max_tokens=256, messages=[{"role": "user", "content": PROMPT}])
+            self.assertTrue(answer.content[0].text)
+            self.assertEqual(answer.stop_reason, "end_turn")
+            self.assertGreater(answer.usage.output_tokens, 0)
+            self.assertTrue(answer._request_id)
+
+    def test_streamed(self):
+        messages = [{"role": "user", "content": PROMPT}]
+        plain = self.client().messages.create(messages=messages, **self.ASK)
+        with self.client().messages.stream(messages=messages, **self.ASK) as stream:
+            text = "".join(stream.text_stream)
+            final = stream.get_final_message()
+        self.assertEqual(text, plain.content[0].text)
+        self.assertEqual(final.stop_reason, "end_turn")
+        self.assertEqual(final.usage.output_tokens, plain.usage.output_tokens)
+
+    def test_tools(self):
+        tools = [{"name": "weather", "description": "Tells it.", "input_schema": WEATHER}]
+        messages = [{"role": "user", "content": "[tool] What is the weather in Brno?"}]
+        for stream in (False, True):
+            ask = {**self.ASK, "messages": messages, "tools": tools, "tool_choice": {"type": "any"}}
+            if stream:
+                with self.client().messages.stream(**ask) as events:
+                    first = events.get_final_message()
+            else:
+                first = self.client().messages.create(**ask)
+            self.assertEqual(first.stop_reason, "tool_use")
+            call = next(block for block in first.content if block.type == "tool_use")
+            self.assertEqual(call.name, "weather")
+            self.assertIsInstance(call.input, dict)
+            result = {"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}
+            history = messages + [{"role": "assistant", "content": [block.to_dict() for block in first.content]},
+                                  {"role": "user", "content": [result]}]
+            second = self.client().messages.create(messages=history, tools=tools, **self.ASK)
+            self.assertEqual(second.stop_reason, "end_turn")
+
+    def test_count_tokens(self):
+        counted = self.client().messages.count_tokens(
+            model=MESSAGES_MODEL, messages=[{"role": "user", "content": PROMPT}])
+        self.assertGreater(counted.input_tokens, 0)
+
+    def test_errors(self):
+        messages = [{"role": "user", "content": PROMPT}]
+        with self.assertRaises(anthropic.AuthenticationError):
+            self.client("ovth_live_wrong").messages.create(messages=messages, **self.ASK)
+        with self.assertRaises(anthropic.NotFoundError):
+            self.client().messages.create(model="claude-no-such", max_tokens=64, messages=messages)
+        with self.assertRaises(anthropic.BadRequestError):
+            self.client().messages.create(messages=[], **self.ASK)
+        with self.assertRaises(anthropic.RateLimitError):
+            self.client(spent_key()).messages.create(messages=messages, **self.ASK)
+
+    def test_async(self):
+        async def turn():
+            messages = [{"role": "user", "content": PROMPT}]
+            async with self.client(kind=anthropic.AsyncAnthropic) as client:
+                plain = await client.messages.create(messages=messages, **self.ASK)
+                async with client.messages.stream(messages=messages, **self.ASK) as stream:
+                    text = "".join([piece async for piece in stream.text_stream])
+                self.assertEqual(text, plain.content[0].text)
+            async with self.client("ovth_live_wrong", anthropic.AsyncAnthropic) as client:
+                with self.assertRaises(anthropic.AuthenticationError):
+                    await client.messages.create(messages=messages, **self.ASK)
+
+        asyncio.run(turn())
+
+
+if __name__ == "__main__":
+    unittest.main()
