@@ -30,6 +30,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte that is not white space, without taking it.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         while let Some(&byte) = self.body.get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
@@ -202,8 +203,7 @@ impl<'a> Cursor<'a> {
         let mut from = start;
         while let Some(quote) = find_quote(self.body, from) {
             let raw = self.body.get(start..quote).unwrap_or_default();
-            let backslashes = raw.iter().rev().take_while(|byte| **byte == b'\\').count();
-            if backslashes % 2 == 0 {
+            if raw.last() != Some(&b'\\') || !ends_escaped(raw) {
                 self.at = quote + 1;
                 return Ok(Text::new(raw, start));
             }
@@ -264,6 +264,11 @@ impl<'a> Cursor<'a> {
             ScanError::End { at: self.body.len(), expected }
         }
     }
+}
+
+/// Whether what comes after is escaped: an odd number of backslashes is in front of it.
+fn ends_escaped(raw: &[u8]) -> bool {
+    raw.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 /// The first quote at or after `from`. Names and tokens are short: the first words are searched here, because a call of

@@ -1,5 +1,5 @@
 //! The scanner against serde_json on random values, on broken ones, and on the worst that a client can send.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use bytes::Bytes;
 use proptest::prelude::*;

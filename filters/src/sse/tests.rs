@@ -44,7 +44,6 @@ fn frame(chunks: impl IntoIterator<Item = Bytes>, bound: usize) -> Vec<Whole> {
     if let Some(piece) = framer.finish() {
         take(piece, true);
     }
-    drop(take);
     wholes.extend(open.map(Whole::Over));
     wholes
 }
