@@ -23,6 +23,13 @@ pub enum Entry {
     Route(Arc<str>),
     /// A model of the catalogue.
     Model(Arc<Model>),
+    /// A model that only the configuration knows of.
+    Listed {
+        /// Its id.
+        id: Arc<str>,
+        /// Who serves it.
+        provider: Arc<str>,
+    },
 }
 
 impl Entry {
@@ -32,18 +39,23 @@ impl Entry {
         match self {
             Entry::Route(name) => name,
             Entry::Model(model) => &model.id,
+            Entry::Listed { id, .. } => id,
         }
     }
 
     fn model(&self) -> Option<&Model> {
         match self {
-            Entry::Route(_) => None,
+            Entry::Route(_) | Entry::Listed { .. } => None,
             Entry::Model(model) => Some(model),
         }
     }
 
     fn owner(&self) -> &str {
-        self.model().map_or(ROUTE_OWNER, |model| &model.provider)
+        match self {
+            Entry::Route(_) => ROUTE_OWNER,
+            Entry::Model(model) => &model.provider,
+            Entry::Listed { provider, .. } => provider,
+        }
     }
 
     fn released(&self) -> Option<Date> {

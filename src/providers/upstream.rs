@@ -151,8 +151,8 @@ impl Upstream {
 
     /// What an error inside a stream, or inside a 200, means.
     #[must_use]
-    pub fn stream_failure(&self, shape: Shape, error: ApiError) -> Failure {
-        from_stream(self, shape, error)
+    pub fn stream_failure(&self, _shape: Shape, error: ApiError) -> Failure {
+        from_stream(self, &error)
     }
 
     pub(super) fn spec(&self) -> &'static Spec {
@@ -161,5 +161,4 @@ impl Upstream {
 }
 
 #[cfg(test)]
-#[path = "upstream_tests.rs"]
 pub(super) mod tests;

@@ -309,7 +309,8 @@ impl Exchange<'_, '_> {
             let mut end = chunk.is_none();
             pump.arrived();
             self.filter(&mut pump, chunk, end);
-            while !end && pump.pending.len() < BATCH_BYTES && !pump.stopped {
+            // The first content goes out at once; after that whatever is ready goes in one write.
+            while pump.committed && !end && pump.pending.len() < BATCH_BYTES && !pump.stopped {
                 let Some(ready) = wire.ready_body() else { break };
                 let Ok(chunk) = ready else { break };
                 end = chunk.is_none();
@@ -375,8 +376,10 @@ impl Exchange<'_, '_> {
             return Outcome::Failed(Failed { failure, answer: None, status: None });
         }
         // The provider's own event is the terminal one, and its fields survive in it; it is the last of what is pending.
-        match self.flush(pump, true).await {
-            Ok(()) => Outcome::Broken(failure.error),
+        let passed = self.response().is_some_and(|response| response.progress.error_passed);
+        match self.flush(pump, passed).await {
+            Ok(()) if passed => Outcome::Broken(failure.error),
+            Ok(()) => Outcome::Broken(self.tell_in_stream(failure.error).await),
             Err(_) => Outcome::Gone,
         }
     }

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::sse::{Framer, Piece};
 use ovth_filters::tap::{EventKind, Tap};
-use ovth_filters::{Shape, shapes};
+use ovth_filters::{Shape, json, shapes};
 
 use super::budget::{Budget, Held};
 
@@ -65,6 +65,8 @@ pub(super) struct Progress {
     pub(super) done: bool,
     /// The provider failed inside its answer.
     pub(super) error: Option<Box<ApiError>>,
+    /// The bytes given out last are the provider's own error event.
+    pub(super) error_passed: bool,
     /// The bytes given out last ended inside an event.
     pub(super) inside_event: bool,
 }
@@ -170,18 +172,37 @@ fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage
             progress.content = true;
             progress.done = true;
         }
-        EventKind::Error(error) => progress.error = Some(error),
+        EventKind::Error(error) => {
+            progress.error = Some(error);
+            // What cannot be read is not passed on; the provider's own error event is, and is the last.
+            progress.error_passed = is_json(piece);
+            if !progress.error_passed {
+                return;
+            }
+        }
     }
     progress.inside_event = matches!(piece, Piece::Fragment(_));
     out.extend_from_slice(piece.bytes());
 }
 
-/// The rest at the end of the stream: an event that lacks its blank line gets it, since clients drop what is not ended.
+/// The rest at the end of the stream: an event that lacks its blank line gets it, since clients drop what is not ended. One that was cut in
+/// the middle is left out.
 fn take_last_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage: bool, out: &mut BytesMut) {
+    if matches!(piece, Piece::Event(_)) && !is_json(piece) {
+        return;
+    }
     let before = out.len();
     take_piece(piece, progress, tap, hides_usage, out);
     if out.len() > before {
         out.extend_from_slice(b"\n\n");
         progress.inside_event = false;
+    }
+}
+
+/// Whether a piece is an event whose data is a JSON object.
+fn is_json(piece: &Piece) -> bool {
+    match piece {
+        Piece::Event(event) => json::members(&event.data()).all(|member| member.is_ok()),
+        Piece::Fragment(_) | Piece::FragmentEnd(_) => false,
     }
 }

@@ -153,7 +153,8 @@ impl ProxyHttp for Gateway {
         context: &mut Context,
     ) -> Result<()> {
         let budget = &self.budget;
-        let stream_began = session.response_written().is_some();
+        // Pingora counts a `100 Continue` as a response written.
+        let stream_began = session.response_written().is_some_and(|head| !head.status.is_informational());
         let attempt = current(context)?;
         let upstream = &attempt.target.upstream;
         attempt.passed_headers = upstream.response_headers(attempt.target.shape, &upstream_response.headers);

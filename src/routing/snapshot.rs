@@ -43,6 +43,18 @@ pub struct Plan {
     pub targets: Vec<Arc<Target>>,
 }
 
+impl Plan {
+    /// The last error, as the client is told it: a model that the client named itself and that no provider serves is
+    /// the client's to change, while one behind a route is the operator's.
+    #[must_use]
+    pub fn last_error(&self, mut error: ApiError) -> ApiError {
+        if self.route.is_none() && error.class == ErrorClass::OperatorModel {
+            error.class = ErrorClass::UnknownModel;
+        }
+        error
+    }
+}
+
 /// One configuration, ready to route. Models are judged by the day it was built on; a reload judges anew.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -160,6 +172,12 @@ fn listing(config: &Config, market: &Market) -> Vec<Entry> {
             let is_new = !entries.iter().any(|entry| entry.id() == &*model.id);
             if is_new && market.offer(upstream, &model.id).as_ref().is_some_and(reaches) {
                 entries.push(Entry::Model(Arc::clone(model)));
+            }
+        }
+        for id in upstream.provider().models.iter().filter(|id| !id.ends_with('*')) {
+            let is_new = !entries.iter().any(|entry| entry.id() == id);
+            if is_new && market.offer(upstream, id).as_ref().is_some_and(reaches) {
+                entries.push(Entry::Listed { id: id.as_str().into(), provider: Arc::clone(upstream.id()) });
             }
         }
     }

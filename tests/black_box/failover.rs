@@ -118,7 +118,8 @@ async fn an_early_refusal_to_a_body_that_is_not_read_is_an_answer() {
     let bed = Bed::start(Upstream::early(refusal).await, second).await;
     let response = bed.gateway.post(Shape::Chat, Shape::Chat.ask_sized(&bed.pair(), 20_000_000)).await;
     assert_eq!((response.status, response.attempts()), (200, 2), "{response:?}");
-    assert_eq!(bed.second.requests()[0].head.header("content-length"), Some("20000000"));
+    let length: usize = bed.second.requests()[0].head.header("content-length").unwrap().parse().unwrap();
+    assert!(length.abs_diff(20_000_000) < 100, "the body is whole, but for the model's name: {length}");
     // A half-written connection is not kept: the rest of this body would be taken for the next request.
     bed.first.requests()[0].link.closed().await;
 }

@@ -107,7 +107,10 @@ fn by_code(facts: &Facts<'_>) -> Option<ErrorClass> {
         (&["api_error", "server_error", "internal_server_error"], ErrorClass::Upstream),
         (&["request_too_large"], ErrorClass::TooLarge),
     ];
-    rules.into_iter().find(|(codes, _)| facts.has_code(codes)).map(|(_, class)| class)
+    let class = rules.into_iter().find(|(codes, _)| facts.has_code(codes)).map(|(_, class)| class);
+    // Of a vague type and a telling status the status says more.
+    let is_telling = matches!(facts.status, 400..=499 | 503 | 504 | 529);
+    class.filter(|class| *class != ErrorClass::Upstream || !is_telling)
 }
 
 /// What is only in the words; asked only where the status leaves it open, as texts may quote the client.

@@ -107,9 +107,12 @@ mod tests {
             .collect()
     }
 
+    /// Headers, and the milliseconds they ask for.
+    type Case = (&'static [(&'static str, &'static str)], Option<u64>);
+
     #[test]
     fn every_way_of_saying_it_is_understood() {
-        let cases: [(&[(&str, &str)], Option<u64>); 16] = [
+        let cases: [Case; 16] = [
             (&[], None),
             (&[("retry-after", "7")], Some(7_000)),
             (&[("retry-after", "0")], None),

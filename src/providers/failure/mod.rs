@@ -102,20 +102,14 @@ pub(super) fn from_response(upstream: &Upstream, shape: Shape, answer: (u16, &He
     let read = facts::read(shape, body);
     let facts = read.facts(status);
     let class = classify::class(upstream.spec(), &facts);
-    let mut failure = Failure::new(words::error(upstream.id(), shape, class, &facts));
+    let mut failure = Failure::new(words::error(upstream.id(), class, &facts));
 
-    if matches!(
-        class,
-        ErrorClass::RateLimit | ErrorClass::Overloaded | ErrorClass::Upstream | ErrorClass::OperatorBilling
-    ) && let Some(wait) = cooldown::asked(headers, facts.retry_delay)
+    if matches!(class, ErrorClass::RateLimit | ErrorClass::Overloaded | ErrorClass::Upstream)
+        && let Some(wait) = cooldown::asked(headers, facts.retry_delay)
     {
         failure.cool = Some(wait.min(LONGEST_COOL));
         // Whole seconds, rounded up: a client that comes back a moment early is refused once more.
         failure.error.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
-    }
-    if matches!(class, ErrorClass::OperatorBilling) {
-        // When the operator pays is not the client's to wait for.
-        failure.error.retry_after = None;
     }
     failure.client_body = matches!(status, 400..=499)
         && facts.understood
@@ -129,10 +123,10 @@ pub(super) fn from_response(upstream: &Upstream, shape: Shape, answer: (u16, &He
 }
 
 /// Judges an error that came inside a stream or a 200: the tap's class, made finer by what the provider says.
-pub(super) fn from_stream(upstream: &Upstream, shape: Shape, error: ApiError) -> Failure {
-    let facts = facts::of_error(&error);
+pub(super) fn from_stream(upstream: &Upstream, error: &ApiError) -> Failure {
+    let facts = facts::of_error(error);
     let class = classify::refine(upstream.spec(), error.class, &facts);
-    let mut told = words::error(upstream.id(), shape, class, &facts);
+    let mut told = words::error(upstream.id(), class, &facts);
     told.retry_after = error.retry_after;
     let mut failure = Failure::new(told);
     if let (Some(seconds), Some(_)) = (error.retry_after, failure.cool) {

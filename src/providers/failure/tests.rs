@@ -10,6 +10,7 @@ use ovth_filters::neutral::ErrorClass::{
     BadRequest, ContentRefused, ContextOverflow, OperatorAuth, OperatorBilling, OperatorModel, Overloaded, RateLimit,
     Timeout, TooLarge,
 };
+use ovth_filters::shapes::encode_error;
 use serde::Deserialize;
 
 use super::super::upstream::tests::upstream;
@@ -375,11 +376,15 @@ fn nothing_of_the_operators_account_reaches_the_client() {
 fn an_overflow_has_the_words_that_clients_of_the_shape_look_for() {
     let said =
         r#"{"error":{"message":"The total length of all messages is too long.","type":"too_many_prompt_tokens"}}"#;
-    let chat = judge("perplexity", Chat, 400, said).error;
-    assert!(chat.message.contains("maximum context length"), "{}", chat.message);
-    assert_eq!(chat.code.as_deref(), Some("context_length_exceeded"));
-    let messages = judge("bedrock", Messages, 400, said).error;
-    assert!(messages.message.starts_with("prompt is too long: The total"), "{}", messages.message);
+    for (shape, words) in [
+        (Chat, "maximum context length"),
+        (Chat, r#""code":"context_length_exceeded""#),
+        (Messages, "\"prompt is too long: The total"),
+    ] {
+        let told = encode_error(shape, &judge("perplexity", shape, 400, said).error, "r");
+        let body = String::from_utf8(told.body).unwrap();
+        assert!(told.status == 400 && body.contains(words), "{body}");
+    }
     assert_eq!(judge("x", Messages, 400, said).next, Next::LargerWindow);
 }
 

@@ -14,8 +14,8 @@ const LONGEST_TEXT: usize = 2_048;
 const SECRET_PREFIXES: [&str; 13] =
     ["sk-", "sk_", "pk-", "rk-", "org-", "org_", "proj_", "proj-", "AIza", "gsk_", "xai-", "pplx-", "ovth_"];
 
-/// The error of that class, in words that fit the shape.
-pub(super) fn error(provider: &str, shape: Shape, class: ErrorClass, facts: &Facts<'_>) -> ApiError {
+/// The error of that class. What clients of a shape look for in it is its encoder's to add.
+pub(super) fn error(provider: &str, class: ErrorClass, facts: &Facts<'_>) -> ApiError {
     let status = facts.status;
     let said = facts.message.map(clean).filter(|text| !text.trim().is_empty());
     let words = || said.as_deref().unwrap_or("no reason given");
@@ -31,7 +31,6 @@ pub(super) fn error(provider: &str, shape: Shape, class: ErrorClass, facts: &Fac
         ErrorClass::Overloaded => format!("{provider} is overloaded. Try again later."),
         ErrorClass::OperatorModel => format!("{provider} does not serve this model: {}", words()),
         ErrorClass::Timeout => format!("{provider} gave up on the request (status {status})."),
-        ErrorClass::ContextOverflow => overflow(shape, words()),
         ErrorClass::Upstream if (300..400).contains(&status) => format!(
             "{provider} answered with a redirect (status {status}), which is not followed. The operator has to check its base_url."
         ),
@@ -53,41 +52,19 @@ pub(super) fn error(provider: &str, shape: Shape, class: ErrorClass, facts: &Fac
             error.param = facts.param.map(str::to_owned);
             error.code = facts.code.filter(|code| !code.bytes().all(|byte| byte.is_ascii_digit())).map(str::to_owned);
         }
-        ErrorClass::ContextOverflow if matches!(shape, Shape::Chat | Shape::Responses) => {
-            error.code = Some("context_length_exceeded".to_owned());
-        }
         ErrorClass::OperatorModel => error.param = Some("model".to_owned()),
         _ => {}
     }
     error
 }
 
-/// Coding agents look for these words to compact a conversation that has become too long.
-const fn overflow_words(shape: Shape) -> &'static str {
-    match shape {
-        Shape::Messages => "prompt is too long",
-        Shape::Chat | Shape::Responses => "maximum context length",
-        Shape::GenerateContent => "input token count",
-    }
-}
-
-fn overflow(shape: Shape, said: &str) -> String {
-    let known = said.to_lowercase();
-    match shape {
-        Shape::Messages if known.starts_with(overflow_words(shape)) => said.to_owned(),
-        Shape::Messages => format!("prompt is too long: {said}"),
-        _ if known.contains(overflow_words(shape)) => said.to_owned(),
-        Shape::Chat | Shape::Responses => format!("The prompt exceeds this model's maximum context length: {said}"),
-        Shape::GenerateContent => format!("The input token count exceeds the maximum: {said}"),
-    }
-}
-
-/// Whether a client of that shape would know the provider's own body for an overflow.
+/// Whether a client of that shape would know the provider's own body for an overflow: coding agents compact the
+/// conversation on these words and codes. Otherwise the shape's encoder adds them.
 pub(super) fn client_sees_overflow(shape: Shape, facts: &Facts<'_>) -> bool {
     match shape {
-        Shape::Messages => facts.text().starts_with(overflow_words(shape)),
+        Shape::Messages => facts.text().starts_with("prompt is too long"),
         Shape::Chat | Shape::Responses => facts.has_code(&["context_length_exceeded"]),
-        Shape::GenerateContent => facts.says(&[overflow_words(shape)]),
+        Shape::GenerateContent => facts.says(&["input token count"]),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::path::Path;
 use std::time::Instant;
 
 use ovth_filters::Shape::{Chat, Messages};
@@ -9,7 +10,8 @@ use ovth_filters::neutral::ErrorClass;
 
 use super::super::fixture::{ask, build, config, errors, guide_routes, ids, labs, provider, route, snapshot, told};
 use super::*;
-use crate::config::{Secret, Strategy};
+use crate::config::{Environment, Secret, Strategy, parse};
+use crate::providers;
 
 fn plan(snapshot: &Snapshot, shape: Shape, model: &str) -> Vec<String> {
     snapshot.plan(&ask(shape, model)).map(|plan| ids(&plan.targets)).unwrap_or_else(|error| vec![error.message])
@@ -182,15 +184,13 @@ fn a_route_without_models_serves_the_listed_models_of_a_local_host() {
     let mut local = provider("ollama");
     local.models = vec!["llama3.2".to_owned(), "qwen*".to_owned()];
     for strategy in [Strategy::Ordered, Strategy::CheapestCapable] {
-        let snapshot = snapshot(vec![local_copy(&local)], vec![route("r", strategy, &["ollama"], &[])]);
+        let local = crate::config::Provider { models: local.models.clone(), ..provider("ollama") };
+        let snapshot = snapshot(vec![local], vec![route("r", strategy, &["ollama"], &[])]);
         assert_eq!(plan(&snapshot, Chat, "r"), ["ollama/llama3.2"], "{strategy:?}");
+        assert_eq!(snapshot.listing().iter().map(Entry::id).collect::<Vec<_>>(), ["r", "llama3.2"]);
         assert_eq!(plan(&snapshot, Chat, "qwen-7"), ["ollama/qwen-7"]);
         assert_eq!(plan(&snapshot, Chat, "ollama/anything:7b"), ["ollama/anything:7b"]);
     }
-}
-
-fn local_copy(of: &crate::config::Provider) -> crate::config::Provider {
-    crate::config::Provider { models: of.models.clone(), ..provider(&of.id) }
 }
 
 #[test]
@@ -218,6 +218,59 @@ fn the_guides_file_starts_with_warnings_that_name_the_cure() {
     assert!(has(&["warning: routes.cheap.models[1]", "claude-haiku-4", "never", "claude-haiku-4-5"]), "{lines:?}");
     assert!(has(&["warning: routes.smart.models[1]", "gpt-5", "2026-12-11", "use `"]), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("smart.models[0]")), "{lines:?}");
+}
+
+/// The file as users have it, through the configuration's own reading.
+#[test]
+fn the_guides_file_routes_as_it_is() {
+    let guide = "\
+routes:
+  auto:
+    strategy: cheapest-capable
+    providers: [anthropic, openai, google]
+  cheap:
+    providers: [google, anthropic]
+    models: [gemini-1.5-flash, claude-haiku-4]
+  smart:
+    providers: [anthropic, openai]
+    models: [claude-opus-4.7, gpt-5]
+quota:
+  daily_tokens: 500000
+  per_user: true
+";
+    let env = Environment::from_pairs([
+        ("ANTHROPIC_API_KEY", "sk-ant-api03-0123456789abcdef0123"),
+        ("OPENAI_API_KEY", "sk-proj-0123456789abcdef0123"),
+        ("GOOGLE_API_KEY", "AIza0123456789abcdef0123"),
+        ("OVTH_MASTER_KEY", "0123456789abcdef0123456789abcdef"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:9000/v1"),
+    ]);
+    let (config, _) = parse(guide, Path::new("/"), &env, providers::builtins()).unwrap();
+    let (snapshot, _) = build(config).unwrap();
+    let plan = snapshot.plan(&ask(Chat, "smart")).unwrap();
+    let target = plan.targets.first().unwrap();
+    let client = http::HeaderMap::new();
+    let head = target.upstream.request(&providers::Call {
+        shape: target.shape,
+        operation: Operation::Generate,
+        model: &target.model,
+        stream: false,
+        credential: target.credential.as_ref(),
+        client: &client,
+        query: None,
+    });
+    assert_eq!(head.path_and_query, "/v1/chat/completions");
+    assert_eq!(head.headers.get("host").unwrap(), "127.0.0.1:9000");
+    assert_eq!(head.headers.get("authorization").unwrap(), "Bearer sk-proj-0123456789abcdef0123");
+}
+
+#[test]
+fn a_model_that_no_provider_serves_is_the_clients_fault_only_when_it_was_named() {
+    let snapshot = snapshot(labs(), guide_routes());
+    for (model, expected) in [("gpt-5", ErrorClass::UnknownModel), ("smart", ErrorClass::OperatorModel)] {
+        let plan = snapshot.plan(&ask(Chat, model)).unwrap();
+        assert_eq!(plan.last_error(ApiError::new(ErrorClass::OperatorModel, "x")).class, expected, "{model}");
+    }
 }
 
 #[test]
@@ -282,7 +335,7 @@ fn the_listing_has_routes_first_and_only_what_can_be_used() {
 }
 
 #[test]
-#[ignore = "a measurement: run it alone, with optimisations"]
+#[ignore = "a measurement: run it alone, with --release"]
 fn planning_is_cheap() {
     let snapshot = snapshot(labs(), guide_routes());
     for (shape, model) in [(Messages, "auto"), (Chat, "auto"), (Messages, "claude-sonnet-4.5"), (Chat, "smart")] {

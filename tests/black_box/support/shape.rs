@@ -133,7 +133,10 @@ impl Shape {
 
     /// The body of an error answer as the shape's provider sends it.
     pub(crate) fn error(self, status: u16) -> String {
-        let message = format!("the provider says {status}");
+        let message = match status {
+            404 => "model: the-one-asked-for".to_owned(),
+            _ => format!("the provider says {status}"),
+        };
         match (self, status) {
             (Shape::Chat, _) => {
                 let (kind, code) = match status {

@@ -28,6 +28,7 @@ fn provider(id: &str, shapes: &[Shape], path: &str, timeouts: Timeouts) -> Provi
         headers: vec![],
         timeouts,
         models: vec!["exact".into(), "family-*".into()],
+        stream_options: true,
     }
 }
 
