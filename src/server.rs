@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use log::{info, warn};
 use pingora_core::apps::HttpServerOptions;
 use pingora_core::apps::http_app::ServeHttp;
@@ -22,11 +22,11 @@ use pingora_core::server::{ExecutionPhase, RunArgs, Server};
 use pingora_core::services::listening::Service;
 use pingora_proxy::ProxyServiceBuilder;
 
-use crate::admin::Admin;
+use crate::admin::{self, Admin, AdminResponse, Checks, Drain};
 use crate::keys::{Keys, KeysError};
 use crate::ledger::Ledger;
 use crate::observe::{Metrics, metrics};
-use crate::proxy::{Budget, Gateway};
+use crate::proxy::{Budget, Gateway, LocalAnswer, LocalApi};
 use crate::resolver::Resolver;
 use crate::routing::{Health, Snapshot};
 use crate::store::{Store, StoreError};
@@ -91,7 +91,10 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
     let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
     connections.ca_file = authorities(&data_dir)?;
     let gateway = Gateway {
-        admin: Arc::new(Admin::new(config.master_key.clone(), Arc::clone(&keys))),
+        local: Box::new(Local {
+            admin: Admin::new(config.master_key.clone(), Arc::clone(&keys)),
+            store: Arc::clone(&store),
+        }),
         budget: Budget::new(config.limits.buffered_bytes),
         snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
         keys,
@@ -210,6 +213,35 @@ fn close(ledger: &Ledger, store: &Store) {
             log::error!(part, error:%; "not everything could be written");
         }
     }
+}
+
+/// What the proxy asks other parts to answer.
+struct Local {
+    admin: Admin,
+    store: Arc<Store>,
+}
+
+#[async_trait]
+impl LocalApi for Local {
+    async fn admin(&self, method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> LocalAnswer {
+        answer(admin::handle(&self.admin, method, path, headers, body).await)
+    }
+
+    fn health(&self) -> LocalAnswer {
+        answer(admin::healthz())
+    }
+
+    fn ready(&self, draining: bool) -> LocalAnswer {
+        let drain = if draining { Drain::Draining } else { Drain::Serving };
+        answer(admin::readyz(Checks::now(&self.store, drain)))
+    }
+}
+
+fn answer(response: AdminResponse) -> LocalAnswer {
+    let mut answer = Response::new(response.body);
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers;
+    answer
 }
 
 /// `GET /metrics`, on a listener of its own.

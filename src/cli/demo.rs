@@ -206,7 +206,7 @@ impl Gateway {
         let told = |what| move |source| DemoError::Io { what, source };
         let tell = told("the terminal cannot be written to");
         writeln!(out, "# {}\n", request.title).map_err(tell)?;
-        write!(out, "  curl -X {} http://{}{} \\\n", request.method, self.address, request.path).map_err(tell)?;
+        writeln!(out, "  curl -X {} http://{}{} \\", request.method, self.address, request.path).map_err(tell)?;
         for (name, value) in request.headers {
             writeln!(out, "    -H '{name}: {value}' \\").map_err(tell)?;
         }

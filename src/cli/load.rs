@@ -15,7 +15,8 @@ use crate::routing::Snapshot;
 /// Everything that is wrong, warnings too. Without an error the warnings come with the snapshot.
 pub(super) fn snapshot(path: &Path) -> Result<(Snapshot, Problems), Problems> {
     let environment = Environment::beside(path);
-    let (config, mut problems) = config::load(path, &environment, providers::builtins())?;
+    let (draft, mut problems) = config::load_draft(path, &environment, providers::builtins());
+    let Some(draft) = draft else { return Err(problems) };
     let catalog = match Catalog::embedded() {
         Ok(catalog) => Arc::new(catalog),
         Err(error) => {
@@ -23,15 +24,13 @@ pub(super) fn snapshot(path: &Path) -> Result<(Snapshot, Problems), Problems> {
             return Err(problems);
         }
     };
-    match Snapshot::build(config, catalog, today()) {
-        Ok((snapshot, more)) => {
-            problems.0.extend(more.0);
-            Ok((snapshot, problems))
-        }
-        Err(more) => {
-            problems.0.extend(more.0);
-            Err(problems)
-        }
+    // What routing finds in a file with errors is told with them, so that all is told at once.
+    let built = Snapshot::build(draft, catalog, today());
+    let (Ok((_, more)) | Err(more)) = &built;
+    problems.0.extend(more.0.iter().cloned());
+    match built {
+        Ok((snapshot, _)) if !problems.has_errors() => Ok((snapshot, problems)),
+        _ => Err(problems),
     }
 }
 

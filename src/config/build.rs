@@ -10,7 +10,7 @@ use super::roster::{Roster, set_one_of};
 use super::routes;
 use super::scalar::show_size;
 use super::tree::Tree;
-use super::{Builtin, Config, Environment, Problem, Problems};
+use super::{Builtin, Config, Environment, Problem, Problems, Secret};
 
 /// Reads and checks the configuration file at `path`; `${NAME}` and overrides come from `env`.
 ///
@@ -21,12 +21,20 @@ use super::{Builtin, Config, Environment, Problem, Problems};
 /// All problems of the file and the environment, warnings among them, when any of them is an error. When there is none,
 /// the warnings come with the configuration.
 pub fn load(path: &Path, env: &Environment, builtins: &[Builtin]) -> Result<(Config, Problems), Problems> {
-    let yaml = read_text(path).map_err(|error| {
-        let mut problems = env.problems().to_vec();
-        problems.push(Problem::error(path.display().to_string(), format!("cannot be read: {error}")));
-        Problems(problems)
-    })?;
-    parse(&yaml, path.parent().unwrap_or(Path::new("")), env, builtins)
+    without_errors(load_draft(path, env, builtins))
+}
+
+/// Reads the configuration file as [`load`] does, and gives what could be made of it even if it has errors: others can look for more
+/// problems in such a draft, so that all are told at once. Never run one. There is none when the providers are in doubt.
+pub fn load_draft(path: &Path, env: &Environment, builtins: &[Builtin]) -> (Option<Config>, Problems) {
+    match read_text(path) {
+        Ok(yaml) => parse_draft(&yaml, path.parent().unwrap_or(Path::new("")), env, builtins),
+        Err(error) => {
+            let mut problems = env.problems().to_vec();
+            problems.push(Problem::error(path.display().to_string(), format!("cannot be read: {error}")));
+            (None, Problems(problems))
+        }
+    }
 }
 
 /// Checks a configuration that is given as text; key files are relative to `base_dir`.
@@ -40,22 +48,29 @@ pub fn parse(
     env: &Environment,
     builtins: &[Builtin],
 ) -> Result<(Config, Problems), Problems> {
+    without_errors(parse_draft(yaml, base_dir, env, builtins))
+}
+
+fn without_errors((draft, problems): (Option<Config>, Problems)) -> Result<(Config, Problems), Problems> {
+    match draft {
+        Some(config) if !problems.has_errors() => Ok((config, problems)),
+        _ => Err(problems),
+    }
+}
+
+fn parse_draft(yaml: &str, base_dir: &Path, env: &Environment, builtins: &[Builtin]) -> (Option<Config>, Problems) {
     let mut problems = env.problems().to_vec();
     let tree = match Tree::parse(yaml) {
         Ok(tree) => tree,
         Err(problem) => {
             problems.push(problem);
-            return Err(Problems(problems));
+            return (None, Problems(problems));
         }
     };
     let reading = Reading::new(env, base_dir);
     let config = build(&reading, &tree, builtins);
     problems.extend(reading.into_problems(&tree));
-    let problems = Problems(problems);
-    match config {
-        Some(config) if !problems.has_errors() => Ok((config, problems)),
-        _ => Err(problems),
-    }
+    (config, Problems(problems))
 }
 
 fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Config> {
@@ -69,15 +84,18 @@ fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Con
         let cure = set_one_of(&roster.wanted_variables(None));
         root.place_of("providers").error(format_args!("no provider can be used: none has a key{cure}"));
     }
-    // Before the master key is asked for: all problems are to be found, whatever else is wrong.
     let routes = routes::compile(raw.routes, &roster);
+    if roster.has_faulty() {
+        return None;
+    }
     Some(Config {
         listen: raw.listen,
         metrics_listen: raw.metrics_listen,
         data_dir: raw.data_dir,
         threads: raw.threads,
         h2c: raw.h2c,
-        master_key: raw.master_key?,
+        // Without one there is an error, and this is a draft.
+        master_key: raw.master_key.unwrap_or_else(|| Secret::new("")),
         limits: raw.limits,
         timeouts: raw.timeouts,
         commit_after: raw.commit_after,

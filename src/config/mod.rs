@@ -24,7 +24,7 @@ mod tests;
 mod tree;
 
 pub use base_url::BaseUrlError;
-pub use build::{load, parse};
+pub use build::{load, load_draft, parse};
 pub use checked::{BaseUrl, Builtin, Config, Limits, Provider, Quota, Route, Strategy, Timeouts};
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Severity};

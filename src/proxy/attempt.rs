@@ -73,14 +73,14 @@ pub(super) struct Answer {
 
 /// Ends a stage early.
 enum Stop {
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     /// The pooled connection was closed by the provider before it saw the request.
     Stale,
 }
 
 impl From<Outcome> for Stop {
     fn from(outcome: Outcome) -> Stop {
-        Stop::Outcome(outcome)
+        Stop::Outcome(Box::new(outcome))
     }
 }
 
@@ -103,7 +103,8 @@ impl Exchange<'_, '_> {
         let mut fresh = false;
         loop {
             match self.try_once(target, &addresses, fresh).await {
-                Ok(outcome) | Err(Stop::Outcome(outcome)) => return outcome,
+                Ok(outcome) => return outcome,
+                Err(Stop::Outcome(outcome)) => return *outcome,
                 Err(Stop::Stale) => {
                     // The provider may have begun to work on the first try: it counts.
                     self.note_stale(target);
@@ -168,7 +169,10 @@ impl Exchange<'_, '_> {
                     gateway.resolver.works_with(target.upstream.host(), target.upstream.port(), *address);
                     return Ok(wire);
                 }
-                Ok(Err(error)) => failure = transport(target, upstream::describe(&error)),
+                Ok(Err(error)) => {
+                    gateway.resolver.failed(target.upstream.host(), target.upstream.port(), *address);
+                    failure = transport(target, upstream::describe(&error));
+                }
                 Err(interrupt) => return Err(interrupted(target, interrupt, "the connection was not opened in time")),
             }
         }

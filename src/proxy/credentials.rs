@@ -1,21 +1,16 @@
 //! Where a client's key is in its headers.
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use ovth_filters::Shape;
+
+use crate::keys::bearer;
 
 /// The key that a client presents: `Authorization: Bearer` or `x-api-key`. Anthropic's SDKs send either; when both are there, the header
 /// that the shape's own API reads comes first.
 pub(super) fn presented(headers: &HeaderMap, shape: Shape) -> Option<&[u8]> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
+    let bearer = bearer(headers);
     let api_key = headers.get("x-api-key").map(|value| value.as_bytes().trim_ascii()).filter(|key| !key.is_empty());
     if shape == Shape::Messages { api_key.or(bearer) } else { bearer.or(api_key) }
-}
-
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer ";
-    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-    let token = token.trim_ascii();
-    (scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty()).then_some(token)
 }
 
 #[cfg(test)]

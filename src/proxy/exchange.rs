@@ -185,8 +185,7 @@ async fn try_targets(
     asked: &Asked,
     plan: Plan,
 ) -> End {
-    let mut queue = gateway.health.order(plan.targets, std::time::Instant::now());
-    let route = plan.route;
+    let mut queue = gateway.health.order(plan.targets.clone(), std::time::Instant::now());
     let mut failures: Vec<Failed> = Vec::new();
     let mut tried = 0_u32;
     let mut next = (!queue.is_empty()).then_some(0);
@@ -197,7 +196,7 @@ async fn try_targets(
         let target = queue.remove(index);
         tried += 1;
         let began = Instant::now();
-        note_target(context, downstream, &route, &target);
+        note_target(context, downstream, &plan.route, &target);
         let mut exchange = Exchange { gateway, downstream, watch, context, asked };
         let outcome = exchange.attempt(&target).await;
         match outcome {
@@ -226,11 +225,17 @@ async fn try_targets(
             }
         }
     }
-    tell(downstream, context, failures, watch.is_over()).await
+    tell(downstream, context, &plan, failures, watch.is_over()).await
 }
 
 /// Tells the client of the failure that says most, in its shape: with a status, or inside the stream when heartbeats fixed that.
-async fn tell(downstream: &mut Downstream<'_>, context: &mut Context, failures: Vec<Failed>, out_of_time: bool) -> End {
+async fn tell(
+    downstream: &mut Downstream<'_>,
+    context: &mut Context,
+    plan: &Plan,
+    failures: Vec<Failed>,
+    out_of_time: bool,
+) -> End {
     let waiting_helps = failures.iter().any(|failed| is_transient(failed.failure.error.class));
     let soonest = failures.iter().filter_map(|failed| failed.failure.error.retry_after).min();
     let Some(mut failed) = failures.into_iter().max_by_key(|failed| weight(failed.failure.error.class)) else {
@@ -252,7 +257,7 @@ async fn tell(downstream: &mut Downstream<'_>, context: &mut Context, failures: 
     if is_transient(class) && failed.failure.error.retry_after.is_some() {
         failed.failure.error.retry_after = soonest;
     }
-    tell_error(downstream, context, &failed.failure.error).await
+    tell_error(downstream, context, &plan.last_error(failed.failure.error)).await
 }
 
 async fn tell_error(downstream: &mut Downstream<'_>, context: &Context, error: &ApiError) -> End {

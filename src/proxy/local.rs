@@ -1,6 +1,7 @@
 //! Answers that need no provider: models, health, the admin API, the root, preflights, and what does not exist.
 
-use http::{HeaderValue, Method, StatusCode, header};
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora_core::Result;
@@ -11,8 +12,24 @@ use super::endpoints::{self, Endpoint, Found};
 use super::intake::{self, IntakeError};
 use super::reply::{Marks, Reply};
 use super::{Gateway, exchange};
-use crate::admin::{self, AdminResponse, Checks, Drain, StoreCheck};
 use crate::catalog::listing;
+
+/// Whole answers of other parts.
+pub type LocalAnswer = http::Response<Vec<u8>>;
+
+/// The endpoints that other parts answer. The proxy does their I/O.
+#[async_trait]
+pub trait LocalApi: Send + Sync {
+    /// Answers a request to `/admin` or below; `path` is without a query. With an empty body it tells by a status other than 400 that the
+    /// body makes no difference.
+    async fn admin(&self, method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> LocalAnswer;
+
+    /// Answers `/healthz`.
+    fn health(&self) -> LocalAnswer;
+
+    /// Answers `/readyz`; `draining`: the process finishes what it has and then ends.
+    fn ready(&self, draining: bool) -> LocalAnswer;
+}
 
 /// The largest body that the admin API takes.
 const ADMIN_BODY_BYTES: usize = 64 * 1024;
@@ -88,12 +105,8 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
             Some(entry) => Reply::json(200, listing::openai_model(entry)),
             None => Reply::error(shape, &context.snapshot.unknown_model(name), &context.request_id),
         },
-        Endpoint::Ready => {
-            let store = if gateway.keys.health().is_ok() { StoreCheck::Ok } else { StoreCheck::Failed };
-            let drain = if session.is_process_shutting_down() { Drain::Draining } else { Drain::Serving };
-            from_admin(admin::readyz(Checks { store, drain }))
-        }
-        Endpoint::Health => from_admin(admin::healthz()),
+        Endpoint::Ready => answered(gateway.local.ready(session.is_process_shutting_down())),
+        Endpoint::Health => answered(gateway.local.health()),
         Endpoint::Root | Endpoint::Admin | Endpoint::Exchange { .. } => Reply::json(200, ROOT),
     }
 }
@@ -110,16 +123,17 @@ async fn ask_admin(gateway: &Gateway, session: &mut Session) -> Result<Reply, In
     let (method, path) = &head;
     let headers = session.req_header().headers.clone();
     // Without the master key nothing of the body is even read.
-    let answer = admin::handle(&gateway.admin, method, path, &headers, b"").await;
-    if answer.status != StatusCode::BAD_REQUEST {
-        return Ok(from_admin(answer));
+    let answer = gateway.local.admin(method, path, &headers, b"").await;
+    if answer.status() != StatusCode::BAD_REQUEST {
+        return Ok(answered(answer));
     }
     let body = intake::read(session, ADMIN_BODY_BYTES, &gateway.budget).await?;
-    Ok(from_admin(admin::handle(&gateway.admin, method, path, &headers, &body.bytes).await))
+    Ok(answered(gateway.local.admin(method, path, &headers, &body.bytes).await))
 }
 
-fn from_admin(answer: AdminResponse) -> Reply {
-    Reply::new(answer.status.as_u16(), answer.headers, answer.body)
+fn answered(answer: LocalAnswer) -> Reply {
+    let (head, body) = answer.into_parts();
+    Reply::new(head.status.as_u16(), head.headers, body)
 }
 
 /// Browsers may call the API from anywhere: a key is what protects it, not the origin.

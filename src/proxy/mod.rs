@@ -34,8 +34,8 @@ pub use self::budget::Budget;
 use self::context::Attempt;
 pub use self::context::Context;
 use self::endpoints::{Endpoint, Found};
+pub use self::local::{LocalAnswer, LocalApi};
 use self::meter::Meter;
-use crate::admin::Admin;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::observe::{Metrics, Record};
@@ -63,8 +63,8 @@ pub struct Gateway {
     pub resolver: Arc<Resolver>,
     /// Which targets are cooling down.
     pub health: Arc<Health>,
-    /// The admin API.
-    pub admin: Arc<Admin>,
+    /// The endpoints that other parts answer.
+    pub local: Box<dyn LocalApi>,
     /// What may be held in memory.
     pub budget: Arc<Budget>,
     /// Connections to providers, shared by all threads.

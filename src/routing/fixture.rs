@@ -27,6 +27,7 @@ pub(super) fn provider(id: &str) -> Provider {
         headers: Vec::new(),
         timeouts: Timeouts { connect: seconds, first_byte: seconds, idle: seconds, total: seconds },
         models: Vec::new(),
+        stream_options: true,
     }
 }
 

@@ -52,7 +52,7 @@ fn everything_has_a_default() {
         );
         assert_eq!(config.commit_after, Duration::from_secs(10));
         assert_eq!(config.heartbeat, Duration::from_secs(15));
-        assert_eq!(config.quota, Quota { daily_tokens: None, per_user: false });
+        assert_eq!(config.quota, Quota { daily_tokens: None, per_user: true });
         assert!(config.routes.is_empty());
     }
 }

