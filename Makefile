@@ -21,7 +21,7 @@ setup-test:
 	@scripts/setup.sh test
 
 demo: setup ## Run the gateway against a provider in a box and show what goes in and out.
-	$(CARGO) run --locked -- demo $(DEMO_ARGS)
+	$(CARGO) run --locked -- demo $(ARGS)
 
 run: setup ## Run the gateway with CONFIG (config.yaml).
 	$(CARGO) run --release --locked -- serve --config $(CONFIG)

@@ -19,7 +19,8 @@ if [ "$purpose" = test ]; then
         packages+=(python3 python3-venv)
     fi
     have curl || packages+=(curl)
-    # curl and pip trust the system's certificates, and so do we.
+    have openssl || packages+=(openssl)
+    # The README makes a master key with openssl; curl and pip trust the system's certificates, and so do we.
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || packages+=(ca-certificates)
 fi
 

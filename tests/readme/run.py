@@ -28,9 +28,10 @@ set -m
 servers=()
 finish() { for server in "${servers[@]}"; do kill -TERM -- "-$server" 2>/dev/null || true; done; wait || true; }
 trap finish EXIT
+curl() { command curl --fail-with-body "$@"; }
 ready() {
     for _ in $(seq 600); do
-        curl --silent --fail --output /dev/null http://127.0.0.1:8080/readyz && return
+        command curl --silent --fail --output /dev/null http://127.0.0.1:8080/readyz && return
         kill -0 "$1" 2>/dev/null || { echo "the server ended" >&2; return 1; }
         sleep 0.1
     done
@@ -113,6 +114,9 @@ def main():
             environment = {
                 **os.environ,
                 "CARGO_TARGET_DIR": TARGET,
+                "PATH": os.path.join(TARGET, "debug") + os.pathsep + os.environ["PATH"],
+                "OPENAI_API_KEY": "readme-key-of-the-simulator",
+                "ANTHROPIC_API_KEY": "readme-key-of-the-simulator",
                 "OPENAI_BASE_URL": f"http://{listen}/v1",
                 "ANTHROPIC_BASE_URL": f"http://{listen}",
                 "GOOGLE_BASE_URL": f"http://{listen}",
