@@ -90,7 +90,7 @@ class Chat(unittest.TestCase):
         with self.assertRaises(openai.AuthenticationError):
             self.client("ovth_live_wrong").chat.completions.create(model=CHAT_MODEL, **ask)
         with self.assertRaises(openai.NotFoundError) as error:
-            self.client().chat.completions.create(model="gpt-4oo-no-such", **ask)
+            self.client().chat.completions.create(model="no-such-model", **ask)
         self.assertEqual(error.exception.code, "model_not_found")
         with self.assertRaises(openai.BadRequestError):
             self.client().chat.completions.create(model=CHAT_MODEL, messages="no list")
@@ -175,7 +175,7 @@ class Messages(unittest.TestCase):
         with self.assertRaises(anthropic.AuthenticationError):
             self.client("ovth_live_wrong").messages.create(messages=messages, **self.ASK)
         with self.assertRaises(anthropic.NotFoundError):
-            self.client().messages.create(model="claude-no-such", max_tokens=64, messages=messages)
+            self.client().messages.create(model="no-such-model", max_tokens=64, messages=messages)
         with self.assertRaises(anthropic.BadRequestError):
             self.client().messages.create(messages=[], **self.ASK)
         with self.assertRaises(anthropic.RateLimitError):
