@@ -40,6 +40,9 @@ const GRACE: Duration = Duration::from_secs(30);
 /// How often the end of the last exchange is looked for while shutting down.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
+/// Time for what was written last to leave this process.
+const LAST_FRAMES: Duration = Duration::from_millis(50);
+
 /// HTTP/2 windows of a client: large bodies would otherwise wait a round trip for each 64 KiB.
 const H2_WINDOW_BYTES: u32 = 1024 * 1024;
 
@@ -102,7 +105,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
         metrics: Arc::clone(metrics),
         resolver: Arc::new(Resolver::new()),
         health: Arc::new(Health::new()),
-        connector: Connector::new(Some(connections)),
+        connector: Arc::new(Connector::new(Some(connections))),
     };
 
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&data_dir));
@@ -196,6 +199,8 @@ fn end_when_drained(server: &Server, metrics: &Arc<Metrics>, ledger: &Arc<Ledger
         while metrics.in_flight() > 0 && began.elapsed() < GRACE {
             thread::sleep(DRAIN_LOOK);
         }
+        // The last frames of HTTP/2 are handed to the connection before they are on the wire.
+        thread::sleep(LAST_FRAMES);
         if metrics.in_flight() > 0 {
             // Pingora cuts what is left; its meters settle while they are dropped, and `run` closes the database after that.
             return;
@@ -250,10 +255,11 @@ struct Scrape(Arc<Metrics>);
 #[async_trait]
 impl ServeHttp for Scrape {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
-        let (status, body) = if session.req_header().uri.path() == "/metrics" {
-            (StatusCode::OK, self.0.render())
-        } else {
-            (StatusCode::NOT_FOUND, "the metrics are at /metrics\n".to_owned())
+        let request = session.req_header();
+        let (status, body) = match (&request.method, request.uri.path()) {
+            (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, self.0.render()),
+            (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "the metrics take GET\n".to_owned()),
+            _ => (StatusCode::NOT_FOUND, "the metrics are at /metrics\n".to_owned()),
         };
         let content_type = if status == StatusCode::OK { metrics::CONTENT_TYPE } else { "text/plain; charset=utf-8" };
         Response::builder()

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use ovth_filters::json::splice;
 use ovth_filters::neutral::{ErrorClass, Usage};
-use ovth_filters::shapes::{MAX_EVENT_BYTES, decode_error, peek};
+use ovth_filters::shapes::{Edits, MAX_EVENT_BYTES, decode_error, peek};
 use ovth_filters::sse::{Framer, Piece};
 use ovth_filters::tap::{EventKind, Tap};
 use ovth_filters::{Operation, Shape};
@@ -184,12 +184,13 @@ fn requests_are_understood_and_edited_in_place() {
         assert_eq!(images, found.needs.images, "{}", recording.name);
         assert_eq!(text.contains(r#""type":"input_audio""#), found.needs.audio, "{}", recording.name);
 
+        let edits = Edits { model: "another/model", ask_usage: true, completion_tokens_field: false };
         let mut expected = request.clone();
         expected["model"] = Value::from("another/model");
         if found.hides_usage() {
             expected["stream_options"]["include_usage"] = Value::from(true);
         }
-        let edited = splice(&body, &found.edits("another/model", true)).concat();
+        let edited = splice(&body, &found.edits(&edits)).concat();
         let mut edited: Value = serde_json::from_slice(&edited).unwrap();
         edited.sort_all_objects();
         expected.sort_all_objects();

@@ -14,6 +14,7 @@ pub use bearer::bearer;
 pub use error::{AuthError, KeysError};
 pub use id::KeyId;
 pub use label::{Label, LabelError};
+pub use secret::KEY_PREFIX;
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;

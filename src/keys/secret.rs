@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use crate::config::Secret;
 
 /// Tells a key of this gateway from a provider's, for people and for scanners of leaked secrets.
-const PREFIX: &str = "ovth_live_";
+pub const KEY_PREFIX: &str = "ovth_live_";
 const RANDOM_BYTES: usize = 32;
 /// 32 bytes in base64 without padding.
 const RANDOM_CHARS: usize = 43;
@@ -20,15 +20,15 @@ const DIGEST_BYTES: usize = 32;
 pub(super) fn generate() -> Result<Secret, getrandom::Error> {
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random)?;
-    let mut text = String::with_capacity(PREFIX.len() + RANDOM_CHARS);
-    text.push_str(PREFIX);
+    let mut text = String::with_capacity(KEY_PREFIX.len() + RANDOM_CHARS);
+    text.push_str(KEY_PREFIX);
     URL_SAFE_NO_PAD.encode_string(random, &mut text);
     Ok(Secret::new(text))
 }
 
 /// Whether it could be one of ours: spares the hashing of long nonsense.
 pub(super) fn is_well_formed(presented: &[u8]) -> bool {
-    presented.len() == PREFIX.len() + RANDOM_CHARS && presented.starts_with(PREFIX.as_bytes())
+    presented.len() == KEY_PREFIX.len() + RANDOM_CHARS && presented.starts_with(KEY_PREFIX.as_bytes())
 }
 
 /// SHA-256 of a secret.

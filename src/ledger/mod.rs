@@ -146,6 +146,10 @@ impl Ledger {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
+        if self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            // It was shut down, and the store may be closed by now.
+            return;
+        }
         if let Err(error) = self.shutdown() {
             log::error!(error:% = error; "the last token counters were not written");
         }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::sse::{Framer, Piece};
 use ovth_filters::tap::{EventKind, Tap};
@@ -13,7 +13,7 @@ use ovth_filters::{Shape, json, shapes};
 use super::budget::{Budget, Held};
 
 /// The request body goes up in pieces of this size, so that an early answer is seen between two of them and a write timeout spans little.
-const PIECE_BYTES: usize = 64 * 1024;
+pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
 /// A whole answer is held up to this size before anything goes to the client.
 const HOLD_BYTES: usize = 8 * 1024 * 1024;
@@ -54,6 +54,12 @@ impl RequestBody {
     }
 }
 
+/// Of an answer that is not held so much of its end is kept, to find its usage.
+const TAIL_BYTES: usize = 16 * 1024;
+
+/// Seconds after which a client that met an exhausted budget may come again.
+pub(super) const BUDGET_RETRY_AFTER: u64 = 5;
+
 /// What an answer has come to.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -63,6 +69,10 @@ pub(super) struct Progress {
     pub(super) complete: bool,
     /// The shape's last event was seen: nothing more is to come.
     pub(super) done: bool,
+    /// The frame of an answer has come; comments and pings are none.
+    pub(super) structural: bool,
+    /// The gateway's memory does not hold the answer.
+    pub(super) exhausted: Option<Box<ApiError>>,
     /// The provider failed inside its answer.
     pub(super) error: Option<Box<ApiError>>,
     /// The bytes given out last are the provider's own error event.
@@ -81,7 +91,7 @@ pub(super) struct ResponseBody {
 
 enum Form {
     Events { framer: Framer, hides_usage: bool },
-    Whole { held: BytesMut, share: Held, passing: bool },
+    Whole { held: BytesMut, share: Held, passed: Option<Passed> },
 }
 
 impl ResponseBody {
@@ -91,10 +101,18 @@ impl ResponseBody {
         ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form }
     }
 
-    /// A filter for an answer that comes as one JSON object; `None` when the budget is spent.
-    pub(super) fn whole(shape: Shape, budget: &Arc<Budget>) -> Option<ResponseBody> {
-        let form = Form::Whole { held: BytesMut::new(), share: budget.hold(0)?, passing: false };
-        Some(ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form })
+    /// A filter for an answer that comes as one JSON object.
+    pub(super) fn whole(shape: Shape, budget: &Arc<Budget>) -> ResponseBody {
+        let form = Form::Whole { held: BytesMut::new(), share: budget.empty(), passed: None };
+        ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form }
+    }
+
+    /// Bytes that went by unread, as they were too many to hold.
+    pub(super) const fn unread_bytes(&self) -> u64 {
+        match &self.form {
+            Form::Whole { passed: Some(passed), .. } => passed.bytes,
+            Form::Whole { .. } | Form::Events { .. } => 0,
+        }
     }
 
     /// What was counted.
@@ -126,37 +144,78 @@ impl ResponseBody {
                 progress.complete = tap.is_complete();
                 *body = (!out.is_empty()).then(|| out.freeze());
             }
-            Form::Whole { held, share, passing } => {
+            Form::Whole { held, share, passed } => {
                 if let Some(chunk) = body.take() {
-                    if *passing {
+                    if let Some(passed) = passed {
+                        passed.push(&chunk);
                         *body = Some(chunk);
-                        return;
-                    }
-                    if !share.at_least(held.len() + chunk.len()) {
+                    } else if !share.at_least(held.len() + chunk.len()) {
                         let message = "the answer does not fit into the gateway's memory budget; try again";
-                        progress.error = Some(Box::new(ApiError::new(ErrorClass::Unavailable, message)));
-                        return;
+                        let error = ApiError::new(ErrorClass::Unavailable, message);
+                        progress.exhausted = Some(Box::new(error.with_retry_after(BUDGET_RETRY_AFTER)));
+                    } else {
+                        held.extend_from_slice(&chunk);
+                        if held.len() > HOLD_BYTES {
+                            progress.content = true;
+                            let bytes = held.split().freeze();
+                            passed.insert(Passed::default()).push(&bytes);
+                            *body = Some(bytes);
+                            share.release();
+                        }
                     }
-                    held.extend_from_slice(&chunk);
                 }
-                if held.len() > HOLD_BYTES {
-                    *passing = true;
-                    progress.content = true;
-                    *body = Some(held.split().freeze());
-                } else if end && !*passing {
-                    let whole = held.split().freeze();
-                    match tap.body(&whole) {
-                        EventKind::Error(error) => progress.error = Some(error),
-                        _ => progress.content = true,
+                if end && progress.exhausted.is_none() {
+                    match passed {
+                        Some(passed) => {
+                            if let Some(usage) = passed.usage() {
+                                tap.body(&usage);
+                            }
+                        }
+                        None => *body = Some(judge_whole(held.split().freeze(), progress, tap)),
                     }
-                    *body = Some(whole);
-                }
-                if end && progress.error.is_none() {
-                    progress.complete = true;
-                    progress.done = true;
+                    if progress.error.is_none() {
+                        progress.complete = true;
+                        progress.done = true;
+                    }
                 }
             }
         }
+    }
+}
+
+fn judge_whole(whole: Bytes, progress: &mut Progress, tap: &mut Tap) -> Bytes {
+    match tap.body(&whole) {
+        EventKind::Error(error) => progress.error = Some(error),
+        _ => progress.content = true,
+    }
+    whole
+}
+
+/// What is remembered of an answer that is too large to be held.
+#[derive(Default)]
+struct Passed {
+    bytes: u64,
+    tail: BytesMut,
+}
+
+impl Passed {
+    fn push(&mut self, chunk: &[u8]) {
+        self.bytes += chunk.len() as u64;
+        let kept = chunk.get(chunk.len().saturating_sub(TAIL_BYTES)..).unwrap_or(chunk);
+        let excess = (self.tail.len() + kept.len()).saturating_sub(TAIL_BYTES);
+        self.tail.advance(excess.min(self.tail.len()));
+        self.tail.extend_from_slice(kept);
+    }
+
+    /// The member `usage`, which providers put last, as an object by itself.
+    fn usage(&self) -> Option<Vec<u8>> {
+        let at = memchr::memmem::rfind(&self.tail, b"\"usage\"")?;
+        let mut object = b"{".to_vec();
+        object.extend_from_slice(self.tail.get(at..)?);
+        let end = json::members(&object).next()?.ok()?.value.end;
+        object.truncate(end);
+        object.push(b'}');
+        Some(object)
     }
 }
 
@@ -166,16 +225,23 @@ fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage
     }
     match tap.piece(piece) {
         EventKind::UsageOnly if hides_usage => return,
-        EventKind::Structural | EventKind::UsageOnly | EventKind::Heartbeat => {}
+        EventKind::Heartbeat => {}
+        EventKind::Structural | EventKind::UsageOnly => progress.structural = true,
         EventKind::Content | EventKind::Finish => progress.content = true,
         EventKind::Done => {
-            progress.content = true;
             progress.done = true;
+            if !tap.is_complete() {
+                // A mark of success after an answer that did not end would make clients take it for whole.
+                return;
+            }
+            progress.content = true;
         }
         EventKind::Error(error) => {
+            // What cannot be read is not passed on, nor what may speak of the operator's account. Any other error event of the provider is,
+            // and is the last.
+            let of_operator = matches!(error.class, ErrorClass::OperatorAuth | ErrorClass::OperatorBilling);
+            progress.error_passed = is_json(piece) && !of_operator;
             progress.error = Some(error);
-            // What cannot be read is not passed on; the provider's own error event is, and is the last.
-            progress.error_passed = is_json(piece);
             if !progress.error_passed {
                 return;
             }

@@ -23,10 +23,9 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Holds so many bytes, or nothing when they do not fit.
-    pub(super) fn hold(self: &Arc<Budget>, bytes: usize) -> Option<Held> {
-        let mut held = Held { budget: Arc::clone(self), bytes: 0 };
-        held.grow(bytes).then_some(held)
+    /// A share that holds nothing yet.
+    pub(super) fn empty(self: &Arc<Budget>) -> Held {
+        Held { budget: Arc::clone(self), bytes: 0 }
     }
 
     fn take(&self, bytes: usize) -> bool {
@@ -46,9 +45,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Holds more; `false`, and unchanged, when they do not fit.
-    #[must_use]
-    pub(super) fn grow(&mut self, more: usize) -> bool {
+    fn grow(&mut self, more: usize) -> bool {
         let fits = self.budget.take(more);
         if fits {
             self.bytes += more;
@@ -66,9 +63,17 @@ impl Held {
     }
 }
 
+impl Held {
+    /// Gives everything back.
+    pub(super) fn release(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.release();
     }
 }
 
@@ -79,21 +84,25 @@ mod tests {
     #[test]
     fn what_is_held_is_counted_and_given_back() {
         let budget = Budget::new(100);
-        let mut first = budget.hold(60).expect("60 of 100 fit");
-        assert!(budget.hold(41).is_none());
-        assert!(first.grow(40));
-        assert!(!first.grow(1));
+        let (mut first, mut second) = (budget.empty(), budget.empty());
+        assert!(first.at_least(60));
+        assert!(!second.at_least(41));
         assert!(first.at_least(100));
         assert!(!first.at_least(101));
+        assert!(first.at_least(7), "it never shrinks by itself");
         assert_eq!(budget.used(), 100);
-        drop(first);
+        first.release();
+        assert_eq!(budget.used(), 0);
+        assert!(second.at_least(41));
+        drop((first, second));
         assert_eq!(budget.used(), 0);
     }
 
     #[test]
     fn a_size_that_overflows_does_not_fit() {
         let budget = Budget::new(100);
-        let _one = budget.hold(1).expect("1 of 100 fits");
-        assert!(budget.hold(usize::MAX).is_none());
+        let (mut one, mut other) = (budget.empty(), budget.empty());
+        assert!(one.at_least(1));
+        assert!(!other.at_least(usize::MAX));
     }
 }

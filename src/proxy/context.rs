@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use ovth_filters::shapes::Peek;
+use ovth_filters::shapes::{Edits, Peek};
 use ovth_filters::{Operation, Shape};
 
 use super::body::{RequestBody, ResponseBody};
 use super::intake::Body;
 use super::meter::Meter;
+use crate::observe::InFlight;
 use crate::routing::{Snapshot, Target};
 
 /// The context of one request; Pingora makes one for each.
@@ -20,6 +21,8 @@ pub struct Context {
     pub(super) request_id: String,
     /// The configuration that this request began with.
     pub(super) snapshot: Arc<Snapshot>,
+    /// Counts the request until its answer was handed to the connection; then the process may end.
+    pub(super) in_flight: Option<InFlight>,
     /// The attempt under way; the filters work on it.
     pub(super) attempt: Option<Attempt>,
     /// Closes the record and settles, at the latest when it is dropped.
@@ -35,6 +38,7 @@ impl Context {
             arrived: Instant::now(),
             request_id: new_request_id(),
             snapshot,
+            in_flight: None,
             attempt: None,
             meter: None,
             cut: false,
@@ -73,7 +77,7 @@ impl Attempt {
     /// A try at a target with the client's body.
     pub(super) fn new(target: Arc<Target>, asked: &Asked, address: SocketAddr) -> Attempt {
         let ask_usage = target.upstream.provider().stream_options;
-        let edits = asked.peek.edits(&target.model, ask_usage);
+        let edits = asked.peek.edits(&Edits { model: &target.model, ask_usage, completion_tokens_field: false });
         Attempt {
             operation: asked.operation,
             address,

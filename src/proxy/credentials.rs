@@ -3,14 +3,17 @@
 use http::HeaderMap;
 use ovth_filters::Shape;
 
-use crate::keys::bearer;
+use crate::keys::{KEY_PREFIX, bearer};
 
 /// The key that a client presents: `Authorization: Bearer` or `x-api-key`. Anthropic's SDKs send either; when both are there, the header
 /// that the shape's own API reads comes first.
 pub(super) fn presented(headers: &HeaderMap, shape: Shape) -> Option<&[u8]> {
     let bearer = bearer(headers);
     let api_key = headers.get("x-api-key").map(|value| value.as_bytes().trim_ascii()).filter(|key| !key.is_empty());
-    if shape == Shape::Messages { api_key.or(bearer) } else { bearer.or(api_key) }
+    let (first, second) = if shape == Shape::Messages { (api_key, bearer) } else { (bearer, api_key) };
+    // A tool may send a provider's key of its own environment beside ours.
+    let ours = [first, second].into_iter().flatten().find(|key| key.starts_with(KEY_PREFIX.as_bytes()));
+    ours.or(first).or(second)
 }
 
 #[cfg(test)]
@@ -38,6 +41,14 @@ mod tests {
         let both = headers(&[("authorization", "Bearer a"), ("x-api-key", "b")]);
         assert_eq!(presented(&both, Shape::Chat), Some(&b"a"[..]));
         assert_eq!(presented(&both, Shape::Messages), Some(&b"b"[..]));
+    }
+
+    #[test]
+    fn a_key_of_this_gateway_counts_wherever_it_is() {
+        let foreign_first = headers(&[("authorization", "Bearer ovth_live_a"), ("x-api-key", "sk-ant-b")]);
+        assert_eq!(presented(&foreign_first, Shape::Messages), Some(&b"ovth_live_a"[..]));
+        let foreign_bearer = headers(&[("authorization", "Bearer sk-b"), ("x-api-key", "ovth_live_a")]);
+        assert_eq!(presented(&foreign_bearer, Shape::Chat), Some(&b"ovth_live_a"[..]));
     }
 
     #[test]

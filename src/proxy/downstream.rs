@@ -8,7 +8,8 @@ use pingora::http::ResponseHeader;
 use pingora_core::Result;
 use pingora_proxy::Session;
 
-use super::reply::{Marks, append_all, keep_alive_unless_shutting_down};
+use super::body::PIECE_BYTES;
+use super::reply::{Marks, append_all, in_time, keep_alive_unless_shutting_down};
 
 /// How the end of a body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(super) struct Downstream<'a> {
     streaming: bool,
     status: Option<u16>,
     inside_event: bool,
+    /// Whether the attempt under way may be bridged by heartbeats.
+    beats: bool,
     heartbeats: u32,
     bytes: u64,
 }
@@ -36,7 +39,17 @@ pub(super) struct Downstream<'a> {
 impl<'a> Downstream<'a> {
     /// The client's side of an exchange; `streaming` is what the client asked for.
     pub(super) fn new(session: &'a mut Session, shape: Shape, marks: Marks, streaming: bool) -> Downstream<'a> {
-        Downstream { session, shape, marks, streaming, status: None, inside_event: false, heartbeats: 0, bytes: 0 }
+        Downstream {
+            session,
+            shape,
+            marks,
+            streaming,
+            status: None,
+            inside_event: false,
+            beats: true,
+            heartbeats: 0,
+            bytes: 0,
+        }
     }
 
     /// Resolves when the client has left. May be dropped and called again; the whole request body must have been read.
@@ -74,9 +87,19 @@ impl<'a> Downstream<'a> {
         self.inside_event = inside;
     }
 
+    /// Whether what was written last ended inside an event.
+    pub(super) const fn is_inside_event(&self) -> bool {
+        self.inside_event
+    }
+
+    /// Whether heartbeats may be written: not while an answer is awaited that is no event stream.
+    pub(super) const fn set_heartbeats(&mut self, may: bool) {
+        self.beats = may;
+    }
+
     /// Keeps a silent stream alive: the head if it has not gone out, then a heartbeat of the client's shape.
     pub(super) async fn heartbeat(&mut self) -> Result<()> {
-        if !self.streaming || self.inside_event {
+        if !self.streaming || !self.beats || self.inside_event {
             return Ok(());
         }
         if !self.head_written() {
@@ -100,13 +123,17 @@ impl<'a> Downstream<'a> {
         self.marks.put(&mut head)?;
         keep_alive_unless_shutting_down(self.session);
         self.status = Some(status);
-        self.session.write_response_header(Box::new(head), false).await
+        in_time(self.session.write_response_header(Box::new(head), false)).await
     }
 
-    /// Writes body bytes.
-    pub(super) async fn write(&mut self, bytes: Bytes, end: bool) -> Result<()> {
+    /// Writes body bytes, in pieces that a slow client can take in time.
+    pub(super) async fn write(&mut self, mut bytes: Bytes, end: bool) -> Result<()> {
         self.bytes += bytes.len() as u64;
-        self.session.write_response_body(Some(bytes), end).await
+        while bytes.len() > PIECE_BYTES {
+            let piece = bytes.split_to(PIECE_BYTES);
+            in_time(self.session.write_response_body(Some(piece), false)).await?;
+        }
+        in_time(self.session.write_response_body(Some(bytes), end)).await
     }
 
     /// Writes a whole answer with its length.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::attempt::{Exchange, Failed, Outcome};
 use super::context::{Asked, Context};
 use super::downstream::Downstream;
-use super::intake::{self, BLOCKING_BYTES, Body, IntakeError};
+use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError};
 use super::reply::{Marks, Reply};
 use super::watch::Watch;
 use super::{Gateway, credentials};
@@ -57,8 +57,16 @@ async fn prepare(
     operation: Operation,
 ) -> Result<(Asked, Plan), IntakeError> {
     let snapshot = Arc::clone(&context.snapshot);
+    let config = snapshot.config();
     let key = authenticate(gateway, session, context, shape)?;
-    let body = intake::read(session, snapshot.config().limits.body_bytes, &gateway.budget).await?;
+    if operation == Operation::Generate {
+        let admitted = gateway.ledger.admit(&key, &config.quota, std::time::SystemTime::now());
+        let tab = admitted.map_err(|spent| IntakeError::Refused(quota_error(&spent)))?;
+        with_meter(context, |meter| meter.charge_to(tab));
+    }
+    let until = Instant::from_std(context.arrived) + config.timeouts.total;
+    let bounds = Bounds { bytes: config.limits.body_bytes, until };
+    let body = intake::read(session, bounds, &gateway.budget).await?;
     let (peek, body) = peek(shape, operation, body).await?;
     if let Some(meter) = &mut context.meter {
         let record = &mut meter.record;
@@ -70,15 +78,7 @@ async fn prepare(
     let ask =
         Ask { shape, operation, model: &peek.model, needs: peek.needs, input_tokens, max_output: peek.max_output };
     let plan = snapshot.plan(&ask)?;
-    if operation == Operation::Generate {
-        let account = gateway
-            .ledger
-            .admit(&key, &snapshot.config().quota, std::time::SystemTime::now())
-            .map_err(|spent| IntakeError::Refused(quota_error(&spent)))?;
-        if let Some(meter) = &mut context.meter {
-            meter.charge_to(account, input_tokens);
-        }
-    }
+    with_meter(context, |meter| meter.estimate_input(input_tokens));
     if let Some(meter) = &mut context.meter {
         meter.record.route.clone_from(&plan.route);
         meter.record.strategy = plan.route.is_some().then_some(plan.strategy);
@@ -357,11 +357,24 @@ fn note_failure(
         model: &target.model,
         class: error.class,
         status,
-        reason: error.class.as_str(),
+        reason: reason(error),
         elapsed: began.elapsed(),
     }
     .emit();
     note_attempt(gateway, context, target, observe::Outcome::Failed(error.class), status);
+}
+
+/// What the log says of a failure: our own words, but no provider's, as those may quote a prompt.
+fn reason(error: &ApiError) -> &str {
+    match error.class {
+        ErrorClass::Transport
+        | ErrorClass::Timeout
+        | ErrorClass::OperatorAuth
+        | ErrorClass::OperatorBilling
+        | ErrorClass::RateLimit
+        | ErrorClass::Overloaded => &error.message,
+        class => class.as_str(),
+    }
 }
 
 /// Answers a request that never came to an attempt.

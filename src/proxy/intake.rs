@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use flate2::bufread::MultiGzDecoder;
-use http::header;
+use http::{Version, header};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora_proxy::Session;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::body::BUDGET_RETRY_AFTER;
 use super::budget::{Budget, Held};
 
 /// A client that sends no byte of its body for so long has gone or plays for time.
@@ -19,8 +20,8 @@ const BODY_IDLE: Duration = Duration::from_secs(60);
 /// JSON or gzip work above this leaves the worker thread.
 pub(super) const BLOCKING_BYTES: usize = 256 * 1024;
 
-/// Seconds after which a client that met an exhausted budget may come again.
-const BUDGET_RETRY_AFTER: u64 = 5;
+/// No more than this is set aside for a body before its bytes are there.
+const FIRST_BYTES: usize = 1024 * 1024;
 
 /// Why there is no body.
 #[derive(Debug)]
@@ -35,6 +36,15 @@ impl From<ApiError> for IntakeError {
     fn from(error: ApiError) -> IntakeError {
         IntakeError::Refused(error)
     }
+}
+
+/// Bounds on one request body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// The most bytes, after decompression.
+    pub(super) bytes: usize,
+    /// By when it must be there.
+    pub(super) until: Instant,
 }
 
 /// A whole request body and the share of the memory budget that it holds.
@@ -52,17 +62,19 @@ pub(super) struct Body {
 /// # Errors
 /// `TooLarge` over `limit`, `Unavailable` when the budget is spent, `RequestTimeout` after a minute without a byte,
 /// `BadRequest` for an encoding that is not known or does not decode.
-pub(super) async fn read(session: &mut Session, limit: usize, budget: &Arc<Budget>) -> Result<Body, IntakeError> {
+pub(super) async fn read(session: &mut Session, bounds: Bounds, budget: &Arc<Budget>) -> Result<Body, IntakeError> {
+    let limit = bounds.bytes;
     let gzipped = is_gzipped(session)?;
     let declared = declared_length(session);
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large(limit).into());
     }
-    let mut held = budget.hold(declared.unwrap_or(0)).ok_or_else(budget_spent)?;
+    let mut held = budget.empty();
     if expects_continue(session) && session.write_continue_response().await.is_err() {
         return Err(IntakeError::ClientGone);
     }
-    let bytes = collect(session, declared, limit, &mut held).await?;
+    let collected = timeout_at(bounds.until, collect(session, declared, limit, &mut held)).await;
+    let bytes = collected.unwrap_or_else(|_| Err(too_slow().into()))?;
     if !gzipped {
         return Ok(Body { bytes, held });
     }
@@ -78,12 +90,15 @@ async fn collect(
     let Some(first) = next_chunk(session).await? else { return Ok(Bytes::new()) };
     if declared == Some(first.len()) {
         // The usual small request: it came with its head, and nothing is copied. One more read tells Pingora that it is done.
+        if !held.at_least(first.len()) {
+            return Err(budget_spent().into());
+        }
         return match next_chunk(session).await? {
             None => Ok(first),
             Some(_) => Err(IntakeError::ClientGone),
         };
     }
-    let mut whole = BytesMut::with_capacity(declared.unwrap_or(first.len() * 2));
+    let mut whole = BytesMut::with_capacity(declared.unwrap_or(first.len() * 2).min(FIRST_BYTES));
     let mut chunk = Some(first);
     while let Some(bytes) = chunk {
         let length = whole.len() + bytes.len();
@@ -103,12 +118,12 @@ async fn next_chunk(session: &mut Session) -> Result<Option<Bytes>, IntakeError>
     match timeout(BODY_IDLE, session.read_request_body()).await {
         Ok(Ok(chunk)) => Ok(chunk),
         Ok(Err(_)) => Err(IntakeError::ClientGone),
-        Err(_) => Err(ApiError::new(
-            ErrorClass::RequestTimeout,
-            format!("no byte of the request body came for {} s; send the request again", BODY_IDLE.as_secs()),
-        )
-        .into()),
+        Err(_) => Err(too_slow().into()),
     }
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(ErrorClass::RequestTimeout, "the request body did not come in time; send the request again")
 }
 
 fn declared_length(session: &Session) -> Option<usize> {
@@ -118,7 +133,9 @@ fn declared_length(session: &Session) -> Option<usize> {
 
 /// Whether the client waits for `100 Continue` before it sends its body.
 pub(super) fn expects_continue(session: &Session) -> bool {
-    let value = session.req_header().headers.get(header::EXPECT);
+    let request = session.req_header();
+    // RFC 9110, section 10.1.1: from an HTTP/1.0 client it is ignored.
+    let value = request.headers.get(header::EXPECT).filter(|_| request.version != Version::HTTP_10);
     value.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
@@ -176,7 +193,7 @@ fn inflate(packed: &[u8], limit: usize, mut held: Held) -> Result<Body, IntakeEr
 fn too_large(limit: usize) -> ApiError {
     ApiError::new(
         ErrorClass::TooLarge,
-        format!("the request body is over {limit} bytes; send less, or have the operator raise limits.body_bytes"),
+        format!("the request body is over the limit of {limit} bytes; send less (the operator sets limits.body_bytes)"),
     )
 }
 
@@ -198,7 +215,7 @@ mod tests {
     }
 
     fn held() -> Held {
-        Budget::new(1_000_000).hold(0).expect("nothing fits")
+        Budget::new(1_000_000).empty()
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! Answers that need no provider: models, health, the admin API, the root, preflights, and what does not exist.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora_core::Result;
 use pingora_proxy::Session;
+use tokio::time::Instant;
 
 use super::context::Context;
 use super::endpoints::{self, Endpoint, Found};
-use super::intake::{self, IntakeError};
+use super::intake::{self, Bounds, IntakeError};
 use super::reply::{Marks, Reply};
 use super::{Gateway, exchange};
 use crate::catalog::listing;
@@ -33,6 +36,9 @@ pub trait LocalApi: Send + Sync {
 
 /// The largest body that the admin API takes.
 const ADMIN_BODY_BYTES: usize = 64 * 1024;
+
+/// And it must be there within this time.
+const ADMIN_BODY_TIME: Duration = Duration::from_secs(30);
 
 /// Preflights may be remembered for so many seconds.
 const PREFLIGHT_SECONDS: u64 = 86_400;
@@ -127,7 +133,8 @@ async fn ask_admin(gateway: &Gateway, session: &mut Session) -> Result<Reply, In
     if answer.status() != StatusCode::BAD_REQUEST {
         return Ok(answered(answer));
     }
-    let body = intake::read(session, ADMIN_BODY_BYTES, &gateway.budget).await?;
+    let bounds = Bounds { bytes: ADMIN_BODY_BYTES, until: Instant::now() + ADMIN_BODY_TIME };
+    let body = intake::read(session, bounds, &gateway.budget).await?;
     Ok(answered(gateway.local.admin(method, path, &headers, &body.bytes).await))
 }
 

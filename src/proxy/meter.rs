@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use http::HeaderMap;
 use ovth_filters::Operation;
 use ovth_filters::neutral::{ErrorClass, Usage};
-use ovth_filters::tap::Tap;
+
+use super::body::ResponseBody;
 
 use crate::ledger::Tab;
-use crate::observe::{InFlight, Metrics, Outcome, Record};
+use crate::observe::{Metrics, Outcome, Record, ShortText};
 
 /// Bytes of text that count as one token where a provider told no figure.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -22,7 +24,6 @@ pub(super) struct Meter {
     arrived: Instant,
     input_estimate: u64,
     observed: Observed,
-    _in_flight: InFlight,
 }
 
 /// What is known of the attempt under way.
@@ -45,14 +46,17 @@ impl Meter {
             arrived,
             input_estimate: 0,
             observed: Observed::default(),
-            _in_flight: metrics.begin(),
         }
     }
 
-    /// From here on tokens are charged to this account; `input_estimate` is the count where the provider tells none.
-    pub(super) fn charge_to(&mut self, account: Tab, input_estimate: u64) {
+    /// From here on tokens are charged to this account.
+    pub(super) fn charge_to(&mut self, account: Tab) {
         self.account = Some(account);
-        self.input_estimate = input_estimate;
+    }
+
+    /// The count of the prompt where the provider tells none.
+    pub(super) const fn estimate_input(&mut self, tokens: u64) {
+        self.input_estimate = tokens;
     }
 
     /// The provider has the whole request.
@@ -60,11 +64,18 @@ impl Meter {
         self.observed.sent = true;
     }
 
-    /// Takes over what a tap has counted so far.
-    pub(super) fn observe(&mut self, tap: &Tap) {
+    /// Takes over what was counted of an answer so far.
+    pub(super) fn observe(&mut self, response: &ResponseBody) {
+        let tap = response.tap();
         self.observed.usage = tap.usage();
         self.observed.usage_is_final = tap.usage_is_final();
-        self.observed.delivered_bytes = tap.delivered_bytes();
+        self.observed.delivered_bytes = tap.delivered_bytes() + response.unread_bytes();
+    }
+
+    /// Notes the provider's own id of the request.
+    pub(super) fn answered_by(&mut self, passed_headers: &HeaderMap) {
+        let id = passed_headers.get("x-upstream-request-id").and_then(|id| id.to_str().ok());
+        self.record.upstream_request_id = id.map(ShortText::from);
     }
 
     /// The attempt failed before anything was delivered: what it may have counted does not stand.

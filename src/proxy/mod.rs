@@ -1,5 +1,6 @@
 //! Everything that touches Pingora's `ProxyHttp`: the gateway's phases, each of which delegates.
 
+mod answer;
 mod attempt;
 mod body;
 mod budget;
@@ -22,6 +23,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header;
+use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_core::connectors::http::Connector;
 use pingora_core::modules::http::HttpModules;
@@ -42,9 +44,6 @@ use crate::observe::{Metrics, Record};
 use crate::providers::Call;
 use crate::resolver::Resolver;
 use crate::routing::{Health, Snapshot};
-
-/// One write to a client may take so long; a client that stops reading would hold its exchange for good.
-const CLIENT_WRITE: Duration = Duration::from_secs(30);
 
 /// What is left of a request body after an early answer is read for so long.
 const CLIENT_DRAIN: Duration = Duration::from_secs(2);
@@ -68,7 +67,7 @@ pub struct Gateway {
     /// What may be held in memory.
     pub budget: Arc<Budget>,
     /// Connections to providers, shared by all threads.
-    pub connector: Connector,
+    pub connector: Arc<Connector>,
 }
 
 #[async_trait]
@@ -82,10 +81,10 @@ impl ProxyHttp for Gateway {
     /// No modules: event streams must be neither compressed nor buffered, and TLS and compression are the business of the proxy in front.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn early_request_filter(&self, session: &mut Session, _context: &mut Context) -> Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
+        context.in_flight = Some(self.metrics.begin());
         // Without this the poll for a client that left eats the first byte of a pipelined request.
         session.set_pipelining_enabled(true);
-        session.set_write_timeout(Some(CLIENT_WRITE));
         session.set_total_drain_timeout(Some(CLIENT_DRAIN));
         Ok(())
     }
@@ -148,31 +147,12 @@ impl ProxyHttp for Gateway {
     /// Takes a success's head: what of it may go on, and how its body is to be read.
     async fn upstream_response_filter(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         upstream_response: &mut ResponseHeader,
         context: &mut Context,
     ) -> Result<()> {
-        let budget = &self.budget;
-        // Pingora counts a `100 Continue` as a response written.
-        let stream_began = session.response_written().is_some_and(|head| !head.status.is_informational());
-        let attempt = current(context)?;
-        let upstream = &attempt.target.upstream;
-        attempt.passed_headers = upstream.response_headers(attempt.target.shape, &upstream_response.headers);
-        let upstream_request_id = attempt.passed_headers.get("x-upstream-request-id").cloned();
-        let events = attempt.streaming && is_event_stream(upstream_response);
-        attempt.response = if events {
-            Some(ResponseBody::events(attempt.target.shape, attempt.hides_usage))
-        } else if stream_began {
-            // Heartbeats promised the client an event stream.
-            return Error::e_explain(ErrorType::InvalidHTTPHeader, "an event stream was asked for and did not come");
-        } else {
-            ResponseBody::whole(attempt.target.shape, budget)
-        };
-        if let Some(meter) = &mut context.meter {
-            let text = upstream_request_id.as_ref().and_then(|id| id.to_str().ok());
-            meter.record.upstream_request_id = text.map(crate::observe::ShortText::from);
-        }
-        Ok(())
+        let begun = Gateway::begin_answer(&self.budget, upstream_response, context);
+        begun.map_err(|error| Error::explain(ErrorType::InternalError, error.message))
     }
 
     /// Counts and passes the answer, whole events only.
@@ -206,6 +186,25 @@ impl ProxyHttp for Gateway {
     /// A phase ended with an error: the client is gone, or its connection is to be cut. There is nobody to answer.
     async fn fail_to_proxy(&self, _session: &mut Session, _error: &Error, _context: &mut Context) -> FailToProxy {
         FailToProxy { error_code: 0, can_reuse_downstream: false }
+    }
+}
+
+impl Gateway {
+    /// Takes the head of a success: what of it may go on to the client, and how its body is to be read.
+    fn begin_answer(budget: &Arc<Budget>, head: &ResponseHeader, context: &mut Context) -> Result<(), ApiError> {
+        let Some(attempt) = &mut context.attempt else {
+            return Err(ApiError::new(ErrorClass::Internal, "an answer came without an attempt"));
+        };
+        attempt.passed_headers = attempt.target.upstream.response_headers(attempt.target.shape, &head.headers);
+        if let Some(meter) = &mut context.meter {
+            meter.answered_by(&attempt.passed_headers);
+        }
+        attempt.response = Some(if attempt.streaming && is_event_stream(head) {
+            ResponseBody::events(attempt.target.shape, attempt.hides_usage)
+        } else {
+            ResponseBody::whole(attempt.target.shape, budget)
+        });
+        Ok(())
     }
 }
 

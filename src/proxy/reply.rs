@@ -1,5 +1,6 @@
 //! Local answers and errors, in the caller's own shape, written so that the client can read them and the connection stays in step.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,10 +8,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use ovth_filters::neutral::ApiError;
 use ovth_filters::{Shape, shapes};
 use pingora::http::ResponseHeader;
-use pingora_core::Result;
+use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use tokio::time::timeout;
 
+use super::body::PIECE_BYTES;
 use super::intake::expects_continue;
 
 /// Of a request body that nobody wants, so much is still read, so that the client sees the answer and not a reset.
@@ -21,6 +23,9 @@ const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Seconds that an idle connection to a client is kept.
 const KEEPALIVE_SECONDS: u64 = 75;
+
+/// One write to a client may take so long: a client that stops reading would hold its exchange for good.
+const CLIENT_WRITE: Duration = Duration::from_secs(30);
 
 /// What every answer to one client carries.
 #[derive(Clone, Debug)]
@@ -124,7 +129,8 @@ impl Reply {
         self.status
     }
 
-    /// Writes the answer. A request body that was not read is drained within bounds first or the connection is closed after it.
+    /// Writes the answer. A request body that was not read is drained within bounds after it, so that the client sees the answer and not a
+    /// reset; what is left then is told by closing.
     ///
     /// # Errors
     /// When the client is gone.
@@ -141,13 +147,18 @@ impl Reply {
             session.set_keepalive(None);
         }
         let without_body = self.body.is_empty() || session.req_header().method == Method::HEAD;
-        session.write_response_header(Box::new(head), without_body).await?;
+        in_time(session.write_response_header(Box::new(head), without_body)).await?;
         let mut written = 0;
         if without_body {
-            session.write_response_body(None, true).await?;
+            in_time(session.write_response_body(None, true)).await?;
         } else {
             written = self.body.len() as u64;
-            session.write_response_body(Some(self.body), true).await?;
+            let mut body = self.body;
+            while body.len() > PIECE_BYTES {
+                let piece = body.split_to(PIECE_BYTES);
+                in_time(session.write_response_body(Some(piece), false)).await?;
+            }
+            in_time(session.write_response_body(Some(body), true)).await?;
         }
         if unread != Unread::Nothing {
             drain(session).await;
@@ -166,6 +177,13 @@ pub(super) fn append_all(head: &mut ResponseHeader, headers: HeaderMap) -> Resul
         }
     }
     Ok(())
+}
+
+/// Waits for a write to a client, within bounds. After an error nothing more may be written.
+pub(super) async fn in_time(write: impl Future<Output = Result<()>>) -> Result<()> {
+    timeout(CLIENT_WRITE, write)
+        .await
+        .unwrap_or_else(|_| Err(Error::explain(ErrorType::WriteTimedout, "the client does not read").into_down()))
 }
 
 /// Keeps the client's connection open after this exchange, unless the process is about to end.

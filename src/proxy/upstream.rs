@@ -19,6 +19,9 @@ use crate::providers::{RequestHead, Upstream};
 /// Less than providers keep an idle connection open, so that we seldom send into one that is about to close.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
+/// Heads such as `103 Early Hints` that may come before the final one.
+const MAX_INTERIM_HEADS: usize = 16;
+
 /// Where an attempt connects to.
 ///
 /// HTTP/1.1 only: over HTTP/2 one upload that stalls would block every other request on its connection.
@@ -64,6 +67,8 @@ pub(super) struct Wire {
     peer: HttpPeer,
     reused: bool,
     request_written: bool,
+    /// An error that came while the request was still being written.
+    failed: Option<Box<Error>>,
 }
 
 impl Wire {
@@ -75,7 +80,7 @@ impl Wire {
         let (mut session, reused) = connector.get_http_session(&peer).await?;
         session.set_read_timeout(None);
         session.set_write_timeout(Some(timeouts.idle));
-        Ok(Wire { session, peer, reused, request_written: false })
+        Ok(Wire { session, peer, reused, request_written: false, failed: None })
     }
 
     /// Whether it came from the pool, and so may have been closed by the provider without our knowing.
@@ -100,21 +105,34 @@ impl Wire {
         Ok(())
     }
 
-    /// Whether an answer's head is there already, though the request is still being written.
-    pub(super) fn has_early_answer(&mut self) -> bool {
-        match self.session.read_response_header().now_or_never() {
-            None => false,
-            Some(Err(_)) => true,
-            Some(Ok(())) => self.final_head(),
+    /// Whether there is no use in writing the rest of the request: a refusal is there already, or the connection broke. A success that
+    /// begins early is no reason to stop.
+    pub(super) fn is_refused_early(&mut self) -> bool {
+        if !self.final_head()
+            && let Some(Err(error)) = self.session.read_response_header().now_or_never()
+        {
+            self.failed = Some(error);
+            return true;
         }
+        self.head().is_some_and(|head| !head.status.is_success())
     }
 
     /// Reads heads until a final one. May be dropped and called again.
     pub(super) async fn read_head(&mut self) -> Result<()> {
-        while !self.final_head() {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        for _ in 0..MAX_INTERIM_HEADS {
+            if self.final_head() {
+                return Ok(());
+            }
             self.session.read_response_header().await?;
         }
-        Ok(())
+        if self.final_head() {
+            Ok(())
+        } else {
+            Error::e_explain(ErrorType::InvalidHTTPHeader, "too many interim heads")
+        }
     }
 
     fn final_head(&self) -> bool {

@@ -105,6 +105,14 @@ impl<'a> Cursor<'a> {
         Ok(super::u64_at(self.body, &range))
     }
 
+    /// Takes the value that comes next; the number, if it is one.
+    pub(crate) fn number(&mut self) -> Result<Option<f64>, ScanError> {
+        let range = self.skip()?;
+        let text = self.body.get(range).and_then(|digits| std::str::from_utf8(digits).ok());
+        // Words that are numbers in Rust (`inf`) do not get here: they are no JSON.
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
     /// Takes the value that comes next, whatever it is; where it stands.
     pub(crate) fn skip(&mut self) -> Result<Range<usize>, ScanError> {
         let first = self.peek();

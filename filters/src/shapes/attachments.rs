@@ -34,16 +34,8 @@ const CLIP_TOKENS: u64 = 100;
 const CLIP_BYTES_PER_TOKEN: u64 = 600;
 
 impl Attachments {
-    /// Reads one message: an object with `content`.
-    pub(crate) fn message(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
-        cursor.object_or_skip(|cursor, key| match key.raw() {
-            b"content" => self.content(cursor),
-            _ => Ok(()),
-        })
-    }
-
-    /// Reads content: a string, or parts. The results of tools hold content of their own.
-    fn content(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+    /// Reads the content of a message: a string, or parts. The results of tools hold content of their own.
+    pub(crate) fn content(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
         cursor.array_or_skip(|cursor| self.part(cursor))
     }
 

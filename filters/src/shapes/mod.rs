@@ -6,6 +6,7 @@ mod error;
 mod generate_content;
 mod messages;
 mod observed;
+mod parameters;
 mod peek;
 mod provider_error;
 mod responses;
@@ -14,7 +15,8 @@ mod rules;
 pub use error::EncodedError;
 pub use observed::EventKind;
 pub(crate) use observed::Observed;
-pub use peek::{Needs, Peek};
+pub use parameters::Parameters;
+pub use peek::{Edits, Needs, Peek};
 pub use provider_error::ProviderError;
 pub(crate) use rules::Rules;
 

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::Parameters;
 use super::attachments::Attachments;
-use crate::json::{Cursor, Edit, ScanError, bool_at, is_array_at, is_null_at, is_string_at, quoted, string_at};
+use crate::json::{Cursor, Edit, ScanError, Text, bool_at, is_array_at, is_null_at, is_string_at, quoted, string_at};
 use crate::neutral::{ApiError, ErrorClass};
 
 /// What a model must be able to do to serve a request.
@@ -25,6 +26,21 @@ pub struct Needs {
     pub structured_output: bool,
     /// Reasoning is asked for.
     pub reasoning: bool,
+    /// It is asked that there be none: the reasoning effort is `none`.
+    pub no_reasoning: bool,
+    /// The fields that are set and that some models refuse.
+    pub parameters: Parameters,
+}
+
+/// How a body is to be changed for a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Edits<'a> {
+    /// The provider's id of the model.
+    pub model: &'a str,
+    /// Whether streams are asked for token counts.
+    pub ask_usage: bool,
+    /// Whether `max_tokens` is refused there and `max_completion_tokens` taken in its place.
+    pub completion_tokens_field: bool,
 }
 
 /// What was found in a request. Holds offsets into the body that it was read from, and fits no other.
@@ -49,6 +65,7 @@ pub struct Peek {
     pub attachment_tokens: u64,
     model_range: Range<usize>,
     ask_usage: Option<Edit>,
+    max_tokens_key: Option<Range<usize>>,
 }
 
 impl Peek {
@@ -61,13 +78,23 @@ impl Peek {
         self.text_bytes.div_ceil(4).saturating_add(self.attachment_tokens)
     }
 
-    /// The edits that make the body the one for the provider: its id of the model, and with `ask_usage` a request for
-    /// token counts in the stream, where the shape needs one and the client has made none. All other bytes stay.
+    /// The edits that make the body the one for the provider: its id of the model; with `ask_usage` a request for
+    /// token counts in the stream, where the shape needs one and the client has made none; and with
+    /// `completion_tokens_field` the newer name of `max_tokens`. All other bytes stay.
     #[must_use]
-    pub fn edits(&self, model: &str, ask_usage: bool) -> Vec<Edit> {
-        let renamed =
-            (model != self.model).then(|| Edit { range: self.model_range.clone(), with: Bytes::from(quoted(model)) });
-        renamed.into_iter().chain(self.ask_usage.clone().filter(|_| ask_usage)).collect()
+    pub fn edits(&self, wanted: &Edits<'_>) -> Vec<Edit> {
+        let model = (wanted.model != self.model)
+            .then(|| Edit { range: self.model_range.clone(), with: Bytes::from(quoted(wanted.model)) });
+        let usage = self.ask_usage.clone().filter(|_| wanted.ask_usage);
+        let bound = self.max_tokens_key.clone().filter(|_| wanted.completion_tokens_field);
+        let bound = bound.map(|range| Edit { range, with: Bytes::from_static(br#""max_completion_tokens""#) });
+        [model, usage, bound].into_iter().flatten().collect()
+    }
+
+    /// Whether [`Edits::completion_tokens_field`] changes anything: the client sets `max_tokens` and only that.
+    #[must_use]
+    pub fn renames_max_tokens(&self) -> bool {
+        self.max_tokens_key.is_some()
     }
 
     /// Whether the client did not ask for the event with token counts: it is taken out again when the gateway has.
@@ -88,6 +115,10 @@ pub(super) struct Found {
     pub(super) messages: Option<Range<usize>>,
     pub(super) message_count: u64,
     pub(super) max_output: Option<u64>,
+    /// Where the name `max_tokens` stands, when it can be exchanged for another one.
+    pub(super) max_tokens_key: Option<Range<usize>>,
+    /// Whether the last message is the assistant's.
+    pub(super) ends_with_answer: bool,
     pub(super) choices: Option<u64>,
     pub(super) needs: Needs,
     pub(super) attachments: Attachments,
@@ -107,7 +138,15 @@ impl Found {
         let start = cursor.clone();
         cursor.array_or_skip(|cursor| {
             self.message_count += 1;
-            self.attachments.message(cursor)
+            self.ends_with_answer = false;
+            cursor.object_or_skip(|cursor, key| {
+                match key.raw() {
+                    b"content" => self.attachments.content(cursor)?,
+                    b"role" => self.ends_with_answer = cursor.text()?.is_some_and(|role| role.raw() == b"assistant"),
+                    _ => {}
+                }
+                Ok(())
+            })
         })?;
         self.messages = Some(cursor.range_from(&start));
         Ok(())
@@ -146,14 +185,15 @@ impl Found {
             attachment_tokens: tokens,
             model_range,
             ask_usage: ask_usage.filter(|_| stream),
+            max_tokens_key: self.max_tokens_key,
         })
     }
 }
 
 /// Walks over the members of the body's one object, which is all that it may be.
-pub(super) fn walk<'a, F>(body: &'a [u8], mut visit: F) -> Result<(), ApiError>
+pub(super) fn walk<'a, F>(body: &'a [u8], visit: F) -> Result<(), ApiError>
 where
-    F: FnMut(&mut Cursor<'a>, &[u8]) -> Result<(), ScanError>,
+    F: FnMut(&mut Cursor<'a>, Text<'a>) -> Result<(), ScanError>,
 {
     const OBJECT: &str = "the request body must be a JSON object";
     let mut cursor = Cursor::new(body).map_err(invalid)?;
@@ -166,7 +206,7 @@ where
             return Err(ApiError::new(ErrorClass::BadRequest, format!("{OBJECT}, and it is another JSON value")));
         }
     }
-    cursor.object(|cursor, key| visit(cursor, &key.bytes())).and_then(|()| cursor.finish()).map_err(invalid)
+    cursor.object(visit).and_then(|()| cursor.finish()).map_err(invalid)
 }
 
 /// Whether the array that comes next has an element; other values have none.

@@ -23,7 +23,7 @@ fn refused(shape: Shape, body: &str) -> (Option<String>, String) {
 }
 
 fn edited(body: &str, model: &str) -> String {
-    let edits = chat(body).edits(model, true);
+    let edits = chat(body).edits(&Edits { model, ask_usage: true, completion_tokens_field: false });
     String::from_utf8(splice(&Bytes::copy_from_slice(body.as_bytes()), &edits).concat()).unwrap()
 }
 
@@ -172,7 +172,8 @@ fn text_about_attachments_is_no_attachment() {
 fn changes_only_the_model_and_asks_for_usage() {
     let plain = r#"{"model":"auto","messages":[]}"#;
     assert_eq!(edited(plain, "gpt-5"), r#"{"model":"gpt-5","messages":[]}"#);
-    assert!(chat(plain).edits("auto", true).is_empty());
+    let same = |model, ask_usage| Edits { model, ask_usage, completion_tokens_field: true };
+    assert!(chat(plain).edits(&same("auto", true)).is_empty());
     assert!(!chat(plain).hides_usage());
 
     let stream = r#" { "model" : "a/\u0062", "messages":[] , "stream":true }"#;
@@ -181,7 +182,7 @@ fn changes_only_the_model_and_asks_for_usage() {
         r#" {"stream_options":{"include_usage":true}, "model" : "q\"q", "messages":[] , "stream":true }"#
     );
     assert!(chat(stream).hides_usage());
-    assert!(chat(stream).edits("a/b", false).is_empty());
+    assert!(chat(stream).edits(&same("a/b", false)).is_empty());
 }
 
 #[test]
@@ -445,4 +446,100 @@ fn classes_errors_by_their_words() {
     ] {
         assert_eq!(decode_error(Shape::Chat, body.as_bytes()).class(), expected, "{body}");
     }
+}
+
+#[test]
+fn finds_the_fields_that_some_chat_models_refuse() {
+    let set = |members: &str| chat_with(members).needs.parameters;
+    for (members, expected) in [
+        (r#""max_tokens":5"#, Parameters::MAX_TOKENS),
+        (r#""max_completion_tokens":5"#, Parameters::MAX_COMPLETION_TOKENS),
+        (r#""temperature":0.2"#, Parameters::TEMPERATURE),
+        (r#""temperature":"warm""#, Parameters::TEMPERATURE),
+        (r#""top_p":0.9"#, Parameters::TOP_P),
+        (r#""logprobs":true,"top_logprobs":2"#, Parameters::LOGPROBS | Parameters::TOP_LOGPROBS),
+        (r#""stop":["a"]"#, Parameters::STOP),
+        (r#""presence_penalty":-1"#, Parameters::PRESENCE_PENALTY),
+        (r#""frequency_penalty":1e-1"#, Parameters::FREQUENCY_PENALTY),
+        (r#""logit_bias":{"1":-100}"#, Parameters::LOGIT_BIAS),
+        (r#""seed":0"#, Parameters::SEED),
+        (r#""n":2"#, Parameters::N),
+    ] {
+        assert_eq!(set(members), expected, "{members}");
+    }
+    for members in [
+        r#""max_tokens":null,"max_completion_tokens":null,"temperature":null,"top_p":null,"seed":null,"n":null"#,
+        r#""logprobs":null,"top_logprobs":null,"stop":null,"logit_bias":null,"presence_penalty":null"#,
+        r#""temperature":1,"top_p":1.0,"presence_penalty":0,"frequency_penalty":0.0,"n":1,"logprobs":false"#,
+        r#""temperature":10e-1,"logit_bias":{}"#,
+        r#""top_k":5,"metadata":{"temperature":0,"stop":"x"}"#,
+    ] {
+        assert_eq!(set(members), Parameters::NONE, "{members}");
+    }
+    assert!(chat_with(r#""reasoning_effort":"none""#).needs.no_reasoning);
+    assert!(!chat_with(r#""reasoning_effort":null"#).needs.no_reasoning);
+    assert!(!chat_with(r#""reasoning_effort":"low""#).needs.no_reasoning);
+}
+
+#[test]
+fn finds_the_fields_that_some_messages_models_refuse() {
+    let set = |members: &str| messages_with(members).needs.parameters;
+    for (members, expected) in [
+        (r#""temperature":0"#, Parameters::TEMPERATURE),
+        (r#""top_p":1"#, Parameters::TOP_P),
+        (r#""top_k":40"#, Parameters::TOP_K),
+        (r#""thinking":{"budget_tokens":1024,"type":"enabled"}"#, Parameters::THINKING_BUDGET),
+        (r#""temperature":1.0,"top_p":null,"top_k":null"#, Parameters::NONE),
+        (r#""thinking":{"type":"adaptive"}"#, Parameters::NONE),
+        (r#""thinking":{"type":"disabled","budget_tokens":1024}"#, Parameters::NONE),
+        // Not of this shape.
+        (r#""seed":5,"stop":"x","max_tokens":5"#, Parameters::NONE),
+    ] {
+        assert_eq!(set(members), expected, "{members}");
+    }
+    let spoken = |roles: &[&str]| {
+        let spoken: Vec<Value> = roles.iter().map(|role| json!({"role": role, "content": "x"})).collect();
+        messages(&json!({"model": "m", "messages": spoken}).to_string()).needs.parameters
+    };
+    assert_eq!(spoken(&["user", "assistant"]), Parameters::PREFILL);
+    assert_eq!(spoken(&["user", "assistant", "user"]), Parameters::NONE);
+    assert_eq!(chat(r#"{"model":"m","messages":[{"role":"assistant","content":"x"}]}"#).needs, Needs::default());
+}
+
+#[test]
+fn fields_are_known_by_the_names_of_the_catalogue() {
+    let all = ["max_tokens", "temperature", "thinking.type=enabled with budget_tokens", "assistant prefill", "n"];
+    let set: Parameters = all.iter().filter_map(|name| Parameters::named(name)).collect();
+    assert_eq!(set.names().count(), all.len());
+    assert_eq!(format!("{:?}", set.without(Parameters::N | Parameters::MAX_TOKENS)).matches('"').count(), 6);
+    assert_eq!(Parameters::named("parallel_tool_calls"), None);
+}
+
+#[test]
+fn renames_max_tokens_where_only_the_newer_name_is_taken() {
+    let renamed = |body: &str| {
+        let edits = chat(body).edits(&Edits { model: "m", ask_usage: false, completion_tokens_field: true });
+        String::from_utf8(splice(&Bytes::copy_from_slice(body.as_bytes()), &edits).concat()).unwrap()
+    };
+    for (body, expected) in [
+        (
+            r#"{"model":"m", "max_tokens" : 5 ,"messages":[]}"#,
+            r#"{"model":"m", "max_completion_tokens" : 5 ,"messages":[]}"#,
+        ),
+        (r#"{"max\u005ftokens":5,"model":"a","messages":[]}"#, r#"{"max_completion_tokens":5,"model":"m","messages":[]}"#),
+    ] {
+        assert_eq!(renamed(body), expected);
+        assert!(chat(body).renames_max_tokens());
+        assert!(chat(body).edits(&Edits { model: chat(body).model.as_str(), ask_usage: true, completion_tokens_field: false }).is_empty());
+    }
+    for body in [
+        r#"{"model":"m","messages":[],"max_tokens":null}"#,
+        r#"{"model":"m","messages":[],"max_tokens":5,"max_completion_tokens":6}"#,
+        r#"{"model":"m","messages":[],"max_completion_tokens":null,"max_tokens":5}"#,
+        r#"{"model":"m","messages":[{"max_tokens":5}],"x":{"max_tokens":5}}"#,
+    ] {
+        assert_eq!(renamed(body), body);
+        assert!(!chat(body).renames_max_tokens(), "{body}");
+    }
+    assert!(!messages(r#"{"model":"m","messages":[],"max_tokens":5}"#).renames_max_tokens());
 }

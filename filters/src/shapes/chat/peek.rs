@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::super::Parameters;
 use super::super::peek::{Found, Peek, any_element, bad, walk};
 use crate::Operation;
 use crate::json::{Cursor, Edit, ScanError};
@@ -13,9 +14,10 @@ pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError>
     let mut options = UsageOption::Absent;
     let mut usage_twice = false;
     let mut completion_bound = None;
+    let mut has_completion_bound = false;
     let mut has_input = false;
     walk(body, |cursor, name| {
-        match name {
+        match &*name.bytes() {
             b"model" => {
                 found.once("model");
                 found.model = Some(cursor.skip()?);
@@ -35,15 +37,22 @@ pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError>
             }
             b"max_tokens" => {
                 found.once("max_tokens");
+                if cursor.peek() != Some(b'n') {
+                    found.max_tokens_key = Some(name.range());
+                    found.set_if(Parameters::MAX_TOKENS, true);
+                }
                 found.max_output = cursor.u64()?;
             }
             b"max_completion_tokens" => {
                 found.once("max_completion_tokens");
+                has_completion_bound = true;
+                found.set_if(Parameters::MAX_COMPLETION_TOKENS, cursor.peek() != Some(b'n'));
                 completion_bound = cursor.u64()?;
             }
             b"n" => {
                 found.once("n");
                 found.choices = cursor.u64()?;
+                found.set_if(Parameters::N, found.choices > Some(1));
             }
             b"tools" | b"functions" => found.needs.tools |= any_element(cursor)?,
             b"tool_choice" => found.needs.forced_tool |= is_forced(cursor)?,
@@ -51,8 +60,22 @@ pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError>
             b"function_call" => found.needs.forced_tool |= cursor.peek() == Some(b'{'),
             b"response_format" => found.needs.structured_output |= is_structured(cursor)?,
             b"reasoning_effort" => {
-                found.needs.reasoning |= cursor.text()?.is_some_and(|effort| effort.raw() != b"none");
+                let effort = cursor.text()?;
+                found.needs.no_reasoning = effort.is_some_and(|effort| effort.raw() == b"none");
+                found.needs.reasoning |= effort.is_some() && !found.needs.no_reasoning;
             }
+            b"temperature" => found.set_unless(Parameters::TEMPERATURE, cursor, 1.0)?,
+            b"top_p" => found.set_unless(Parameters::TOP_P, cursor, 1.0)?,
+            b"presence_penalty" => found.set_unless(Parameters::PRESENCE_PENALTY, cursor, 0.0)?,
+            b"frequency_penalty" => found.set_unless(Parameters::FREQUENCY_PENALTY, cursor, 0.0)?,
+            b"logprobs" => found.set_if(Parameters::LOGPROBS, cursor.peek() == Some(b't')),
+            b"top_logprobs" => found.set(Parameters::TOP_LOGPROBS, cursor)?,
+            b"stop" => found.set(Parameters::STOP, cursor)?,
+            b"seed" => found.set(Parameters::SEED, cursor)?,
+            b"logit_bias" => cursor.object_or_skip(|_, _| {
+                found.set_if(Parameters::LOGIT_BIAS, true);
+                Ok(())
+            })?,
             b"reasoning" | b"thinking" => found.needs.reasoning |= asks_reasoning(cursor)?,
             _ => {}
         }
@@ -67,6 +90,10 @@ pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError>
         return Err(bad("stream_options", "`stream_options.include_usage` is there twice: send it once".to_owned()));
     }
     found.max_output = completion_bound.or(found.max_output);
+    if has_completion_bound {
+        // The new name would be there twice.
+        found.max_tokens_key = None;
+    }
     found.into_peek(body, options.edit(body))
 }
 

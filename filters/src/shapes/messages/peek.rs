@@ -1,5 +1,6 @@
 //! What a Messages request asks, to be answered or to have its tokens counted.
 
+use super::super::Parameters;
 use super::super::peek::{Found, Peek, any_element, walk};
 use crate::Operation;
 use crate::json::{Cursor, ScanError};
@@ -9,7 +10,7 @@ use crate::neutral::ApiError;
 pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> {
     let mut found = Found::default();
     walk(body, |cursor, name| {
-        match name {
+        match &*name.bytes() {
             b"model" => {
                 found.once("model");
                 found.model = Some(cursor.skip()?);
@@ -29,7 +30,10 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             }
             b"tools" => found.needs.tools |= any_element(cursor)?,
             b"tool_choice" => found.needs.forced_tool |= type_is(cursor, |kind| matches!(kind, b"any" | b"tool"))?,
-            b"thinking" => found.needs.reasoning |= type_is(cursor, |kind| kind != b"disabled")?,
+            b"thinking" => thinking(cursor, &mut found)?,
+            b"temperature" => found.set_unless(Parameters::TEMPERATURE, cursor, 1.0)?,
+            b"top_p" => found.set(Parameters::TOP_P, cursor)?,
+            b"top_k" => found.set(Parameters::TOP_K, cursor)?,
             b"output_config" => cursor.object_or_skip(|cursor, key| {
                 found.needs.structured_output |= key.raw() == b"format" && cursor.peek() == Some(b'{');
                 Ok(())
@@ -40,7 +44,27 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
         }
         Ok(())
     })?;
+    found.set_if(Parameters::PREFILL, found.ends_with_answer);
     found.into_peek(body, None)
+}
+
+/// Reads `thinking`: whether it is asked for, and whether by a budget.
+fn thinking(cursor: &mut Cursor<'_>, found: &mut Found) -> Result<(), ScanError> {
+    let (mut enabled, mut budget) = (false, false);
+    cursor.object_or_skip(|cursor, key| {
+        match key.raw() {
+            b"type" => {
+                let kind = cursor.text()?;
+                found.needs.reasoning |= kind.is_some_and(|kind| kind.raw() != b"disabled");
+                enabled = kind.is_some_and(|kind| kind.raw() == b"enabled");
+            }
+            b"budget_tokens" => budget = cursor.peek() != Some(b'n'),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    found.set_if(Parameters::THINKING_BUDGET, enabled && budget);
+    Ok(())
 }
 
 /// Whether the object that comes next has a `type` of which that holds.

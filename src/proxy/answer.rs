@@ -1,0 +1,348 @@
+//! The answer of one attempt: a success is pumped to the client (hold, commit, end), a refusal is read and judged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header;
+use ovth_filters::neutral::ApiError;
+use pingora_core::{Error, Result};
+use pingora_proxy::ProxyHttp;
+use tokio::time::{Instant, timeout};
+
+use super::Gateway;
+use super::attempt::{Answer, Exchange, Failed, Outcome, TOO_LONG, broken_error, failed, out_of_time, silence};
+use super::body::ResponseBody;
+use super::downstream::{Framing, mark_event_stream};
+use super::upstream::{self, Wire};
+use super::watch::Interrupt;
+use crate::providers::Failure;
+use crate::routing::Target;
+
+/// An error body is read up to this size.
+const ERROR_BYTES: usize = 1024 * 1024;
+
+/// And for so long.
+const ERROR_TIME: Duration = Duration::from_secs(10);
+
+/// Structural events are held for so long while content is awaited.
+const HOLD_TIME: Duration = Duration::from_secs(2);
+
+/// Upstream chunks that are ready go to the client in one write, up to this size.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// After the shape's last event the provider's connection is waited for so long, so that it can be used again.
+const LINGER: Duration = Duration::from_secs(2);
+
+impl Exchange<'_, '_> {
+    /// Reads an answer that is not a success, and what it means.
+    pub(super) async fn refusal(&mut self, target: &Arc<Target>, mut wire: Wire, status: u16) -> Outcome {
+        let headers = wire.head().map(|head| head.headers.clone()).unwrap_or_default();
+        let passed_headers = target.upstream.response_headers(target.shape, &headers);
+        if let Some(meter) = &mut self.context.meter {
+            // A provider that refuses bills nothing, also when the client leaves before the refusal was read.
+            meter.attempt_failed();
+            meter.answered_by(&passed_headers);
+        }
+        let deadline = Instant::now() + ERROR_TIME.min(target.upstream.timeouts().idle);
+        let mut body = BytesMut::new();
+        let mut held = self.gateway.budget.empty();
+        let whole = loop {
+            match self.watch.wait(self.downstream, Some(deadline), wire.read_body()).await {
+                Ok(Ok(Some(chunk))) => {
+                    let length = body.len() + chunk.len();
+                    if length > ERROR_BYTES || !held.at_least(length) {
+                        break false;
+                    }
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(Ok(None)) => break true,
+                Ok(Err(_)) | Err(Interrupt::Stage | Interrupt::Total) => break false,
+                Err(Interrupt::ClientGone) => return Outcome::Gone,
+            }
+        };
+        if whole {
+            wire.release(&self.gateway.connector).await;
+        }
+        let failure = target.upstream.failure(target.shape, status, &headers, &body);
+        let answer = failure.client_body.then(|| Answer { status, headers: passed_headers, body, held });
+        Outcome::Failed(Failed { failure, answer, status: Some(status) })
+    }
+
+    /// Pumps a success to the client.
+    pub(super) async fn answer(&mut self, target: &Arc<Target>, mut wire: Wire) -> Outcome {
+        let mut pump = match wire.head() {
+            Some(head) => {
+                if let Err(error) = Gateway::begin_answer(&self.gateway.budget, head, self.context) {
+                    return failed(error);
+                }
+                let declared = head.headers.get(header::CONTENT_LENGTH);
+                Pump::new(declared.and_then(|value| value.to_str().ok()?.parse().ok()))
+            }
+            None => return failed(broken_error(target, "its answer has no head")),
+        };
+        let events = self.response().is_some_and(ResponseBody::is_events);
+        if !events && self.downstream.head_written() {
+            // Heartbeats promised the client an event stream.
+            return failed(not_a_stream(target));
+        }
+        self.downstream.set_heartbeats(events);
+        loop {
+            let next = self.watch.wait(self.downstream, Some(pump.deadline(target)), wire.read_body()).await;
+            let chunk = match next {
+                Ok(Ok(chunk)) => chunk,
+                Ok(Err(error)) => return self.end_early(&pump, read_error(target, &error)).await,
+                Err(Interrupt::ClientGone) => return Outcome::Gone,
+                Err(Interrupt::Stage) if pump.hold_expired() => {
+                    if self.flush(&mut pump, false).await.is_err() {
+                        return Outcome::Gone;
+                    }
+                    continue;
+                }
+                Err(Interrupt::Stage) => {
+                    return self.end_early(&pump, silence(target, "it stopped in the middle of its answer")).await;
+                }
+                Err(Interrupt::Total) => return self.end_late(&pump, target).await,
+            };
+            // A provider that is always ready never lets the clock be looked at while waiting.
+            if self.watch.is_over() {
+                return self.end_late(&pump, target).await;
+            }
+            let mut end = chunk.is_none();
+            self.filter(&mut pump, chunk, end);
+            // The first content goes out at once; after that whatever is ready goes in one write.
+            while pump.committed && !end && pump.pending.len() < BATCH_BYTES && !pump.stopped {
+                match wire.ready_body() {
+                    None => break,
+                    Some(Ok(chunk)) => {
+                        end = chunk.is_none();
+                        self.filter(&mut pump, chunk, end);
+                    }
+                    Some(Err(error)) => {
+                        pump.error = Some(read_error(target, &error));
+                        break;
+                    }
+                }
+            }
+            let outcome = self.judge(&mut pump, target, end).await;
+            pump.last = Instant::now();
+            if let Some(outcome) = outcome {
+                if matches!(outcome, Outcome::Served) {
+                    self.keep_connection(wire, end).await;
+                }
+                return outcome;
+            }
+            if let Some(error) = pump.error.take() {
+                return self.end_early(&pump, error).await;
+            }
+        }
+    }
+
+    /// Runs the response body filter over a chunk.
+    fn filter(&mut self, pump: &mut Pump, mut chunk: Option<Bytes>, end: bool) {
+        let filtered = self.gateway.response_body_filter(self.downstream.session, &mut chunk, end, self.context);
+        if let (Ok(_), Some(bytes)) = (filtered, chunk) {
+            pump.push(bytes);
+        }
+        if let Some(response) = self.response() {
+            let progress = &response.progress;
+            pump.content |= progress.content;
+            pump.structural |= progress.structural;
+            pump.stopped = progress.done || progress.error.is_some() || progress.exhausted.is_some();
+        }
+    }
+
+    /// Decides what the bytes so far mean: hold, write, end, or fail. `None`: go on reading.
+    async fn judge(&mut self, pump: &mut Pump, target: &Arc<Target>, end: bool) -> Option<Outcome> {
+        let context = &mut *self.context;
+        let response = context.attempt.as_mut()?.response.as_mut()?;
+        let (complete, done, inside_event) =
+            (response.progress.complete, response.progress.done, response.progress.inside_event);
+        let (error, exhausted) = (response.progress.error.take(), response.progress.exhausted.take());
+        if let Some(meter) = &mut context.meter {
+            meter.observe(response);
+        }
+        self.downstream.set_inside_event(inside_event);
+        if let Some(error) = exhausted {
+            return Some(self.end_early(pump, *error).await);
+        }
+        if let Some(error) = error {
+            return Some(self.provider_error(pump, target, *error).await);
+        }
+        let over = done || end;
+        if over && !complete {
+            if pump.committed && self.flush(pump, false).await.is_err() {
+                return Some(Outcome::Gone);
+            }
+            return Some(self.end_early(pump, broken_error(target, "its answer ended in the middle")).await);
+        }
+        if !pump.committed && !pump.content && !over && pump.pending.len() <= BATCH_BYTES {
+            return None;
+        }
+        if self.flush(pump, over).await.is_err() {
+            return Some(Outcome::Gone);
+        }
+        over.then_some(Outcome::Served)
+    }
+
+    /// The provider put an error where its answer should be.
+    async fn provider_error(&mut self, pump: &mut Pump, target: &Target, error: ApiError) -> Outcome {
+        let failure = target.upstream.stream_failure(target.shape, error);
+        if !pump.committed {
+            return Outcome::Failed(Failed { failure, answer: None, status: None });
+        }
+        // The provider's own event is the terminal one, and its fields survive in it; it is the last of what is pending.
+        let passed = self.response().is_some_and(|response| response.progress.error_passed);
+        match self.flush(pump, passed).await {
+            Ok(()) if passed => Outcome::Broken(failure.error),
+            Ok(()) => Outcome::Broken(self.tell_in_stream(failure.error).await),
+            Err(_) => Outcome::Gone,
+        }
+    }
+
+    /// Writes what is pending; the first time with the head.
+    async fn flush(&mut self, pump: &mut Pump, end: bool) -> Result<()> {
+        if !pump.committed {
+            pump.committed = true;
+            if let Some(meter) = &mut self.context.meter {
+                meter.first_byte();
+            }
+        }
+        if !self.downstream.head_written() {
+            let events = self.response().is_some_and(ResponseBody::is_events);
+            let passed = self.context.attempt.as_mut().map(|attempt| &mut attempt.passed_headers);
+            let mut headers = passed.map(std::mem::take).unwrap_or_default();
+            let framing = if events {
+                mark_event_stream(&mut headers);
+                Framing::Open
+            } else if end {
+                Framing::Length(pump.pending.len())
+            } else {
+                pump.declared.map_or(Framing::Open, Framing::Length)
+            };
+            self.downstream.write_head(200, headers, framing).await?;
+        }
+        if end || !pump.pending.is_empty() {
+            self.downstream.write(pump.pending.split().freeze(), end).await?;
+            self.watch.heard();
+        }
+        Ok(())
+    }
+
+    /// The answer broke off. Before the commit another target may be tried; after it the client is told inside the stream.
+    async fn end_early(&mut self, pump: &Pump, error: ApiError) -> Outcome {
+        if pump.committed {
+            return Outcome::Broken(self.tell_in_stream(error).await);
+        }
+        Outcome::Failed(Failed { failure: Failure::new(error), answer: None, status: None })
+    }
+
+    /// The whole exchange has no time left.
+    async fn end_late(&mut self, pump: &Pump, target: &Target) -> Outcome {
+        if pump.committed {
+            return Outcome::Broken(self.tell_in_stream(silence(target, TOO_LONG)).await);
+        }
+        out_of_time(target)
+    }
+
+    async fn tell_in_stream(&mut self, error: ApiError) -> ApiError {
+        let can_tell = self.response().is_some_and(ResponseBody::is_events) && !self.downstream.is_inside_event();
+        if !can_tell || self.downstream.end_with_error(&error).await.is_err() {
+            // What cannot carry an error ends by its connection being cut.
+            self.context.cut = true;
+        }
+        error
+    }
+
+    /// Lets the provider's connection reach its end, so that it can be used again, without keeping the client.
+    async fn keep_connection(&mut self, mut wire: Wire, mut end: bool) {
+        while !end {
+            match wire.ready_body() {
+                Some(Ok(chunk)) => end = chunk.is_none(),
+                Some(Err(_)) => return,
+                None => break,
+            }
+        }
+        let connector = Arc::clone(&self.gateway.connector);
+        if end {
+            wire.release(&connector).await;
+            return;
+        }
+        // Nothing hangs on this task: where it is dropped, at shutdown, a connection is closed that could have been kept.
+        tokio::spawn(async move {
+            let ended = timeout(LINGER, async { while let Ok(Some(_)) = wire.read_body().await {} }).await;
+            if ended.is_ok() {
+                wire.release(&connector).await;
+            }
+        });
+    }
+
+    fn response(&self) -> Option<&ResponseBody> {
+        self.context.attempt.as_ref()?.response.as_ref()
+    }
+}
+
+/// The state of an answer on its way to the client.
+struct Pump {
+    pending: BytesMut,
+    declared: Option<usize>,
+    /// Something of the answer has gone out: there is no second attempt.
+    committed: bool,
+    content: bool,
+    /// The frame of an answer has come, which is held for a while.
+    structural: bool,
+    /// Nothing more is wanted from the provider.
+    stopped: bool,
+    hold_until: Option<Instant>,
+    last: Instant,
+    error: Option<ApiError>,
+}
+
+impl Pump {
+    fn new(declared: Option<usize>) -> Pump {
+        Pump {
+            pending: BytesMut::new(),
+            declared,
+            committed: false,
+            content: false,
+            structural: false,
+            stopped: false,
+            hold_until: None,
+            last: Instant::now(),
+            error: None,
+        }
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        if self.pending.is_empty() {
+            // The filter made these bytes for us: usually they are taken over without a copy.
+            self.pending = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        } else {
+            self.pending.extend_from_slice(&bytes);
+        }
+    }
+
+    /// When the next byte must have come, or the hold ends.
+    fn deadline(&mut self, target: &Target) -> Instant {
+        let idle = self.last + target.upstream.timeouts().idle;
+        if self.committed || !self.structural {
+            return idle;
+        }
+        idle.min(*self.hold_until.get_or_insert(self.last + HOLD_TIME))
+    }
+
+    fn hold_expired(&self) -> bool {
+        !self.committed && self.hold_until.is_some_and(|until| until <= Instant::now())
+    }
+}
+
+fn read_error(target: &Target, error: &Error) -> ApiError {
+    broken_error(target, upstream::describe(error))
+}
+
+fn not_a_stream(target: &Target) -> ApiError {
+    ApiError::new(
+        ovth_filters::neutral::ErrorClass::Upstream,
+        format!("provider {} was asked for a stream and answered with something else", target.upstream.id()),
+    )
+}
