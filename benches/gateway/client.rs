@@ -10,13 +10,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// When things of one exchange happened, from its first byte sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
-    /// The first byte of the body.
-    pub(crate) first_byte: Duration,
+    /// The first content: of a stream its first event with text, else the first byte of the body.
+    pub(crate) first_content: Duration,
     /// The last byte of the body.
     pub(crate) whole: Duration,
     /// Events in the body; none in a plain answer.
     pub(crate) events: usize,
 }
+
+/// How the simulator's first event with text begins; the one before it only names the role, and a gateway may hold it.
+const FIRST_TEXT: &[u8] = b"\"delta\":{\"content\":";
 
 /// One connection.
 pub(crate) struct Client {
@@ -41,12 +44,24 @@ impl Client {
         let length = self.head();
         self.body.clear();
         assert!(!self.stream.fill_buf().expect("a body").is_empty(), "a body");
-        let first_byte = begun.elapsed();
+        let mut first_content = begun.elapsed();
         match length {
             Some(length) => self.sized(length),
-            None => while self.chunk() {},
+            None => {
+                let mut found = false;
+                while self.chunk() {
+                    if !found && memchr::memmem::find(&self.body, FIRST_TEXT).is_some() {
+                        found = true;
+                        first_content = begun.elapsed();
+                    }
+                }
+            }
         }
-        Timing { first_byte, whole: begun.elapsed(), events: memchr::memmem::find_iter(&self.body, b"data:").count() }
+        Timing {
+            first_content,
+            whole: begun.elapsed(),
+            events: memchr::memmem::find_iter(&self.body, b"data:").count(),
+        }
     }
 
     /// Reads the head; the body's length, or none when it is chunked.

@@ -7,8 +7,8 @@ use crate::client::{Client, Timing};
 use crate::report::Sample;
 use crate::subject::Subject;
 
-/// The workload that tells when a stream's first byte comes.
-pub(crate) const FIRST_BYTE: &str = "first byte";
+/// The workload that tells when a stream's first content comes.
+pub(crate) const FIRST_CONTENT: &str = "first content";
 
 /// One kind of traffic.
 pub(crate) struct Workload {
@@ -27,20 +27,25 @@ pub(crate) struct Workload {
 
 impl Workload {
     /// Every kind, in the order of the report.
-    pub(crate) fn all() -> [Workload; 7] {
-        let plain = |name, turns, size| Workload { name, turns, clients: 1, size, events: None, order: "[words=20]" };
+    pub(crate) fn all() -> [Workload; 10] {
+        let plain =
+            |name, turns, clients, size| Workload { name, turns, clients, size, events: None, order: "[words=20]" };
         let streamed =
             |name, turns, clients, order| Workload { name, turns, clients, size: 2_000, events: Some(200), order };
-        // Few events with pauses between: the reader is not kept from its first byte by the writer of the next.
-        let first_byte = Workload { events: Some(3), ..streamed(FIRST_BYTE, 200, 1, "[words=3] [pace=3]") };
+        // Few events with pauses between: the reader is not kept from its first content by the writer of the next.
+        let first_content = Workload { events: Some(3), ..streamed(FIRST_CONTENT, 200, 1, "[words=3] [pace=3]") };
         [
-            plain("request, 2 KB", 3_000, 2_000),
-            plain("request, 60 KB", 1_500, 60_000),
-            plain("request, 1 MB", 200, 1_000_000),
+            // Several clients keep the subject busy, as its CPU time would else be that of waking up.
+            plain("request, 2 KB", 1_000, 8, 2_000),
+            plain("request, 60 KB", 400, 8, 60_000),
+            plain("request, 1 MB", 50, 8, 1_000_000),
+            plain("one client, 2 KB", 2_000, 1, 2_000),
+            plain("one client, 60 KB", 1_000, 1, 60_000),
+            plain("one client, 1 MB", 150, 1, 1_000_000),
             streamed("event, paced 10 ms", 1, 8, "[words=200] [pace=10]"),
             streamed("event, own writes", 100, 1, "[words=200]"),
             streamed("event, bursts of 20", 100, 1, "[words=200] [burst=20]"),
-            first_byte,
+            first_content,
         ]
     }
 
