@@ -11,8 +11,10 @@ that the facts do not know ends the import, so that they cannot go stale unseen.
 import json
 import re
 import sys
+from datetime import date, timedelta
 
 VERSION = "2026-11-22"
+FLOOR_SERVED_UNTIL = date.fromisoformat(VERSION) + timedelta(days=30)
 SOURCE = (
     "Public price lists and provider documentation as of the version's date, cross-checked between up to five "
     "sources per model; where they differ, the value most of the current ones give."
@@ -89,7 +91,9 @@ SUCCESSORS = {
 # What a route such as `auto` may pick unasked: a general model of a current generation that calls tools well enough
 # for a coding agent. Left out: nano and lite models, anything for one purpose (audio, search, research, security, law,
 # biology, code completion), previews, rolling aliases (their price moves unannounced), models that answer on the
-# Responses API only, models with a shutdown date, and those whose capabilities no source states.
+# Responses API only, models that shut down within a month of the version's date, and those whose capabilities no source
+# states. OpenAI's older models are there because they take what newer ones refuse on Chat Completions: sampling
+# parameters, stop sequences, tools while they reason.
 QUALITY_FLOOR = {
     "anthropic": [
         "claude-haiku-4-5",
@@ -107,6 +111,9 @@ QUALITY_FLOOR = {
         "claude-fable-5-1",
     ],
     "openai": [
+        "gpt-4.1",
+        "gpt-4.1-mini",
+        "gpt-5.1",
         "gpt-5.2",
         "gpt-5.4",
         "gpt-5.4-mini",
@@ -210,8 +217,10 @@ def decided(facts):
     for provider, names in QUALITY_FLOOR.items():
         for name in names:
             record = records[provider, name]
-            if record["status"] != "current" or not record["capabilities"].get("tools"):
-                sys.exit(f"{provider}/{name} is on the quality floor but is not current or calls no tools")
+            if record["status"] not in ("current", "deprecated") or not record["capabilities"].get("tools"):
+                sys.exit(f"{provider}/{name} is on the quality floor but is not served or calls no tools")
+            if date.fromisoformat(record.get("shutdown_date") or "9999-12-31") < FLOOR_SERVED_UNTIL:
+                sys.exit(f"{provider}/{name} is on the quality floor but shuts down soon")
     for (provider, name), record in records.items():
         if provider == "openai" and "chat" in record["api"] and REFUSES_TOOLS_ON_CHAT.match(name):
             record["capabilities"] = record["capabilities"] | {"chat_tools_while_reasoning": False}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ovth_filters::Shape;
 use serde::Deserialize;
 
+use super::params::{Params, Reasoning};
 use super::{Capabilities, DateError, Kind, Model, Price, Status};
 
 /// What is wrong with a catalogue.
@@ -96,6 +97,10 @@ struct Record {
     api: Vec<Box<str>>,
     released: Option<Box<str>>,
     shutdown_date: Option<Box<str>>,
+    #[serde(default)]
+    params: Params,
+    #[serde(default)]
+    reasoning: Reasoning,
 }
 
 /// The file's version and its models, in its order.
@@ -146,6 +151,8 @@ fn model(record: Record, providers: &mut HashSet<Arc<str>>) -> Result<Model, Cat
         shapes: record.api.iter().filter_map(|api| shape(api)).collect(),
         released: date("released", record.released)?,
         shutdown_date: date("shutdown_date", record.shutdown_date)?,
+        takes_max_completion_tokens: record.params.takes_max_completion_tokens(),
+        refused: record.params.refused(&record.reasoning),
         good_enough: false,
         id,
         provider,

@@ -8,6 +8,7 @@ mod model;
 mod money;
 mod names;
 mod nearest;
+mod params;
 mod price;
 #[cfg(test)]
 mod tests;

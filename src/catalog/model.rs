@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ovth_filters::Shape;
 use ovth_filters::neutral::Usage;
+use ovth_filters::shapes::{Needs, Parameters};
 use serde::Deserialize;
 
 use super::names::Spelling;
@@ -46,7 +47,20 @@ pub struct Model {
     pub released: Option<Date>,
     /// The day from which requests to it fail, once announced.
     pub shutdown_date: Option<Date>,
+    /// Whether Chat Completions takes `max_completion_tokens` for it and refuses `max_tokens`.
+    pub takes_max_completion_tokens: bool,
+    pub(super) refused: Refused,
     pub(super) good_enough: bool,
+}
+
+/// The request fields that a model refuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) always: Parameters,
+    /// Those that it takes only while its reasoning effort is `none`.
+    pub(super) while_reasoning: Parameters,
+    /// Whether its effort is `none` when a request says nothing of it.
+    pub(super) rests_by_default: bool,
 }
 
 /// What a model does.
@@ -135,6 +149,18 @@ impl Model {
     #[must_use]
     pub const fn good_enough(&self) -> bool {
         self.good_enough
+    }
+
+    /// Of the fields that a request sets, those for which it is refused. A `max_tokens` that can be sent under its newer
+    /// name is none of them.
+    #[must_use]
+    pub fn refused(&self, needs: &Needs) -> Parameters {
+        let Refused { always, while_reasoning, rests_by_default } = self.refused;
+        let rests = needs.no_reasoning || (rests_by_default && !needs.reasoning);
+        let set = needs.parameters;
+        let can_rename = self.takes_max_completion_tokens && !set.intersects(Parameters::MAX_COMPLETION_TOKENS);
+        let set = if can_rename { set.without(Parameters::MAX_TOKENS) } else { set };
+        set & if rests { always } else { always | while_reasoning }
     }
 
     /// What a request with a prompt of so many tokens and an answer of so many would cost, nothing of it cached.

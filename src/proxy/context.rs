@@ -77,7 +77,8 @@ impl Attempt {
     /// A try at a target with the client's body.
     pub(super) fn new(target: Arc<Target>, asked: &Asked, address: SocketAddr) -> Attempt {
         let ask_usage = target.upstream.provider().stream_options;
-        let edits = asked.peek.edits(&Edits { model: &target.model, ask_usage, completion_tokens_field: false });
+        let completion_tokens_field = target.takes_max_completion_tokens();
+        let edits = asked.peek.edits(&Edits { model: &target.model, ask_usage, completion_tokens_field });
         Attempt {
             operation: asked.operation,
             address,

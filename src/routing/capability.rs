@@ -1,6 +1,6 @@
 //! Whether a model can serve a request: what the request demands against what the catalogue knows.
 
-use ovth_filters::shapes::Needs;
+use ovth_filters::shapes::{Needs, Parameters};
 use ovth_filters::{Operation, Shape};
 
 use super::offer::Offer;
@@ -48,6 +48,13 @@ impl Demand {
         self.is_of_kind(entry) && !refuses_forced && self.abilities(entry).all(|(needed, fact)| !needed || yes(fact))
     }
 
+    /// Whether the request sets a field that the model refuses. Resellers leave such fields out by themselves:
+    /// <https://openrouter.ai/docs/api-reference/overview>.
+    pub(super) fn is_refused_by(&self, offer: &Offer) -> bool {
+        let entry = offer.entry.as_deref().filter(|_| !offer.upstream.is_reseller());
+        entry.is_some_and(|entry| entry.refused(&self.needs) != Parameters::NONE)
+    }
+
     /// Whether prompt and answer fit into the model's bounds.
     pub(super) fn fits_into(&self, entry: Option<&Model>, unknown: Unknown) -> bool {
         let within = |size: u64, bound: Option<u64>| bound.map_or(unknown == Unknown::Yes, |bound| size <= bound);
@@ -91,10 +98,11 @@ impl Demand {
     fn abilities(&self, entry: &Model) -> impl Iterator<Item = (bool, Option<bool>)> {
         let (needs, can) = (&self.needs, &entry.capabilities);
         // The catalogue states this one only where it is refused.
-        let tools_here = Some(self.shape != Shape::Chat || can.chat_tools_while_reasoning != Some(false));
+        let tools_here =
+            self.shape != Shape::Chat || needs.no_reasoning || can.chat_tools_while_reasoning != Some(false);
         [
             (needs.tools, can.tools),
-            (needs.tools, tools_here),
+            (needs.tools, Some(tools_here)),
             (needs.forced_tool, can.tool_choice),
             (needs.images, can.vision),
             (needs.documents, can.pdf),

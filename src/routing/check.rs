@@ -2,15 +2,30 @@
 
 use std::sync::Arc;
 
+use ovth_filters::Shape;
+
 use super::offer::{Market, Offer};
+use super::refusal::endpoint;
 use super::route::Route;
 use crate::catalog::Model;
-use crate::config::{self, Problem};
+use crate::config::{self, Problem, Severity};
 use crate::providers;
 
 /// A shutdown that is this many days away is told.
 const NOTICE_DAYS: u32 = 30;
 const SUGGESTIONS: usize = 3;
+
+/// One name of a route's list, with what is known of it.
+struct Named<'a> {
+    name: &'a str,
+    path: String,
+    route: &'a config::Route,
+    keyless: &'a [String],
+    market: &'a Market,
+    compiled: &'a Route,
+    /// Its offers at the route's providers.
+    offers: Vec<Offer>,
+}
 
 /// What is wrong with the models of a route, in the order of the file.
 pub(super) fn problems(route: &config::Route, keyless: &[String], market: &Market, compiled: &Route) -> Vec<Problem> {
@@ -18,69 +33,114 @@ pub(super) fn problems(route: &config::Route, keyless: &[String], market: &Marke
     for (index, name) in route.models.iter().enumerate() {
         let path = format!("routes.{}.models[{index}]", route.name);
         let at = |id: &Arc<str>| market.offer(market.upstream(id)?, name);
-        let offers: Vec<Offer> = route.providers.iter().filter_map(at).collect();
-        let entry = offers.iter().find_map(|offer| offer.entry.as_deref());
-        match entry.or_else(|| market.catalog.named(name).first().map(|entry| &***entry)) {
-            Some(entry) => known(&mut problems, &path, name, (entry, !offers.is_empty(), market)),
-            None => problems.push(unknown(path, name, &offers, (route, keyless, market))),
-        }
+        let offers = route.providers.iter().filter_map(at).collect();
+        Named { name, path, route, keyless, market, compiled, offers }.judge(&mut problems);
     }
-    let has_error = problems.iter().any(|problem| problem.severity == config::Severity::Error);
-    if compiled.offers.is_empty() && !has_error {
-        let providers: Vec<&str> = route.providers.iter().map(|id| &**id).collect();
-        let message = format!(
-            "none of its providers that can be used ({}) serves a model of it; name `models` that they serve, or add providers",
-            providers.join(", ")
-        );
-        problems.push(Problem::error(format!("routes.{}", route.name), message));
+    let path = || format!("routes.{}", route.name);
+    let has_error = problems.iter().any(|problem| problem.severity == Severity::Error);
+    if compiled.offers.is_empty() {
+        // That it has no provider at all was told where that was found.
+        if !has_error && !route.providers.is_empty() {
+            problems.push(Problem::error(path(), nothing_served(route)));
+        }
+    } else if let Some(gap) = missing_shape(compiled) {
+        problems.push(Problem::warning(path(), gap));
+    }
+    if let Some(entry) = market.catalog.named(&route.name).first() {
+        let (id, provider) = (&entry.id, &entry.provider);
+        let message = format!("has the name of a model, `{id}` of {provider}: whoever asks for that gets this route");
+        problems.push(Problem::warning(path(), message));
     }
     problems
 }
 
-fn known(problems: &mut Vec<Problem>, path: &str, name: &str, facts: (&Model, bool, &Market)) {
-    let (entry, is_served, market) = facts;
-    let mut warn = |message: String| problems.push(Problem::warning(path, message));
-    let instead = entry.successor.as_ref().map_or_else(String::new, |successor| format!("; use `{successor}`"));
-    if entry.never_existed(name) {
-        warn(format!("there never was a model `{name}`; `{}` is used", entry.id));
-    }
-    if market.is_gone(entry) {
-        warn(format!("`{name}` is retired at {}{instead}", entry.provider));
-    } else if let Some(date) = entry.shutdown_date
-        && market.today.days_until(date) <= NOTICE_DAYS
-    {
-        warn(format!("`{name}` shuts down at {} on {date}{instead}", entry.provider));
-    }
-    if !is_served {
-        warn(format!(
-            "`{name}` is served by {}, which is not among the providers of this route that can be used",
-            entry.provider
-        ));
+fn nothing_served(route: &config::Route) -> String {
+    format!(
+        "none of its providers that can be used ({}) serves a model of it; name `models` that they serve, or add providers",
+        route.providers.join(", ")
+    )
+}
+
+/// Which clients the route cannot answer.
+fn missing_shape(compiled: &Route) -> Option<String> {
+    let name = &compiled.name;
+    match (compiled.answers(Shape::Chat), compiled.answers(Shape::Messages)) {
+        (true, true) => None,
+        (false, false) => Some(format!(
+            "route `{name}` answers no request: no model of it is served in the chat or the messages shape"
+        )),
+        (chat, _) => {
+            let (served, missing) = if chat { (Shape::Chat, Shape::Messages) } else { (Shape::Messages, Shape::Chat) };
+            let served = endpoint(served)?;
+            Some(format!("route `{name}` answers only {served}: no model of it is served in the {missing} shape"))
+        }
     }
 }
 
-fn unknown(path: String, name: &str, offers: &[Offer], facts: (&config::Route, &[String], &Market)) -> Problem {
-    let (route, keyless, market) = facts;
-    if let Some(offer) = offers.first() {
-        let provider = offer.upstream.id();
-        return Problem::warning(
-            path,
-            format!("`{name}` is not in the catalogue; {provider} is asked for it as it is"),
-        );
+impl Named<'_> {
+    fn judge(&self, problems: &mut Vec<Problem>) {
+        let served = self.offers.iter().find_map(|offer| offer.entry.as_deref());
+        match served.or_else(|| self.market.catalog.named(self.name).first().map(|entry| &***entry)) {
+            Some(entry) => problems.extend(self.known(entry)),
+            None => problems.push(self.unknown()),
+        }
     }
-    if let Some(provider) = keyless.iter().find(|id| providers::spec(id).claims(name)) {
-        return Problem::warning(
-            path,
-            format!("`{name}` looks like a model of {provider}, which has no key; it is skipped"),
-        );
+
+    fn known(&self, entry: &Model) -> Vec<Problem> {
+        let (name, provider, market) = (self.name, &entry.provider, self.market);
+        let mut told = Vec::new();
+        let instead = entry.successor.as_ref().map_or_else(String::new, |successor| format!("; use `{successor}`"));
+        if entry.never_existed(name) {
+            told.push(format!("there never was a model `{name}`; `{}` is used", entry.id));
+        }
+        if market.is_gone(entry) {
+            let is_left_out =
+                !self.offers.is_empty() && self.offers.iter().all(|offer| self.compiled.leaves_out(offer));
+            let left_out = if is_left_out { ", it is left out of the route" } else { "" };
+            told.push(format!("`{name}` is retired at {provider}{left_out}{instead}"));
+        } else if let Some(date) = entry.shutdown_date
+            && market.today.days_until(date) <= NOTICE_DAYS
+        {
+            told.push(format!("`{name}` shuts down at {provider} on {date}{instead}"));
+        }
+        if self.offers.is_empty() {
+            let why = if self.keyless.iter().any(|id| **id == **provider) {
+                "which has no key; it is skipped"
+            } else {
+                "which is not among the providers of this route that can be used"
+            };
+            told.push(format!("`{name}` is served by {provider}, {why}"));
+        }
+        told.into_iter().map(|message| Problem::warning(&self.path, message)).collect()
     }
-    let near = market.catalog.nearest(name, SUGGESTIONS);
-    let near: Vec<String> = near.iter().map(|id| format!("`{id}`")).collect();
-    let near = if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) };
-    let providers: Vec<&str> = route.providers.iter().map(|id| &**id).collect();
-    let message = format!(
-        "`{name}` is not in the catalogue and none of {} claims it{near}; correct it, or list it under `models` of the provider that serves it",
-        providers.join(", ")
-    );
-    Problem::error(path, message)
+
+    fn unknown(&self) -> Problem {
+        let name = self.name;
+        let warning = |message: String| Problem::warning(&self.path, message);
+        if let Some(offer) = self.offers.first() {
+            let provider = offer.upstream.id();
+            // A name that the provider's own list has is no slip.
+            let near = if offer.upstream.lists(name) { String::new() } else { self.near() };
+            return warning(format!("`{name}` is not in the catalogue; {provider} is asked for it as it is{near}"));
+        }
+        if let Some(provider) = self.keyless.iter().find(|id| providers::spec(id).claims(name)) {
+            let near = self.near();
+            return warning(format!(
+                "`{name}` looks like a model of {provider}, which has no key; it is skipped{near}"
+            ));
+        }
+        let message = format!(
+            "`{name}` is not in the catalogue and none of {} claims it{}; correct it, or list it under `models` of the provider that serves it",
+            self.route.providers.join(", "),
+            self.near(),
+        );
+        Problem::error(&self.path, message)
+    }
+
+    /// `; nearest: ...`, or nothing.
+    fn near(&self) -> String {
+        let near = self.market.catalog.nearest(self.name, SUGGESTIONS);
+        let near: Vec<String> = near.iter().map(|id| format!("`{id}`")).collect();
+        if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) }
+    }
 }

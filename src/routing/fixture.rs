@@ -74,8 +74,12 @@ pub(super) fn labs() -> Vec<Provider> {
 }
 
 pub(super) fn build(config: Config) -> Result<(Snapshot, Problems), Problems> {
+    build_on(TODAY, config)
+}
+
+pub(super) fn build_on(day: &str, config: Config) -> Result<(Snapshot, Problems), Problems> {
     let catalog = Catalog::embedded().expect("the shipped catalogue is well-formed");
-    Snapshot::build(config, Arc::new(catalog), TODAY.parse::<Date>().expect("a date"))
+    Snapshot::build(config, Arc::new(catalog), day.parse::<Date>().expect("a date"))
 }
 
 pub(super) fn snapshot(providers: Vec<Provider>, routes: Vec<Route>) -> Snapshot {

@@ -5,27 +5,58 @@ use std::sync::Arc;
 use super::Target;
 use crate::providers::{Failure, Next, Scope};
 
-/// The place in `rest` of the target to try after `failed` failed so; `None` when no other would do better.
+/// The targets that one request may still try, and what its failures have told of them.
 ///
-/// Targets that the same fault concerns are passed over: other models behind a refused credential fail as well. A host
-/// that could not be reached is only put off, as the fault may pass.
-#[must_use]
-pub fn next_target(failed: &Target, failure: &Failure, rest: &[Arc<Target>]) -> Option<usize> {
-    let concerned = |target: &Target| target.key.within(failure.scope) == failed.key.within(failure.scope);
-    match failure.next {
-        Next::Stop => None,
-        Next::LargerWindow => {
-            let window = failed.context_window()?;
-            rest.iter().position(|target| target.context_window().is_some_and(|other| other > window))
+/// Targets that the same fault concerns are given up: other models behind a refused credential fail as well. A host
+/// that could not be reached is put off, as the fault may pass, and given up when that happens once more.
+#[derive(Debug)]
+pub struct Pursuit {
+    rest: Vec<Arc<Target>>,
+    /// Digests of the hosts that could not be reached once.
+    unreached: Vec<u64>,
+}
+
+impl Pursuit {
+    /// A request that has tried nothing yet.
+    #[must_use]
+    pub fn new(targets: Vec<Arc<Target>>) -> Pursuit {
+        Pursuit { rest: targets, unreached: Vec::new() }
+    }
+
+    /// The target to try: the first one, or the best one after the last one `failed` so. `None` when no other would do better.
+    pub fn next(&mut self, failed: Option<(&Target, &Failure)>) -> Option<Arc<Target>> {
+        if let Some((target, failure)) = failed {
+            self.learn(target, failure);
         }
-        Next::NextTarget => {
-            let unconcerned = rest.iter().position(|target| !concerned(target));
-            match failure.scope {
-                Scope::Host => unconcerned.or((!rest.is_empty()).then_some(0)),
-                Scope::Target | Scope::Credential => unconcerned,
+        (!self.rest.is_empty()).then(|| self.rest.remove(0))
+    }
+
+    fn learn(&mut self, failed: &Target, failure: &Failure) {
+        let digest = failed.key.within(failure.scope);
+        let concerned = |target: &Target| target.key.within(failure.scope) == digest;
+        match failure.next {
+            Next::Stop => self.rest.clear(),
+            Next::LargerWindow => {
+                let bound = failed.context_window();
+                self.rest.retain(|target| bound.is_some() && target.context_window() > bound);
             }
+            Next::NextTarget => match failure.scope {
+                Scope::Host if !self.unreached.contains(&digest) => {
+                    self.unreached.push(digest);
+                    // The sort is stable.
+                    self.rest.sort_by_key(|target| concerned(target));
+                }
+                Scope::Host | Scope::Target | Scope::Credential => self.rest.retain(|target| !concerned(target)),
+            },
         }
     }
+}
+
+/// The place in `rest` of the target to try after `failed` failed so; `None` when no other would do better.
+#[must_use]
+pub fn next_target(failed: &Target, failure: &Failure, rest: &[Arc<Target>]) -> Option<usize> {
+    let next = Pursuit::new(rest.to_vec()).next(Some((failed, failure)))?;
+    rest.iter().position(|target| Arc::ptr_eq(target, &next))
 }
 
 #[cfg(test)]
@@ -35,26 +66,58 @@ mod tests {
     use super::super::fixture;
     use super::*;
 
+    /// What a request tries whose attempts fail so, one after the other; `Overloaded` when the list ends.
+    fn tried(targets: &[(&str, &str)], failures: &[ErrorClass]) -> Vec<String> {
+        let mut pursuit = Pursuit::new(fixture::targets(targets));
+        let mut tried = Vec::new();
+        let mut next = pursuit.next(None);
+        while let Some(target) = next {
+            let class = failures.get(tried.len()).copied().unwrap_or(ErrorClass::OperatorModel);
+            next = pursuit.next(Some((&target, &fixture::failure(class))));
+            tried.extend(fixture::ids(&[target]));
+        }
+        tried
+    }
+
     #[test]
     fn the_next_target_depends_on_the_failure() {
         // Windows in the fixture: small 8,000, same 8,000, large 100,000, the others unknown.
-        let all = fixture::targets(&[("openai", "small"), ("openai", "same"), ("openai", "x"), ("google", "large")]);
-        let only_openai = fixture::targets(&[("openai", "small"), ("openai", "same")]);
+        let all = [("openai", "small"), ("openai", "same"), ("openai", "x"), ("google", "large")];
+        let only_openai = [("openai", "small"), ("openai", "same")];
         let cases = [
-            (ErrorClass::RateLimit, &all, Some(0)),
-            (ErrorClass::OperatorAuth, &all, Some(2)),
+            (ErrorClass::RateLimit, &all[..], Some("openai/same")),
+            (ErrorClass::OperatorAuth, &all, Some("google/large")),
             (ErrorClass::OperatorAuth, &only_openai, None),
-            (ErrorClass::Transport, &all, Some(2)),
-            (ErrorClass::Transport, &only_openai, Some(0)),
-            (ErrorClass::OperatorModel, &all, Some(0)),
-            (ErrorClass::ContextOverflow, &all, Some(2)),
+            (ErrorClass::Transport, &all, Some("google/large")),
+            (ErrorClass::Transport, &only_openai, Some("openai/same")),
+            (ErrorClass::OperatorModel, &all, Some("openai/same")),
+            (ErrorClass::ContextOverflow, &all, Some("google/large")),
             (ErrorClass::ContextOverflow, &only_openai, None),
             (ErrorClass::BadRequest, &all, None),
             (ErrorClass::ContentRefused, &all, None),
         ];
         for (class, targets, expected) in cases {
-            let Some((failed, rest)) = targets.split_first() else { unreachable!("the plans have targets") };
-            assert_eq!(next_target(failed, &fixture::failure(class), rest), expected, "{class}");
+            assert_eq!(tried(targets, &[class]).get(1).map(String::as_str), expected, "{class}");
         }
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_reached_is_tried_twice_at_most() {
+        let targets = [("openai", "a"), ("openai", "b"), ("google", "c"), ("openai", "d"), ("openai", "e")];
+        let down = [ErrorClass::Transport; 5];
+        assert_eq!(tried(&targets, &down), ["openai/a", "google/c", "openai/b"]);
+        // The fault has passed: the others of that host are tried as well.
+        assert_eq!(
+            tried(&targets, &[ErrorClass::Transport]),
+            ["openai/a", "google/c", "openai/b", "openai/d", "openai/e"]
+        );
+    }
+
+    #[test]
+    fn what_a_request_has_learned_it_does_not_forget() {
+        let targets = [("openai", "a"), ("google", "b"), ("openai", "c"), ("google", "d")];
+        assert_eq!(tried(&targets, &[ErrorClass::OperatorAuth]), ["openai/a", "google/b", "google/d"]);
+        let windows = [("openai", "small"), ("openai", "same"), ("google", "large"), ("openai", "x")];
+        assert_eq!(tried(&windows, &[ErrorClass::ContextOverflow]), ["openai/small", "google/large"]);
     }
 }

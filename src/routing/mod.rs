@@ -5,11 +5,12 @@ mod check;
 mod follow;
 mod health;
 mod offer;
+mod refusal;
 mod route;
 mod snapshot;
 mod target;
 
-pub use follow::next_target;
+pub use follow::{Pursuit, next_target};
 pub use health::Health;
 pub use snapshot::{Ask, Plan, Snapshot};
 pub use target::{Target, TargetKey};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ovth_filters::Shape;
 
 use super::Target;
-use crate::catalog::{Catalog, Date, Model, Status};
+use crate::catalog::{Catalog, Date, Kind, Model, Status};
 use crate::providers::Upstream;
 
 /// No model has a longer id.
@@ -17,14 +17,16 @@ pub(super) struct Offer {
     pub(super) upstream: Arc<Upstream>,
     pub(super) model: Arc<str>,
     pub(super) entry: Option<Arc<Model>>,
+    /// Whether requests to it fail by now.
+    pub(super) is_gone: bool,
     by_shape: Vec<(Shape, Vec<Arc<Target>>)>,
 }
 
 impl Offer {
-    fn new(upstream: &Arc<Upstream>, model: Arc<str>, entry: Option<Arc<Model>>) -> Offer {
+    fn new(upstream: &Arc<Upstream>, model: Arc<str>, entry: Option<Arc<Model>>, is_gone: bool) -> Offer {
         let spoken = upstream.shapes().iter().copied().filter(|shape| speaks(upstream, entry.as_deref(), *shape));
         let by_shape = spoken.map(|shape| (shape, targets(upstream, &model, shape, entry.as_ref()))).collect();
-        Offer { upstream: Arc::clone(upstream), model, entry, by_shape }
+        Offer { upstream: Arc::clone(upstream), model, entry, is_gone, by_shape }
     }
 
     /// Its targets in a shape, one for each credential; none when it is not served in that shape.
@@ -37,15 +39,23 @@ impl Offer {
         self.by_shape.iter().map(|(shape, _)| *shape)
     }
 
+    /// Whether it embeds text and answers no conversation.
+    pub(super) fn is_embedding(&self) -> bool {
+        self.entry.as_deref().is_some_and(|entry| entry.kind == Kind::Embedding)
+    }
+
     /// Whether both are the same model at the same provider.
     pub(super) fn is_same(&self, other: &Offer) -> bool {
         self.model == other.model && Arc::ptr_eq(&self.upstream, &other.upstream)
     }
 }
 
-/// A provider may speak more shapes than a model of its own; a reseller translates, so there its own shapes count.
+/// A provider may speak more shapes than a model of its own; a reseller translates, so there its own shapes count. All
+/// shapes are for conversations, so an embedding model speaks none.
 fn speaks(upstream: &Upstream, entry: Option<&Model>, shape: Shape) -> bool {
-    upstream.is_reseller() || entry.is_none_or(|entry| entry.shapes.is_empty() || entry.shapes.contains(&shape))
+    let Some(entry) = entry else { return true };
+    entry.kind != Kind::Embedding
+        && (upstream.is_reseller() || entry.shapes.is_empty() || entry.shapes.contains(&shape))
 }
 
 fn targets(upstream: &Arc<Upstream>, model: &Arc<str>, shape: Shape, entry: Option<&Arc<Model>>) -> Vec<Arc<Target>> {
@@ -113,10 +123,8 @@ impl Market {
         };
         let mut models: Vec<&Arc<Model>> = self.catalog.models().iter().filter(usable).collect();
         models.sort_by_key(|model| model.expected_cost(1_000, 1_000));
-        let mut offers: Vec<Offer> = models
-            .into_iter()
-            .map(|model| Offer::new(upstream, Arc::clone(&model.id), Some(Arc::clone(model))))
-            .collect();
+        let mut offers: Vec<Offer> =
+            models.into_iter().map(|model| self.offer_of(upstream, Arc::clone(&model.id), model)).collect();
         for id in upstream.provider().models.iter().filter(|id| !id.ends_with('*')) {
             if let Some(offer) = self.known(upstream, id)
                 && !offers.iter().any(|other| other.is_same(&offer))
@@ -136,21 +144,25 @@ impl Market {
 
     /// What a provider is sent when a client addresses it: its own id of a known model, else the client's word.
     fn offer_as(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
-        self.known(upstream, name).or_else(|| is_sane(name).then(|| Offer::new(upstream, name.into(), None)))
+        self.known(upstream, name).or_else(|| is_sane(name).then(|| Offer::new(upstream, name.into(), None, false)))
+    }
+
+    fn offer_of(&self, upstream: &Arc<Upstream>, model: Arc<str>, entry: &Arc<Model>) -> Offer {
+        Offer::new(upstream, model, Some(Arc::clone(entry)), self.is_gone(entry))
     }
 
     /// The offer of a provider that has the model by its `models:` list or by the catalogue.
     fn known(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
         if let Some(entry) = self.catalog.lookup(upstream.id(), name) {
-            return Some(Offer::new(upstream, entry.api_id_for(name), Some(Arc::clone(entry))));
+            return Some(self.offer_of(upstream, entry.api_id_for(name), entry));
         }
         if upstream.lists(name) && is_sane(name) {
-            return Some(Offer::new(upstream, name.into(), None));
+            return Some(Offer::new(upstream, name.into(), None, false));
         }
         if upstream.is_reseller() {
             return self.catalog.named(name).into_iter().find_map(|entry| {
                 let slug = slug(entry, name)?;
-                Some(Offer::new(upstream, Arc::clone(slug), Some(Arc::clone(entry))))
+                Some(self.offer_of(upstream, Arc::clone(slug), entry))
             });
         }
         None
@@ -159,7 +171,7 @@ impl Market {
     /// The offer of a provider that claims the name by its look. What the catalogue knows is claimed by no one else.
     fn claimed(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
         let claims = is_sane(name) && upstream.claims(name) && self.catalog.named(name).is_empty();
-        claims.then(|| Offer::new(upstream, name.into(), None))
+        claims.then(|| Offer::new(upstream, name.into(), None, false))
     }
 }
 

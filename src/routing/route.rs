@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 
 use super::Target;
 use super::capability::{Demand, Unknown};
 use super::offer::{Market, Offer};
+use super::refusal::{endpoint, wrong_shape};
 use super::snapshot::Ask;
 use crate::catalog::PicoDollars;
 use crate::config::{self, Strategy};
@@ -16,7 +18,10 @@ use crate::config::{self, Strategy};
 /// - `ordered`: model by model as the file lists them, each at its providers in order. Offers that are known to be
 ///   unable to serve a request are passed over while others are left. Without `models`: provider by provider, and
 ///   of each what `cheapest-capable` would take, cheapest first.
-/// - `cheapest-capable`: every offer that is known to be able to serve the request, by expected cost.
+/// - `cheapest-capable`: every offer that is known to be able to serve the request, by expected cost; those that refuse a
+///   field it sets only when there are no others.
+///
+/// Of the offers of a shape, models that are gone are left out, unless there are no others: then their provider decides.
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) name: Arc<str>,
@@ -27,7 +32,7 @@ pub(super) struct Route {
 }
 
 impl Route {
-    /// Gathers a route's offers. Models that are gone are left out, unless there are no others: then their provider decides.
+    /// Gathers a route's offers.
     pub(super) fn compile(route: &config::Route, market: &Market) -> Route {
         let providers: Vec<_> = route.providers.iter().filter_map(|id| market.upstream(id)).collect();
         let mut offers: Vec<Offer> = Vec::new();
@@ -40,25 +45,33 @@ impl Route {
         if route.models.is_empty() {
             offers.extend(providers.iter().flat_map(|upstream| market.unnamed_offers(upstream)));
         }
-        let is_gone = |offer: &Offer| offer.entry.as_deref().is_some_and(|entry| market.is_gone(entry));
-        if !offers.iter().all(is_gone) {
-            offers.retain(|offer| !is_gone(offer));
-        }
         Route { name: Arc::clone(&route.name), strategy: route.strategy, offers, named: !route.models.is_empty() }
+    }
+
+    /// Whether it can answer clients of that shape.
+    pub(super) fn answers(&self, shape: Shape) -> bool {
+        self.offers.iter().any(|offer| !offer.targets(shape).is_empty())
+    }
+
+    /// Whether a model that is gone is never asked, because others answer in each of its shapes that clients can use.
+    pub(super) fn leaves_out(&self, offer: &Offer) -> bool {
+        let is_covered = |shape| self.offers.iter().any(|other| !other.is_gone && !other.targets(shape).is_empty());
+        offer.is_gone && offer.shapes().filter(|shape| endpoint(*shape).is_some()).all(is_covered)
     }
 
     /// The targets for a request, best first.
     pub(super) fn targets(&self, ask: &Ask<'_>) -> Result<Vec<Arc<Target>>, ApiError> {
         let spoken: Vec<&Offer> = self.offers.iter().filter(|offer| !offer.targets(ask.shape).is_empty()).collect();
         if spoken.is_empty() {
-            return Err(wrong_shape(&format!("route `{}`", self.name), &self.offers, ask));
+            return Err(wrong_shape(&format!("route `{}`", self.name), &self.offers, ask.shape, ""));
         }
+        let spoken = or_all(spoken, |offer| !offer.is_gone);
         let demand = Demand::of(ask);
         let chosen = match self.strategy {
             Strategy::Ordered if self.named => lenient(&demand, spoken),
             Strategy::Ordered => self.strict(&demand, spoken)?,
             Strategy::CheapestCapable => {
-                let mut chosen = self.strict(&demand, spoken)?;
+                let mut chosen = or_all(self.strict(&demand, spoken)?, |offer| !demand.is_refused_by(offer));
                 // Unknown prices come last; the sort is stable, so equals keep the order of the file.
                 chosen.sort_by_cached_key(|offer| match demand.cost(offer.entry.as_deref()) {
                     Some(PicoDollars(cost)) => (false, cost),
@@ -102,47 +115,13 @@ impl Route {
 
 /// Leaves out what is known to be unable, unless that is all there is: then the provider says what is wrong.
 fn lenient<'o>(demand: &Demand, spoken: Vec<&'o Offer>) -> Vec<&'o Offer> {
-    let can = |offer: &&Offer| {
+    or_all(spoken, |offer| {
         demand.is_met_by(offer, Unknown::Yes) && demand.fits_into(offer.entry.as_deref(), Unknown::Yes)
-    };
-    let able: Vec<&Offer> = spoken.iter().copied().filter(can).collect();
-    if able.is_empty() { spoken } else { able }
+    })
 }
 
-/// Why nothing can be tried in the client's shape, and what to do instead.
-pub(super) fn wrong_shape(what: &str, offers: &[Offer], ask: &Ask<'_>) -> ApiError {
-    const SHOWN: usize = 3;
-    let places: Vec<String> = offers
-        .iter()
-        .take(SHOWN)
-        .map(|offer| {
-            let shapes: Vec<&str> = offer.shapes().map(ovth_filters::Shape::as_str).collect();
-            let shapes = if shapes.is_empty() { "no shape of this gateway".to_owned() } else { shapes.join(", ") };
-            format!("{} at {} ({shapes})", offer.model, offer.upstream.id())
-        })
-        .collect();
-    let more = if offers.len() > SHOWN { ", and others" } else { "" };
-    let mut paths: Vec<&str> = offers.iter().flat_map(Offer::shapes).filter_map(endpoint).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    let cure = if paths.is_empty() {
-        "This gateway cannot translate to it yet: choose another model.".to_owned()
-    } else {
-        format!("Send the request to {} in that shape, or choose another model.", paths.join(" or "))
-    };
-    let message = format!(
-        "{what} cannot be used in the {} shape: it is served by {}{more}. {cure}",
-        ask.shape,
-        places.join(", ")
-    );
-    ApiError::new(ErrorClass::BadRequest, message).with_param("model")
-}
-
-/// Where clients of a shape are served; absent for shapes that no client can use yet.
-pub(super) const fn endpoint(shape: ovth_filters::Shape) -> Option<&'static str> {
-    match shape {
-        ovth_filters::Shape::Chat => Some("POST /v1/chat/completions"),
-        ovth_filters::Shape::Messages => Some("POST /anthropic/v1/messages"),
-        ovth_filters::Shape::Responses | ovth_filters::Shape::GenerateContent => None,
-    }
+/// Those of which that holds; all of them when it holds of none.
+fn or_all<'o>(offers: Vec<&'o Offer>, holds: impl Fn(&Offer) -> bool) -> Vec<&'o Offer> {
+    let held: Vec<&Offer> = offers.iter().copied().filter(|offer| holds(offer)).collect();
+    if held.is_empty() { offers } else { held }
 }

@@ -1,6 +1,6 @@
 //! One immutable, checked configuration with everything that routing precomputes of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ovth_filters::neutral::{ApiError, ErrorClass};
@@ -8,7 +8,8 @@ use ovth_filters::shapes::Needs;
 use ovth_filters::{Operation, Shape};
 
 use super::offer::{Market, Offer};
-use super::route::{Route, endpoint, wrong_shape};
+use super::refusal::{endpoint, unlisted, wrong_shape};
+use super::route::Route;
 use super::{Target, check};
 use crate::catalog::listing::Entry;
 use crate::catalog::{Catalog, Date, Kind, Model, Status};
@@ -114,8 +115,8 @@ impl Snapshot {
     /// `provider/anything`, then ids that a provider claims.
     ///
     /// # Errors
-    /// `UnknownModel` with the nearest names; `BadRequest` when the model is served in other shapes only, or a route
-    /// has no model that is able to serve the request.
+    /// `UnknownModel` with the nearest names; `BadRequest` when the model is served in other shapes only or embeds text,
+    /// or a route has no model that is able to serve the request.
     pub fn plan(&self, ask: &Ask<'_>) -> Result<Plan, ApiError> {
         if let Some(route) = self.routes.get(ask.model) {
             let targets = route.targets(ask)?;
@@ -127,7 +128,8 @@ impl Snapshot {
         }
         let targets: Vec<Arc<Target>> = offers.iter().flat_map(|offer| offer.targets(ask.shape)).cloned().collect();
         if targets.is_empty() {
-            return Err(wrong_shape(&format!("`{}`", shown(ask.model)), &offers, ask));
+            let near = self.near_unknown(ask.model, &offers);
+            return Err(wrong_shape(&format!("`{}`", shown(ask.model)), &offers, ask.shape, &near));
         }
         Ok(Plan { route: None, strategy: "direct", targets })
     }
@@ -135,18 +137,52 @@ impl Snapshot {
     /// What a client is told of a name that stands for nothing: the nearest names.
     #[must_use]
     pub fn unknown_model(&self, model: &str) -> ApiError {
+        let (near, shown) = (self.near(model), shown(model));
+        let message = format!("The model `{shown}` is not known here.{near} GET /v1/models lists all names.");
+        ApiError::new(ErrorClass::UnknownModel, message).with_param("model")
+    }
+
+    /// What a client is told that asks about one model by a name that is not in the listing: as a request to it would be
+    /// told, where its provider speaks no shape that clients can use.
+    #[must_use]
+    pub fn models_error(&self, name: &str) -> ApiError {
+        let offers = self.market.offers(name);
+        if offers.is_empty() {
+            return self.unknown_model(name);
+        }
+        unlisted(&format!("`{}`", shown(name)), &offers, &self.near_unknown(name, &offers))
+    }
+
+    /// The nearest names as a sentence, when the catalogue knows nothing of any of these offers.
+    fn near_unknown(&self, model: &str, offers: &[Offer]) -> String {
+        if offers.iter().all(|offer| offer.entry.is_none()) { self.near(model) } else { String::new() }
+    }
+
+    /// The names of the listing that look most like this one, as a sentence with a space in front; nothing when none does.
+    fn near(&self, model: &str) -> String {
         const SUGGESTIONS: usize = 3;
         const LIKENESS: f64 = 0.6;
-        let routes = self.config.routes.iter().map(|route| &route.name);
-        let mut near: Vec<Arc<str>> =
-            routes.filter(|name| strsim::normalized_levenshtein(shown(model), name) >= LIKENESS).cloned().collect();
-        let usable = |entry: &Model| self.market.upstream(&entry.provider).is_some() && !self.market.is_gone(entry);
-        near.extend(self.market.catalog.nearest_where(model, SUGGESTIONS, usable));
+        let asked = shown(model).to_lowercase();
+        let bare = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
+        let mut models = HashSet::new();
+        let mut others: Vec<(f64, Arc<str>)> = Vec::new();
+        for entry in &self.listing {
+            let (Entry::Route(name) | Entry::Listed { id: name, .. }) = entry else {
+                models.insert(entry.id());
+                continue;
+            };
+            let whole = strsim::normalized_damerau_levenshtein(&asked, &name.to_lowercase());
+            let likeness = whole.max(strsim::normalized_damerau_levenshtein(&bare(&asked), &bare(name)));
+            if likeness >= LIKENESS {
+                others.push((likeness, Arc::clone(name)));
+            }
+        }
+        others.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        let mut near: Vec<Arc<str>> = others.into_iter().map(|(_, name)| name).collect();
+        near.extend(self.market.catalog.nearest_where(model, SUGGESTIONS, |entry| models.contains(&*entry.id)));
         near.truncate(SUGGESTIONS);
         let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
-        let near = if near.is_empty() { String::new() } else { format!(" Nearest: {}.", near.join(", ")) };
-        let message = format!("The model `{}` is not known here.{near} GET /v1/models lists all names.", shown(model));
-        ApiError::new(ErrorClass::UnknownModel, message).with_param("model")
+        if near.is_empty() { String::new() } else { format!(" Nearest: {}.", near.join(", ")) }
     }
 }
 

@@ -78,6 +78,12 @@ impl Target {
         }
     }
 
+    /// Whether the provider refuses `max_tokens` for the model and takes `max_completion_tokens`. Resellers take either.
+    #[must_use]
+    pub fn takes_max_completion_tokens(&self) -> bool {
+        !self.upstream.is_reseller() && self.entry.as_ref().is_some_and(|entry| entry.takes_max_completion_tokens)
+    }
+
     /// Tokens of input and output together, where they are known.
     #[must_use]
     pub fn context_window(&self) -> Option<u64> {

@@ -49,7 +49,8 @@ fn finds_what_routing_needs() {
     );
     assert_eq!((found.model.as_str(), found.stream, found.has_messages), ("auto", true, true));
     assert_eq!((found.max_output, found.choices), (Some(9), 2));
-    assert_eq!(found.needs, Needs::default());
+    let parameters = Parameters::MAX_TOKENS | Parameters::MAX_COMPLETION_TOKENS | Parameters::N;
+    assert_eq!(found.needs, Needs { parameters, ..Needs::default() });
 
     let found = messages(r#"{"model":"m","max_tokens":5,"messages":[],"stream":false}"#);
     assert_eq!((found.stream, found.has_messages, found.max_output, found.choices), (false, false, Some(5), 1));
@@ -95,7 +96,6 @@ fn finds_what_the_model_must_be_able_to_do_in_chat() {
         r#""tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[]}}"#,
         r#""function_call":"auto""#,
         r#""response_format":{"type":"text"}"#,
-        r#""reasoning_effort":"none""#,
         r#""reasoning_effort":null"#,
         r#""reasoning":{"enabled":false}"#,
         r#""reasoning":{"effort":"none"}"#,
@@ -526,11 +526,18 @@ fn renames_max_tokens_where_only_the_newer_name_is_taken() {
             r#"{"model":"m", "max_tokens" : 5 ,"messages":[]}"#,
             r#"{"model":"m", "max_completion_tokens" : 5 ,"messages":[]}"#,
         ),
-        (r#"{"max\u005ftokens":5,"model":"a","messages":[]}"#, r#"{"max_completion_tokens":5,"model":"m","messages":[]}"#),
+        (
+            r#"{"max\u005ftokens":5,"model":"a","messages":[]}"#,
+            r#"{"max_completion_tokens":5,"model":"m","messages":[]}"#,
+        ),
     ] {
         assert_eq!(renamed(body), expected);
         assert!(chat(body).renames_max_tokens());
-        assert!(chat(body).edits(&Edits { model: chat(body).model.as_str(), ask_usage: true, completion_tokens_field: false }).is_empty());
+        assert!(
+            chat(body)
+                .edits(&Edits { model: chat(body).model.as_str(), ask_usage: true, completion_tokens_field: false })
+                .is_empty()
+        );
     }
     for body in [
         r#"{"model":"m","messages":[],"max_tokens":null}"#,

@@ -7,8 +7,11 @@ use std::time::Instant;
 
 use ovth_filters::Shape::{Chat, Messages};
 use ovth_filters::neutral::ErrorClass;
+use ovth_filters::shapes::Parameters;
 
-use super::super::fixture::{ask, build, config, errors, guide_routes, ids, labs, provider, route, snapshot, told};
+use super::super::fixture::{
+    ask, build, build_on, config, errors, guide_routes, ids, labs, provider, route, snapshot, told,
+};
 use super::*;
 use crate::config::{Environment, Secret, Strategy, parse};
 use crate::providers;
@@ -47,8 +50,61 @@ fn an_unknown_model_is_told_the_nearest_names() {
     assert!(error.message.contains("claude-sonnet-4-5"), "{}", error.message);
     let error = snapshot.plan(&ask(Messages, "smort")).unwrap_err();
     assert!(error.message.contains("`smart`"), "{}", error.message);
+    for name in ["AUTO", "ovth/auto", "openrouter/auto", "atuo", "Openrouter/Auto"] {
+        let error = snapshot.plan(&ask(Chat, name)).unwrap_err();
+        assert_eq!(error.class, ErrorClass::UnknownModel, "{name}");
+        assert!(error.message.contains("Nearest: `auto`"), "{}", error.message);
+    }
     for name in ["", "x y", &"ä".repeat(500), "claude-\n", "anthropic/", "/x"] {
         assert_eq!(snapshot.plan(&ask(Chat, name)).unwrap_err().class, ErrorClass::UnknownModel, "{name}");
+    }
+}
+
+#[test]
+fn only_names_that_can_be_used_are_suggested() {
+    let snapshot = snapshot(vec![provider("google"), provider("openai")], vec![]);
+    let error = snapshot.plan(&ask(Chat, "gemini3.5-flash")).unwrap_err();
+    assert!(
+        error.class == ErrorClass::UnknownModel && !error.message.contains("`gemini-3.5-flash`"),
+        "{}",
+        error.message
+    );
+    let error = snapshot.models_error("gpt5.2");
+    assert!(error.message.contains("`gpt-5.2`"), "{}", error.message);
+}
+
+#[test]
+fn a_question_about_a_model_that_is_not_listed_is_answered_with_the_reason() {
+    let snapshot = snapshot(labs(), guide_routes());
+    for (name, parts) in [
+        ("gemini-3.5-flash", &["cannot be used here", "gemini-3.5-flash at google (generate_content)"][..]),
+        ("gpt-5.5-pro", &["cannot be used here", "gpt-5.5-pro at openai (responses)", "choose another model"]),
+        (
+            "claude-3-opus-20240229",
+            &["not in the list", "at anthropic (messages); it is retired; use `claude-opus-5-5`"],
+        ),
+        (
+            "claude-opus-99",
+            &["not in the catalogue; anthropic (messages) would be asked for it", "Nearest: `claude-opus-"],
+        ),
+        ("text-embedding-3-small", &["is an embedding model"]),
+        ("atuo", &["is not known here", "`auto`"]),
+    ] {
+        let error = snapshot.models_error(name);
+        assert_eq!(error.class, ErrorClass::UnknownModel);
+        assert!(parts.iter().all(|part| error.message.contains(part)), "{}", error.message);
+    }
+}
+
+#[test]
+fn an_embedding_model_answers_no_conversation() {
+    let mut providers = labs();
+    providers.push(provider("openrouter"));
+    let snapshot = snapshot(providers, vec![route("e", Strategy::Ordered, &["openai"], &["text-embedding-3-large"])]);
+    for (name, model) in [("text-embedding-3-small", "text-embedding-3-small"), ("e", "text-embedding-3-large")] {
+        let error = snapshot.plan(&ask(Chat, name)).unwrap_err();
+        assert_eq!((error.class, error.param.as_deref()), (ErrorClass::BadRequest, Some("model")));
+        assert!(error.message.contains(&format!("`{model}` is an embedding model")), "{}", error.message);
     }
 }
 
@@ -61,6 +117,13 @@ fn a_model_of_another_shape_is_refused_with_the_place_to_go() {
         (Chat, "gpt-5.5-pro", "gpt-5.5-pro at openai (responses)", "choose another model"),
         (Chat, "gemini-3.5-flash", "gemini-3.5-flash at google (generate_content)", "choose another model"),
         (Chat, "cheap", "claude-haiku-4-5 at anthropic (messages)", "POST /anthropic/v1/messages"),
+        (
+            Chat,
+            "claude-opus-99",
+            "it is not in the catalogue; anthropic (messages) would be asked",
+            "Nearest: `claude-opus-",
+        ),
+        (Chat, "claude-3-opus-20240229", "at anthropic (messages); it is retired; use `claude-opus-5-5`", "POST"),
     ];
     for (shape, name, place, cure) in cases {
         let error = snapshot.plan(&ask(shape, name)).unwrap_err();
@@ -77,6 +140,21 @@ fn an_ordered_route_keeps_the_order_of_the_file_and_skips_what_is_gone() {
     assert_eq!(plan(&snapshot, Chat, "smart"), ["openai/gpt-5"]);
     let plan = snapshot.plan(&ask(Chat, "smart")).unwrap();
     assert_eq!((plan.route.as_deref(), plan.strategy), (Some("smart"), "ordered"));
+}
+
+#[test]
+fn what_is_gone_is_left_out_of_each_shape_by_itself() {
+    let (snapshot, problems) = build_on("2026-12-12", config(labs(), guide_routes())).unwrap();
+    assert_eq!(plan(&snapshot, Chat, "smart"), ["openai/gpt-5"]);
+    assert_eq!(plan(&snapshot, Messages, "smart"), ["anthropic/claude-opus-4-7"]);
+    let lines = told(&problems);
+    let line = lines.iter().find(|line| line.contains("smart.models[1]")).unwrap();
+    assert!(line.contains("retired at openai; use") && !line.contains("left out"), "{line}");
+
+    let routes = vec![route("r", Strategy::Ordered, &["openai"], &["gpt-5", "gpt-5.2"])];
+    let (snapshot, problems) = build_on("2026-12-12", config(labs(), routes)).unwrap();
+    assert_eq!(plan(&snapshot, Chat, "r"), ["openai/gpt-5.2"]);
+    assert!(told(&problems).iter().any(|line| line.contains("retired at openai, it is left out")), "{problems}");
 }
 
 #[test]
@@ -111,8 +189,60 @@ fn auto_picks_the_cheapest_that_can_serve_the_request() {
     // From 100,000 tokens on Haiku 5.5 costs five times as much: 0.5 and 2.5, still the cheapest of its provider.
     assert_eq!(first(Messages, |ask| ask.input_tokens = 150_000), "anthropic/claude-haiku-5-5");
     // Newer models of OpenAI refuse tools on chat completions while they reason.
-    assert_eq!(first(Chat, |ask| ask.needs.tools = true), "openai/gpt-5.2");
+    assert_eq!(first(Chat, |ask| ask.needs.tools = true), "openai/gpt-4.1-mini");
+    assert_eq!(first(Chat, |ask| (ask.needs.tools, ask.needs.no_reasoning) = (true, true)), "openai/gpt-6-luna");
+    assert_eq!(first(Chat, |ask| (ask.needs.tools, ask.needs.reasoning) = (true, true)), "openai/gpt-5.1");
     assert_eq!(first(Messages, |ask| ask.needs.images = true), "anthropic/claude-haiku-5-5");
+}
+
+#[test]
+fn auto_prefers_models_that_refuse_nothing_of_the_request() {
+    let snapshot = snapshot(labs(), guide_routes());
+    let picked = |shape, parameters, no_reasoning| {
+        let mut ask = ask(shape, "auto");
+        (ask.needs.parameters, ask.needs.no_reasoning) = (parameters, no_reasoning);
+        ids(&snapshot.plan(&ask).unwrap().targets)
+    };
+    let everything = picked(Chat, Parameters::NONE, false);
+    assert_eq!(picked(Chat, Parameters::STOP, false), ["openai/gpt-4.1-mini", "openai/gpt-4.1"]);
+    let warm = picked(Chat, Parameters::TEMPERATURE, false);
+    assert_eq!(warm.first().unwrap(), "openai/gpt-4.1-mini");
+    assert!(warm.contains(&"openai/gpt-5.1".to_owned()) && !warm.contains(&"openai/gpt-6-luna".to_owned()), "{warm:?}");
+    assert_eq!(picked(Chat, Parameters::TEMPERATURE, true).first().unwrap(), "openai/gpt-6-luna");
+    assert_eq!(picked(Chat, Parameters::MAX_TOKENS, false), everything);
+    assert_eq!(picked(Messages, Parameters::PREFILL, false).first().unwrap(), "anthropic/claude-haiku-4-5");
+    // Nobody takes it: the provider says what is wrong.
+    assert_eq!(
+        picked(Chat, Parameters::STOP | Parameters::MAX_TOKENS | Parameters::MAX_COMPLETION_TOKENS, false).len(),
+        2
+    );
+    assert_eq!(picked(Messages, Parameters::SEED, false), picked(Messages, Parameters::NONE, false));
+}
+
+#[test]
+fn what_is_named_is_asked_whatever_it_refuses() {
+    let routes = vec![route("r", Strategy::Ordered, &["openai"], &["gpt-6-luna", "gpt-4.1"])];
+    let snapshot = snapshot(labs(), routes);
+    for (model, expected) in
+        [("r", &["openai/gpt-6-luna", "openai/gpt-4.1"][..]), ("gpt-6-luna", &["openai/gpt-6-luna"])]
+    {
+        let mut ask = ask(Chat, model);
+        ask.needs.parameters = Parameters::STOP;
+        assert_eq!(ids(&snapshot.plan(&ask).unwrap().targets), expected);
+    }
+}
+
+#[test]
+fn max_tokens_goes_by_its_newer_name_to_the_maker_only() {
+    let mut providers = labs();
+    providers.push(provider("openrouter"));
+    let snapshot = snapshot(providers, guide_routes());
+    let renames = |model| {
+        let targets = snapshot.plan(&ask(Chat, model)).unwrap().targets;
+        targets.iter().map(|target| target.takes_max_completion_tokens()).collect::<Vec<_>>()
+    };
+    assert_eq!(renames("gpt-5.2"), [true, false]);
+    assert_eq!(renames("openai/gpt-99"), [false]);
 }
 
 #[test]
@@ -214,7 +344,10 @@ fn the_guides_file_starts_with_warnings_that_name_the_cure() {
     let lines = told(&problems);
     let has = |parts: &[&str]| lines.iter().any(|line| parts.iter().all(|part| line.contains(part)));
     assert_eq!(errors(&problems), 0);
-    assert!(has(&["warning: routes.cheap.models[0]", "gemini-1.5-flash", "retired", "use `"]), "{lines:?}");
+    assert!(has(&["warning: routes.cheap.models[0]", "gemini-1.5-flash", "retired", "left out", "use `"]), "{lines:?}");
+    let gap = "route `cheap` answers only POST /anthropic/v1/messages: no model of it is served in the chat shape";
+    assert!(has(&["warning: routes.cheap: ", gap]), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.contains("answers")).count(), 1, "{lines:?}");
     assert!(has(&["warning: routes.cheap.models[1]", "claude-haiku-4", "never", "claude-haiku-4-5"]), "{lines:?}");
     assert!(has(&["warning: routes.smart.models[1]", "gpt-5", "2026-12-11", "use `"]), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("smart.models[0]")), "{lines:?}");
@@ -276,8 +409,14 @@ fn a_model_that_no_provider_serves_is_the_clients_fault_only_when_it_was_named()
 #[test]
 fn unknown_models_are_errors_unless_a_provider_claims_them() {
     let cases = [
-        (&["openai"][..], "gpt-5.99", "warning", "openai is asked for it"),
-        (&["openai"], "claude-opus-99", "warning", "anthropic, which has no key"),
+        (&["openai"][..], "gpt-5.99", "warning", "openai is asked for it as it is; nearest: `gpt-5"),
+        (
+            &["openai"],
+            "claude-opus-99",
+            "warning",
+            "anthropic, which has no key; it is skipped; nearest: `claude-opus-",
+        ),
+        (&["openai"], "claude-opus-4-8", "warning", "is served by anthropic, which has no key; it is skipped"),
         (&["openai"], "lama-3", "error", "claims it"),
         (&["anthropic"], "claud-opus-4.7", "error", "`claude-opus-4-7`"),
         (&["anthropic"], "gpt-5.2", "warning", "served by openai"),
@@ -308,6 +447,27 @@ fn a_route_that_nothing_can_answer_is_an_error_and_all_are_told_at_once() {
     for path in ["error: routes.a:", "error: routes.b.models[0]:", "error: routes.c:"] {
         assert!(lines.iter().any(|line| line.starts_with(path)), "{path} {lines:?}");
     }
+}
+
+#[test]
+fn a_route_without_providers_is_told_of_once_by_the_configuration() {
+    let (_, problems) = build(config(labs(), vec![route("r", Strategy::CheapestCapable, &[], &[])])).unwrap();
+    assert_eq!(told(&problems), [""; 0]);
+}
+
+#[test]
+fn a_route_that_hides_a_model_or_answers_nobody_is_a_warning() {
+    let routes = vec![
+        route("GPT-5.2", Strategy::Ordered, &["openai"], &["gpt-6-luna"]),
+        route("g", Strategy::CheapestCapable, &["google"], &[]),
+    ];
+    let (_, problems) = build(config(labs(), routes)).unwrap();
+    let expected = [
+        "warning: routes.GPT-5.2: route `GPT-5.2` answers only POST /v1/chat/completions: no model of it is served in the messages shape",
+        "warning: routes.GPT-5.2: has the name of a model, `gpt-5.2` of openai: whoever asks for that gets this route",
+        "warning: routes.g: route `g` answers no request: no model of it is served in the chat or the messages shape",
+    ];
+    assert_eq!(told(&problems), expected);
 }
 
 #[test]

@@ -1,0 +1,56 @@
+//! Reads what the catalogue says of request fields: which ones a model refuses, and under which condition.
+
+use std::collections::HashMap;
+
+use ovth_filters::shapes::Parameters;
+use serde::Deserialize;
+
+use super::model::Refused;
+
+/// `params` of a model: facts in words, of which only those that decide about a request are understood.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Params {
+    max_tokens_field: Option<Box<str>>,
+    not_accepted: Vec<Box<str>>,
+    conditional: HashMap<Box<str>, Box<str>>,
+}
+
+/// Of `reasoning` of a model, what counts here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reasoning {
+    default: Option<Box<str>>,
+}
+
+impl Params {
+    /// The fields that the model refuses.
+    pub(super) fn refused(&self, reasoning: &Reasoning) -> Refused {
+        let mut refused = Refused {
+            always: self.not_accepted.iter().filter_map(|name| parameter(name)).collect(),
+            rests_by_default: reasoning.default.as_deref() == Some("none"),
+            ..Refused::default()
+        };
+        for (names, condition) in &self.conditional {
+            let named: Parameters = names.split(", ").filter_map(parameter).collect();
+            if condition.contains("effort resolves to \"none\"") {
+                refused.while_reasoning = refused.while_reasoning | named;
+            } else if condition.starts_with("only 1") {
+                refused.always = refused.always | named;
+            }
+        }
+        refused
+    }
+
+    /// Whether the chat endpoint knows the bound on the output by its newer name only.
+    pub(super) fn takes_max_completion_tokens(&self) -> bool {
+        self.max_tokens_field.as_deref().is_some_and(|field| field.starts_with("max_completion_tokens"))
+            && self.not_accepted.iter().any(|name| &**name == "max_tokens")
+    }
+}
+
+/// `temperature other than 1` and `seed (its name is random_seed)` are fields with a remark.
+fn parameter(entry: &str) -> Option<Parameters> {
+    let name = entry.split(" (").next().unwrap_or(entry);
+    Parameters::named(name.trim_end_matches(" other than 1"))
+}
