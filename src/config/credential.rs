@@ -82,6 +82,7 @@ fn is_placeholder(value: &str) -> bool {
     let word = word.trim_end_matches("-here");
     // Guides shorten keys with dots; no real key has three in a row.
     word.contains("...")
+        || is_masked(word)
         || word.contains('…')
         || word.chars().all(|c| c == '.')
         || (word.starts_with('<') && word.ends_with('>'))
@@ -89,6 +90,17 @@ fn is_placeholder(value: &str) -> bool {
         || (word.starts_with("your-") && word.ends_with("-key"))
         || word.contains("your-key")
         || word.contains("your-api-key")
+}
+
+/// Whether nothing but `x` or `*` stands where a key is random: `sk-xxxx`, `********`, `AIzaXXXXXXXXXX`. The word is in
+/// lower case, with hyphens for underscores.
+fn is_masked(word: &str) -> bool {
+    /// Shorter ones are in real keys.
+    const WHOLE_PART: usize = 3;
+    const LONG_RUN: usize = 8;
+    let rest = word.trim_end_matches(['x', '*']);
+    let masked = word.len() - rest.len();
+    masked >= LONG_RUN || (masked >= WHOLE_PART && (rest.is_empty() || rest.ends_with('-')))
 }
 
 /// Whether a text looks like a key that slipped into the wrong place, so that no message repeats it.
@@ -128,7 +140,15 @@ mod tests {
             ("your_openai_api_key_here", Provider, Some(Flaw::Placeholder(Provider))),
             ("sk-your-key-here", Provider, Some(Flaw::Placeholder(Provider))),
             ("changeme", Master, Some(Flaw::Placeholder(Master))),
+            ("sk-xxxx", Provider, Some(Flaw::Placeholder(Provider))),
+            ("xxxxxxxx", Provider, Some(Flaw::Placeholder(Provider))),
+            ("sk-ant-api03-XXXX", Provider, Some(Flaw::Placeholder(Provider))),
+            ("gsk_***", Provider, Some(Flaw::Placeholder(Provider))),
+            ("AIzaSyXXXXXXXXXX", Provider, Some(Flaw::Placeholder(Provider))),
+            ("********************************", Master, Some(Flaw::Placeholder(Master))),
             ("x", Provider, None),
+            ("sk-abcxxxx", Provider, None),
+            ("sk-xxxxa", Provider, None),
             ("secret", Provider, None),
             ("$(openssl rand -hex 32)", Master, Some(Flaw::ShellCommand(Master))),
             ("`openssl rand -hex 32`", Master, Some(Flaw::ShellCommand(Master))),

@@ -129,7 +129,9 @@ impl<'a> Node<'a> {
         let mut members: Vec<(&str, Node<'_>)> = Vec::with_capacity(entries.len());
         for (key, tree) in entries {
             let node = Node { reading: self.reading, tree, path: join(&self.path, key), hidden: false };
-            if members.iter().any(|(known, _)| *known == key) {
+            if key == "<<" {
+                node.error("merge keys are not supported; write the settings out");
+            } else if members.iter().any(|(known, _)| *known == key) {
                 node.error("is there twice; keep one of the two");
             } else {
                 members.push((key, node));

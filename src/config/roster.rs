@@ -129,6 +129,10 @@ fn custom(raw: &Raw<'_>, given: &RawProvider<'_>, builtins: &[Builtin]) -> Stand
             return Standing::Keyless(keys.unset);
         }
     }
+    let speaks_openai = given.shapes.as_deref().unwrap_or(&CUSTOM_SHAPES).iter().any(is_openai);
+    if let Some(doubt) = endpoint_doubt(&base_url).or_else(|| version_doubt(&base_url)).filter(|_| speaks_openai) {
+        place.warning(doubt);
+    }
     let offer = Offer { id: given.id, base_url, api_keys: keys.secrets, shapes: &CUSTOM_SHAPES };
     Standing::Usable(Arc::new(offer.with_settings(Some(given), raw.timeouts)))
 }
@@ -214,8 +218,29 @@ fn key_of_variable(reading: &Reading<'_>, variable: &str) -> Result<RawKeys, Not
     }
 }
 
+/// The shapes whose base URLs end in their version.
+fn is_openai(shape: &Shape) -> bool {
+    matches!(shape, Shape::Chat | Shape::Responses)
+}
+
+/// A whole endpoint where only its beginning belongs.
+fn endpoint_doubt(url: &BaseUrl) -> Option<String> {
+    let base = BaseUrl { path: url.path.strip_suffix("/chat/completions")?.to_owned(), ..url.clone() };
+    Some(format!("ends in /chat/completions, which is added to it once more; usual: {base}"))
+}
+
+/// A host of the file's own without the version in its path: most have it.
+fn version_doubt(url: &BaseUrl) -> Option<String> {
+    url.path.is_empty().then(|| format!("has no path, and none is added by itself; usual: {url}/v1"))
+}
+
 /// What looks like the most common slip: `/v1` forgotten, or written where the provider's own SDK adds it.
 fn path_doubt(builtin: &Builtin, url: &BaseUrl) -> Option<String> {
+    if builtin.shapes.iter().any(is_openai)
+        && let Some(doubt) = endpoint_doubt(url)
+    {
+        return Some(doubt);
+    }
     let own = BaseUrl::parse(builtin.base_url).ok()?;
     let last = url.path.rsplit('/').next().unwrap_or_default();
     let own_last = own.path.rsplit('/').next().unwrap_or_default();

@@ -121,7 +121,7 @@ fn lenient<'o>(demand: &Demand, spoken: Vec<&'o Offer>) -> Vec<&'o Offer> {
 }
 
 /// Those of which that holds; all of them when it holds of none.
-fn or_all<'o>(offers: Vec<&'o Offer>, holds: impl Fn(&Offer) -> bool) -> Vec<&'o Offer> {
+fn or_all(offers: Vec<&Offer>, holds: impl Fn(&Offer) -> bool) -> Vec<&Offer> {
     let held: Vec<&Offer> = offers.iter().copied().filter(|offer| holds(offer)).collect();
     if held.is_empty() { offers } else { held }
 }

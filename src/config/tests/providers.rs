@@ -187,6 +187,26 @@ fn what_is_only_doubtful_is_a_warning() {
             "warning: providers.openai.base_url: does not end in /v1, which is not added by itself; usual: https://api.openai.com/v1",
         ),
         (
+            "",
+            ("OPENAI_BASE_URL", "http://h:1/v1/chat/completions"),
+            "warning: OPENAI_BASE_URL: ends in /chat/completions, which is added to it once more; usual: http://h:1/v1",
+        ),
+        (
+            "providers: {mine: {base_url: 'http://h:1/v1/chat/completions/'}}",
+            ("X", ""),
+            "warning: providers.mine.base_url: ends in /chat/completions, which is added to it once more; usual: http://h:1/v1",
+        ),
+        (
+            "providers: {mine: {base_url: 'http://h:11434/'}}",
+            ("X", ""),
+            "warning: providers.mine.base_url: has no path, and none is added by itself; usual: http://h:11434/v1",
+        ),
+        (
+            "providers: {mine: {base_url: 'http://h', shapes: [messages]}}",
+            ("X", ""),
+            "",
+        ),
+        (
             "providers: {openrouter: {}}",
             ("X", ""),
             "warning: providers.openrouter: has no key and is skipped; set OPENROUTER_API_KEY",
