@@ -24,6 +24,7 @@ mod content;
 mod control;
 mod delivery;
 mod frames;
+mod generation;
 mod heads;
 mod messages;
 mod models;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::content::Content;
+use super::super::generation::{refuses_max_tokens, refuses_tools_while_reasoning};
 use super::super::prompt::{Format, Prompt, Reasoning, ToolChoice, ToolOffer, input_tokens};
 use super::super::refusal::Refusal;
 
@@ -217,7 +218,25 @@ impl Request {
             let message = "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.";
             return Err(Refusal::bad_request(message).at("tool_choice"));
         }
+        self.check_generation(model)?;
         calls_are_answered(messages)
+    }
+
+    /// What newer models refuse.
+    fn check_generation(&self, model: &str) -> Result<(), Refusal> {
+        if self.max_tokens.is_some() && refuses_max_tokens(model) {
+            let message = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
+            return Err(Refusal::bad_request(message).at("max_tokens").code("unsupported_parameter"));
+        }
+        let offers_tools = self.tools.as_ref().is_some_and(|tools| !tools.is_empty());
+        if offers_tools && self.reasoning_effort.as_deref() != Some("none") && refuses_tools_while_reasoning(model) {
+            let message = format!(
+                "Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions. Please use \
+                 /v1/responses instead."
+            );
+            return Err(Refusal::bad_request(message).at("reasoning_effort"));
+        }
+        Ok(())
     }
 }
 

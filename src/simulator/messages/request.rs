@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::content::Content;
+use super::super::generation::refuses_sampling;
 use super::super::prompt::{Format, Prompt, Reasoning, ToolChoice, ToolOffer, input_tokens};
 use super::super::refusal::Refusal;
 
@@ -210,6 +211,14 @@ impl Request {
             && let Some((name, _)) = given.iter().find(|(_, given)| *given)
         {
             return Err(Refusal::bad_request(format!("{name}: Extra inputs are not permitted")));
+        }
+        // A temperature of 1 is what there is without one.
+        let refused =
+            given.iter().find(|(name, given)| *given && (*name != "temperature" || self.temperature != Some(1.0)));
+        if let Some((name, _)) = refused
+            && self.model.as_deref().is_some_and(refuses_sampling)
+        {
+            return Err(Refusal::bad_request(format!("`{name}` is deprecated for this model.")));
         }
         for (name, value) in [("temperature", self.temperature), ("top_p", self.top_p)] {
             if value.is_some_and(|value| !(0.0..=1.0).contains(&value)) {

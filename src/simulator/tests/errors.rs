@@ -38,6 +38,20 @@ fn chat_refuses_what_openai_refuses() {
             Some("decimal_above_max_value"),
         ),
         (
+            &format!(r#"{{"model":"gpt-5","max_tokens":5,"messages":{user}}}"#),
+            400,
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            Some("max_tokens"),
+            Some("unsupported_parameter"),
+        ),
+        (
+            &format!(r#"{{"model":"gpt-5.4","tools":[{{"function":{{"name":"f"}}}}],"messages":{user}}}"#),
+            400,
+            "Function tools with reasoning_effort are not supported for gpt-5.4",
+            Some("reasoning_effort"),
+            None,
+        ),
+        (
             &format!(r#"{{"model":"m","n":0,"messages":{user}}}"#),
             400,
             "Invalid 'n': integer below minimum",
@@ -94,6 +108,18 @@ fn messages_refuse_what_anthropic_refuses() {
             400,
             "invalid_request_error",
             "temperature: range: 0..1",
+        ),
+        (
+            &format!(r#"{{"model":"claude-opus-4-7","max_tokens":9,"temperature":0.5,{user}}}"#),
+            400,
+            "invalid_request_error",
+            "`temperature` is deprecated for this model.",
+        ),
+        (
+            &format!(r#"{{"model":"claude-opus-4-7","max_tokens":9,"temperature":1,"top_k":5,{user}}}"#),
+            400,
+            "invalid_request_error",
+            "`top_k` is deprecated for this model.",
         ),
         (
             &format!(r#"{{"model":"m","max_tokens":9,"thinking":{{"type":"enabled","budget_tokens":5}},{user}}}"#),
@@ -155,4 +181,25 @@ fn other_paths_and_methods_are_refused() {
     assert_eq!((unknown.status, unknown.json()["error"]["type"].as_str()), (404, Some("invalid_request_error")));
     let method = Client::call(simulator.addr, "GET", "/v1/chat/completions", "");
     assert_eq!(method.status, 405);
+}
+
+#[test]
+fn newer_models_take_what_replaced_the_refused() {
+    let simulator = simulator();
+    for (path, body) in [
+        (
+            "/v1/chat/completions",
+            r#"{"model":"gpt-5","max_completion_tokens":5,"messages":[{"role":"user","content":"x"}]}"#,
+        ),
+        (
+            "/v1/chat/completions",
+            r#"{"model":"gpt-5.4","reasoning_effort":"none","tools":[{"function":{"name":"f"}}],"messages":[{"role":"user","content":"x"}]}"#,
+        ),
+        (
+            "/v1/messages",
+            r#"{"model":"claude-opus-4-7","max_tokens":9,"temperature":1,"messages":[{"role":"user","content":"x"}]}"#,
+        ),
+    ] {
+        assert_eq!(Client::post(simulator.addr, path, body).status, 200, "{body}");
+    }
 }
