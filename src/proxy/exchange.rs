@@ -1,30 +1,25 @@
-//! Drives one exchange: intake, plan, quota, then the targets in turn until one has served or none is left.
+//! Drives one exchange: key, quota, intake, plan, then its targets, and what is told of the end.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderMap, header};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::{Operation, Shape, shapes};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use tokio::time::Instant;
 
-use super::attempt::{Exchange, Failed, Outcome};
+use super::attempt::Exchange;
 use super::context::{Asked, Context};
 use super::downstream::Downstream;
 use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError};
 use super::reply::{Marks, Reply};
+use super::targets::{End, try_targets};
 use super::watch::Watch;
 use super::{Gateway, credentials};
 use crate::keys::{AuthError, Key};
 use crate::ledger::QuotaSpent;
-use crate::observe::{self, AttemptNote, FailedAttempt, ShortText};
-use crate::providers::Failure;
-use crate::routing::{Ask, Plan, Target, next_target};
-
-/// Targets that one request may try; more would only make a client wait for what is down everywhere.
-const MAX_TARGETS: u32 = 6;
+use crate::observe::{self, ShortText};
+use crate::routing::{Ask, Plan};
 
 /// Serves one request that goes to a provider.
 ///
@@ -146,7 +141,9 @@ async fn run(
         watch.beat(started + commit_after, every);
     }
     let mut downstream = Downstream::new(session, asked.shape, marks, streaming);
-    let ended = try_targets(gateway, &mut downstream, &mut watch, context, asked, plan).await;
+    let mut exchange =
+        Exchange { gateway, downstream: &mut downstream, watch: &mut watch, context: &mut *context, asked };
+    let ended = try_targets(&mut exchange, plan).await;
     let (status, bytes, heartbeats) = (downstream.status(), downstream.bytes(), downstream.heartbeats());
     if let Some(meter) = &mut context.meter {
         meter.record.status = status;
@@ -166,214 +163,6 @@ async fn run(
             with_meter(context, |meter| meter.failed(class));
             if context.cut { Err(gone()) } else { Ok(()) }
         }
-    }
-}
-
-/// How the whole exchange ended.
-enum End {
-    Served,
-    Gone,
-    /// The client was told of an error of this class.
-    Told(ErrorClass),
-}
-
-async fn try_targets(
-    gateway: &Gateway,
-    downstream: &mut Downstream<'_>,
-    watch: &mut Watch,
-    context: &mut Context,
-    asked: &Asked,
-    plan: Plan,
-) -> End {
-    let mut queue = gateway.health.order(plan.targets.clone(), std::time::Instant::now());
-    let mut failures: Vec<Failed> = Vec::new();
-    let mut tried = 0_u32;
-    let mut next = (!queue.is_empty()).then_some(0);
-    while let Some(index) = next.take()
-        && tried < MAX_TARGETS
-        && !watch.is_over()
-    {
-        let target = queue.remove(index);
-        tried += 1;
-        let began = Instant::now();
-        note_target(context, downstream, &plan.route, &target);
-        let mut exchange = Exchange { gateway, downstream, watch, context, asked };
-        let outcome = exchange.attempt(&target).await;
-        match outcome {
-            Outcome::Served => {
-                gateway.health.recovered(&target);
-                note_attempt(gateway, context, &target, observe::Outcome::Ok, Some(200));
-                return End::Served;
-            }
-            Outcome::Gone => {
-                note_attempt(gateway, context, &target, observe::Outcome::ClientAbort, None);
-                return End::Gone;
-            }
-            Outcome::Broken(error) => {
-                note_failure(gateway, context, &target, &error, None, began);
-                return End::Told(error.class);
-            }
-            Outcome::Failed(failed) => {
-                note_failure(gateway, context, &target, &failed.failure.error, failed.status, began);
-                with_meter(context, super::meter::Meter::attempt_failed);
-                note_health(gateway, &target, &failed.failure);
-                next = next_target(&target, &failed.failure, &queue);
-                if next.is_some() && tried < MAX_TARGETS {
-                    gateway.metrics.failover(failed.failure.error.class);
-                }
-                failures.push(failed);
-            }
-        }
-    }
-    tell(downstream, context, &plan, failures, watch.is_over()).await
-}
-
-/// Tells the client of the failure that says most, in its shape: with a status, or inside the stream when heartbeats fixed that.
-async fn tell(
-    downstream: &mut Downstream<'_>,
-    context: &mut Context,
-    plan: &Plan,
-    failures: Vec<Failed>,
-    out_of_time: bool,
-) -> End {
-    let waiting_helps = failures.iter().any(|failed| is_transient(failed.failure.error.class));
-    let soonest = failures.iter().filter_map(|failed| failed.failure.error.retry_after).min();
-    let Some(mut failed) = failures.into_iter().max_by_key(|failed| weight(failed.failure.error.class)) else {
-        let error = if out_of_time {
-            ApiError::new(ErrorClass::Timeout, "the exchange took longer than timeouts.total")
-        } else {
-            ApiError::new(ErrorClass::Unavailable, "no target could be tried; try again").with_retry_after(1)
-        };
-        return tell_error(downstream, context, &error).await;
-    };
-    downstream.marks().set("x-should-retry", if waiting_helps { "true" } else { "false" });
-    let class = failed.failure.error.class;
-    if let Some(answer) = failed.answer.take()
-        && !downstream.head_written()
-    {
-        let written = downstream.write_whole(answer.status, answer.headers, answer.body.freeze()).await;
-        return if written.is_ok() { End::Told(class) } else { End::Gone };
-    }
-    if is_transient(class) && failed.failure.error.retry_after.is_some() {
-        failed.failure.error.retry_after = soonest;
-    }
-    tell_error(downstream, context, &plan.last_error(failed.failure.error)).await
-}
-
-async fn tell_error(downstream: &mut Downstream<'_>, context: &Context, error: &ApiError) -> End {
-    let written = if downstream.head_written() {
-        downstream.end_with_error(error).await
-    } else {
-        let encoded = shapes::encode_error(downstream.shape, error, &context.request_id);
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-        if let Some(seconds) = error.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        downstream.write_whole(encoded.status, headers, Bytes::from(encoded.body)).await
-    };
-    if written.is_ok() { End::Told(error.class) } else { End::Gone }
-}
-
-/// Whether the same request may succeed in a while.
-const fn is_transient(class: ErrorClass) -> bool {
-    matches!(
-        class,
-        ErrorClass::RateLimit
-            | ErrorClass::Overloaded
-            | ErrorClass::Timeout
-            | ErrorClass::Transport
-            | ErrorClass::Upstream
-            | ErrorClass::Unavailable
-    )
-}
-
-/// Of several failures the client is told the one with the largest weight, of equal ones the last: what it can act on by itself first,
-/// then what passes by itself, then what only the operator can cure.
-const fn weight(class: ErrorClass) -> u8 {
-    match class {
-        ErrorClass::BadRequest | ErrorClass::ContentRefused | ErrorClass::TooLarge => 7,
-        ErrorClass::ContextOverflow => 6,
-        ErrorClass::RateLimit => 5,
-        ErrorClass::Overloaded => 4,
-        ErrorClass::Timeout => 3,
-        ErrorClass::Upstream | ErrorClass::Transport => 2,
-        ErrorClass::OperatorModel => 1,
-        _ => 0,
-    }
-}
-
-/// Remembers what a failure says of the health of its target.
-fn note_health(gateway: &Gateway, target: &Target, failure: &Failure) {
-    let now = std::time::Instant::now();
-    gateway.health.failed(target, failure, now);
-    gateway.metrics.cooled_targets.set(i64::try_from(gateway.health.cooled_count(now)).unwrap_or(i64::MAX));
-}
-
-fn note_target(context: &mut Context, downstream: &mut Downstream<'_>, route: &Option<Arc<str>>, target: &Target) {
-    with_meter(context, |meter| {
-        let record = &mut meter.record;
-        record.provider = Some(Arc::clone(target.upstream.id()));
-        record.model_served = Some(Arc::clone(&target.model));
-        record.upstream_shape = Some(target.shape);
-    });
-    if let Some(route) = route {
-        let value = format!("{route}; {}/{}", target.upstream.id(), target.model);
-        downstream.marks().set("x-ovth-route", &value);
-    }
-    let attempts = context.meter.as_ref().map_or(0, |meter| meter.record.attempts.count());
-    downstream.marks().set("x-ovth-attempts", &(attempts + 1).to_string());
-}
-
-fn note_attempt(
-    gateway: &Gateway,
-    context: &mut Context,
-    target: &Target,
-    outcome: observe::Outcome,
-    status: Option<u16>,
-) {
-    gateway.metrics.attempt(target.upstream.id(), outcome);
-    with_meter(context, |meter| {
-        meter.record.attempts.push(AttemptNote {
-            provider: Arc::clone(target.upstream.id()),
-            model: Arc::clone(&target.model),
-            outcome,
-            status,
-        });
-    });
-}
-
-fn note_failure(
-    gateway: &Gateway,
-    context: &mut Context,
-    target: &Target,
-    error: &ApiError,
-    status: Option<u16>,
-    began: Instant,
-) {
-    FailedAttempt {
-        request_id: &context.request_id,
-        provider: target.upstream.id(),
-        model: &target.model,
-        class: error.class,
-        status,
-        reason: reason(error),
-        elapsed: began.elapsed(),
-    }
-    .emit();
-    note_attempt(gateway, context, target, observe::Outcome::Failed(error.class), status);
-}
-
-/// What the log says of a failure: our own words, but no provider's, as those may quote a prompt.
-fn reason(error: &ApiError) -> &str {
-    match error.class {
-        ErrorClass::Transport
-        | ErrorClass::Timeout
-        | ErrorClass::OperatorAuth
-        | ErrorClass::OperatorBilling
-        | ErrorClass::RateLimit
-        | ErrorClass::Overloaded => &error.message,
-        class => class.as_str(),
     }
 }
 
@@ -402,7 +191,7 @@ fn quota_error(spent: &QuotaSpent) -> ApiError {
     ApiError::new(ErrorClass::Quota, spent.to_string()).with_code("quota_exceeded").with_retry_after(spent.retry_after)
 }
 
-fn with_meter(context: &mut Context, change: impl FnOnce(&mut super::meter::Meter)) {
+pub(super) fn with_meter(context: &mut Context, change: impl FnOnce(&mut super::meter::Meter)) {
     if let Some(meter) = &mut context.meter {
         change(meter);
     }

@@ -78,13 +78,15 @@ pub(super) async fn answer(
 
 fn no_such_path(path: &str) -> ApiError {
     let shown: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
-    ApiError::new(
-        ErrorClass::NotFound,
-        format!(
-            "no such path: {shown}. This gateway serves POST /v1/chat/completions, POST /anthropic/v1/messages (and /v1/messages, with \
-             /count_tokens), and GET /v1/models"
-        ),
-    )
+    let known = |ending: &str| path.trim_end_matches('/').ends_with(ending);
+    let cure = if ["/chat/completions", "/messages", "/count_tokens", "/models"].iter().any(|ending| known(ending)) {
+        "Set the base URL to end in /v1 for OpenAI's clients, and in /anthropic for Anthropic's."
+    } else if ["/responses", "/embeddings"].iter().any(|ending| known(ending)) || path.starts_with("/gemini") {
+        "It is not served in this version; POST /v1/chat/completions and POST /anthropic/v1/messages are."
+    } else {
+        "There are POST /v1/chat/completions, POST /anthropic/v1/messages (and /v1/messages, with /count_tokens), and GET /v1/models."
+    };
+    ApiError::new(ErrorClass::NotFound, format!("There is no {shown} here. {cure}"))
 }
 
 fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape: Shape, endpoint: &Endpoint) -> Reply {
@@ -109,7 +111,7 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
         Endpoint::Model(name) => match listing::find(context.snapshot.listing(), context.snapshot.catalog(), name) {
             Some(entry) if messages_form => Reply::json(200, listing::anthropic_model(entry)),
             Some(entry) => Reply::json(200, listing::openai_model(entry)),
-            None => Reply::error(shape, &context.snapshot.unknown_model(name), &context.request_id),
+            None => Reply::error(shape, &context.snapshot.models_error(name), &context.request_id),
         },
         Endpoint::Ready => answered(gateway.local.ready(session.is_process_shutting_down())),
         Endpoint::Health => answered(gateway.local.health()),

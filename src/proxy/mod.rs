@@ -13,6 +13,8 @@ mod intake;
 mod local;
 mod meter;
 mod reply;
+mod targets;
+mod tell;
 mod upstream;
 mod watch;
 

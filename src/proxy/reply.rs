@@ -61,6 +61,11 @@ impl Marks {
         }
     }
 
+    /// Takes a header out again.
+    pub(super) fn unset(&mut self, name: &'static str) {
+        self.extra.retain(|(other, _)| *other != name);
+    }
+
     /// Puts the marks on a head: our request id under the name that the caller's SDK reads, CORS, and what was added.
     pub(super) fn put(&self, head: &mut ResponseHeader) -> Result<()> {
         head.insert_header(request_id_header(self.shape), self.request_id.as_str())?;

@@ -52,13 +52,6 @@ impl Pursuit {
     }
 }
 
-/// The place in `rest` of the target to try after `failed` failed so; `None` when no other would do better.
-#[must_use]
-pub fn next_target(failed: &Target, failure: &Failure, rest: &[Arc<Target>]) -> Option<usize> {
-    let next = Pursuit::new(rest.to_vec()).next(Some((failed, failure)))?;
-    rest.iter().position(|target| Arc::ptr_eq(target, &next))
-}
-
 #[cfg(test)]
 mod tests {
     use ovth_filters::neutral::ErrorClass;

@@ -10,7 +10,7 @@ mod route;
 mod snapshot;
 mod target;
 
-pub use follow::{Pursuit, next_target};
+pub use follow::Pursuit;
 pub use health::Health;
 pub use snapshot::{Ask, Plan, Snapshot};
 pub use target::{Target, TargetKey};

@@ -12,10 +12,7 @@ fn each_slip_is_told_with_path_value_and_cure() {
             "listn: 1",
             "error: listn: is not a setting; known here: listen, metrics, data_dir, threads, h2c, master_key, limits, timeouts, commit_after, heartbeat, providers, routes, quota; did you mean \"listen\"?",
         ),
-        (
-            "quota: {<<: {daily_tokens: 5}}",
-            "error: quota.\"<<\": merge keys are not supported; write the settings out",
-        ),
+        ("quota: {<<: {daily_tokens: 5}}", "error: quota.\"<<\": merge keys are not supported; write the settings out"),
         (
             "quota: {tokens_per_day: 5}",
             "error: quota.tokens_per_day: is not a setting; known here: daily_tokens, per_user",

@@ -201,11 +201,7 @@ fn what_is_only_doubtful_is_a_warning() {
             ("X", ""),
             "warning: providers.mine.base_url: has no path, and none is added by itself; usual: http://h:11434/v1",
         ),
-        (
-            "providers: {mine: {base_url: 'http://h', shapes: [messages]}}",
-            ("X", ""),
-            "",
-        ),
+        ("providers: {mine: {base_url: 'http://h', shapes: [messages]}}", ("X", ""), ""),
         (
             "providers: {openrouter: {}}",
             ("X", ""),

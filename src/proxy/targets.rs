@@ -1,0 +1,155 @@
+//! The targets of one exchange, in turn, until one has served or none is left, and what is noted of each.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use ovth_filters::neutral::{ApiError, ErrorClass};
+use tokio::time::Instant;
+
+use super::Gateway;
+use super::attempt::{Exchange, Failed, Outcome};
+use super::context::Context;
+use super::exchange::with_meter;
+use super::tell::tell;
+use crate::observe::{self, AttemptNote, FailedAttempt};
+use crate::providers::Failure;
+use crate::routing::{Plan, Pursuit, Target};
+
+/// Targets that one request may try; more would only make a client wait for what is down everywhere.
+const MAX_TARGETS: u32 = 6;
+
+/// How the whole exchange ended.
+pub(super) enum End {
+    Served,
+    Gone,
+    /// The client was told of an error of this class.
+    Told(ErrorClass),
+}
+
+/// Tries the targets of the plan in turn.
+pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan) -> End {
+    let targets = std::mem::take(&mut plan.targets);
+    let mut pursuit = Pursuit::new(exchange.gateway.health.order(targets, std::time::Instant::now()));
+    let mut failures: Vec<Failed> = Vec::new();
+    let mut tried = 0;
+    let mut next = pursuit.next(None);
+    while let Some(target) = next.take()
+        && tried < MAX_TARGETS
+        && !exchange.watch.is_over()
+    {
+        tried += 1;
+        let began = Instant::now();
+        note_target(exchange, &plan, &target);
+        let outcome = exchange.attempt(&target).await;
+        let (gateway, context) = (exchange.gateway, &mut *exchange.context);
+        match outcome {
+            Outcome::Served => {
+                gateway.health.recovered(&target);
+                note_attempt(gateway, context, &target, observe::Outcome::Ok, Some(200));
+                return End::Served;
+            }
+            Outcome::Gone => {
+                note_attempt(gateway, context, &target, observe::Outcome::ClientAbort, None);
+                return End::Gone;
+            }
+            Outcome::Broken(error) => {
+                note_failure(gateway, context, &target, (&error, None, began));
+                return End::Told(error.class);
+            }
+            Outcome::Failed(failed) => {
+                note_failure(gateway, context, &target, (&failed.failure.error, failed.status, began));
+                with_meter(context, super::meter::Meter::attempt_failed);
+                note_health(gateway, &target, &failed.failure);
+                next = pursuit.next(Some((&target, &failed.failure)));
+                if next.is_some() && tried < MAX_TARGETS {
+                    gateway.metrics.failover(failed.failure.error.class);
+                }
+                failures.push(failed);
+            }
+        }
+    }
+    let out_of_time = exchange.watch.is_over();
+    tell(exchange.downstream, exchange.context, &plan, failures, out_of_time).await
+}
+
+/// Remembers what a failure says of the health of its target.
+fn note_health(gateway: &Gateway, target: &Target, failure: &Failure) {
+    let now = std::time::Instant::now();
+    gateway.health.failed(target, failure, now);
+    gateway.metrics.cooled_targets.set(i64::try_from(gateway.health.cooled_count(now)).unwrap_or(i64::MAX));
+}
+
+fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Target) {
+    let mut attempts = 0;
+    with_meter(exchange.context, |meter| {
+        let record = &mut meter.record;
+        record.provider = Some(Arc::clone(target.upstream.id()));
+        record.model_served = Some(Arc::clone(&target.model));
+        record.upstream_shape = Some(target.shape);
+        attempts = record.attempts.count();
+    });
+    let marks = exchange.downstream.marks();
+    let mut text = String::new();
+    if let Some(route) = &plan.route {
+        let _ = write!(text, "{route}; {}/{}", target.upstream.id(), target.model);
+        marks.set("x-ovth-route", &text);
+        text.clear();
+    }
+    let _ = write!(text, "{}", attempts + 1);
+    marks.set("x-ovth-attempts", &text);
+    if exchange.asked.peek.renames_max_tokens() && target.takes_max_completion_tokens() {
+        marks.set("x-ovth-warnings", "renamed:max_tokens");
+    } else {
+        marks.unset("x-ovth-warnings");
+    }
+}
+
+fn note_attempt(
+    gateway: &Gateway,
+    context: &mut Context,
+    target: &Target,
+    outcome: observe::Outcome,
+    status: Option<u16>,
+) {
+    gateway.metrics.attempt(target.upstream.id(), outcome);
+    with_meter(context, |meter| {
+        meter.record.attempts.push(AttemptNote {
+            provider: Arc::clone(target.upstream.id()),
+            model: Arc::clone(&target.model),
+            outcome,
+            status,
+        });
+    });
+}
+
+fn note_failure(
+    gateway: &Gateway,
+    context: &mut Context,
+    target: &Target,
+    (error, status, began): (&ApiError, Option<u16>, Instant),
+) {
+    FailedAttempt {
+        request_id: &context.request_id,
+        provider: target.upstream.id(),
+        model: &target.model,
+        class: error.class,
+        status,
+        reason: reason(error),
+        elapsed: began.elapsed(),
+    }
+    .emit();
+    note_attempt(gateway, context, target, observe::Outcome::Failed(error.class), status);
+}
+
+/// What the log says of a failure: our own words, but no provider's, as those may quote a prompt.
+fn reason(error: &ApiError) -> &str {
+    match error.class {
+        ErrorClass::Transport
+        | ErrorClass::Timeout
+        | ErrorClass::OperatorAuth
+        | ErrorClass::OperatorBilling
+        | ErrorClass::RateLimit
+        | ErrorClass::Overloaded => &error.message,
+        class => class.as_str(),
+    }
+}

@@ -1,0 +1,87 @@
+//! Tells a client that all targets failed: with the failure that says most, in its shape.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::shapes;
+
+use super::attempt::Failed;
+use super::context::Context;
+use super::downstream::Downstream;
+use super::targets::End;
+use crate::routing::Plan;
+
+/// Tells the client of the failure that says most, in its shape: with a status, or inside the stream when heartbeats fixed that.
+pub(super) async fn tell(
+    downstream: &mut Downstream<'_>,
+    context: &Context,
+    plan: &Plan,
+    failures: Vec<Failed>,
+    out_of_time: bool,
+) -> End {
+    let waiting_helps = failures.iter().any(|failed| is_transient(failed.failure.error.class));
+    let soonest = failures.iter().filter_map(|failed| failed.failure.error.retry_after).min();
+    let Some(mut failed) = failures.into_iter().max_by_key(|failed| weight(failed.failure.error.class)) else {
+        let error = if out_of_time {
+            ApiError::new(ErrorClass::Timeout, "the exchange took longer than timeouts.total")
+        } else {
+            ApiError::new(ErrorClass::Unavailable, "no target could be tried; try again").with_retry_after(1)
+        };
+        return tell_error(downstream, context, &error).await;
+    };
+    downstream.marks().set("x-should-retry", if waiting_helps { "true" } else { "false" });
+    let class = failed.failure.error.class;
+    if let Some(answer) = failed.answer.take()
+        && !downstream.head_written()
+    {
+        let written = downstream.write_whole(answer.status, answer.headers, answer.body.freeze()).await;
+        return if written.is_ok() { End::Told(class) } else { End::Gone };
+    }
+    if is_transient(class) && failed.failure.error.retry_after.is_some() {
+        failed.failure.error.retry_after = soonest;
+    }
+    tell_error(downstream, context, &plan.last_error(failed.failure.error)).await
+}
+
+async fn tell_error(downstream: &mut Downstream<'_>, context: &Context, error: &ApiError) -> End {
+    let written = if downstream.head_written() {
+        downstream.end_with_error(error).await
+    } else {
+        let encoded = shapes::encode_error(downstream.shape, error, &context.request_id);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(seconds) = error.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        downstream.write_whole(encoded.status, headers, Bytes::from(encoded.body)).await
+    };
+    if written.is_ok() { End::Told(error.class) } else { End::Gone }
+}
+
+/// Whether the same request may succeed in a while.
+const fn is_transient(class: ErrorClass) -> bool {
+    matches!(
+        class,
+        ErrorClass::RateLimit
+            | ErrorClass::Overloaded
+            | ErrorClass::Timeout
+            | ErrorClass::Transport
+            | ErrorClass::Upstream
+            | ErrorClass::Unavailable
+    )
+}
+
+/// Of several failures the client is told the one with the largest weight, of equal ones the last: what it can act on by itself first,
+/// then what passes by itself, then what only the operator can cure.
+const fn weight(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::BadRequest | ErrorClass::ContentRefused | ErrorClass::TooLarge => 7,
+        ErrorClass::ContextOverflow => 6,
+        ErrorClass::RateLimit => 5,
+        ErrorClass::Overloaded => 4,
+        ErrorClass::Timeout => 3,
+        ErrorClass::Upstream | ErrorClass::Transport => 2,
+        ErrorClass::OperatorModel => 1,
+        _ => 0,
+    }
+}
