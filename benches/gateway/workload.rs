@@ -10,6 +10,9 @@ use crate::subject::Subject;
 /// The workload that tells when a stream's first content comes.
 pub(crate) const FIRST_CONTENT: &str = "first content";
 
+/// Bodies from this size on hold a picture, smaller ones text.
+const IMAGE_BYTES: usize = 1_000_000;
+
 /// One kind of traffic.
 pub(crate) struct Workload {
     /// Its name in the report.
@@ -74,15 +77,10 @@ impl Workload {
     }
 
     fn wire(&self, subject: &Subject) -> Vec<u8> {
-        // The bulk lies in the history, as an agent's context does; the answer is made of the last message only.
-        let mut history = String::with_capacity(self.size);
-        let mut line = 0;
-        while history.len() + 260 < self.size {
-            write!(history, "line {line}: fn answer() {{ \\\"text\\\" }} // \\u00e9t\\u00e9\\n").unwrap();
-            line += 1;
-        }
+        // The bulk lies in the history, as an agent's context or a picture does; the answer is made of the last message only.
+        let history = if self.size < IMAGE_BYTES { code(self.size) } else { image(self.size) };
         let body = format!(
-            "{{\"model\":\"gpt-4o\",\"stream\":{},\"messages\":[{{\"role\":\"system\",\"content\":\"{history}\"}},\
+            "{{\"model\":\"gpt-4o\",\"stream\":{},\"messages\":[{{\"role\":\"user\",\"content\":{history}}},\
              {{\"role\":\"user\",\"content\":\"{}\"}}]}}",
             self.events.is_some(),
             self.order
@@ -95,4 +93,23 @@ impl Workload {
         )
         .into_bytes()
     }
+}
+
+/// Text full of escapes, as source code is, as a JSON string.
+fn code(size: usize) -> String {
+    let mut text = String::with_capacity(size);
+    text.push('"');
+    let mut line = 0;
+    while text.len() + 260 < size {
+        write!(text, "line {line}: fn answer() {{ \\\"text\\\" }} // \\u00e9t\\u00e9\\n").unwrap();
+        line += 1;
+    }
+    text.push('"');
+    text
+}
+
+/// A picture, as a list of parts.
+fn image(size: usize) -> String {
+    let data: String = "iVBORw0KGgoAAAANSUhEUgAA".chars().cycle().take(size / 4 * 4).collect();
+    format!("[{{\"type\":\"image_url\",\"image_url\":{{\"url\":\"data:image/png;base64,{data}\"}}}}]")
 }
