@@ -13,7 +13,7 @@ use crate::config::{Problems, Severity};
 /// Problems go to standard error, all at once, each with its place, what is wrong and what cures it. Nothing is
 /// started and no provider is asked.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 when the gateway would start (there may be warnings), else 1.\n\n\
+#[command(after_help = "Exit status: 0 when the configuration is good (there may be warnings), else 1.\n\n\
     Example:\n  ovth check --config config.yaml && systemctl restart ovth")]
 pub(super) struct Arguments {
     #[command(flatten)]

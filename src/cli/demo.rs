@@ -136,7 +136,7 @@ fn demonstrate(keep: bool, out: &mut impl Write) -> Result<(), DemoError> {
         .map_err(tell)?;
         gateway.child.wait().map_err(told("the gateway cannot be waited for"))?;
     } else {
-        writeln!(out, "That is all. `make demo ARGS=--keep` goes on serving, so that you can try your own app.")
+        writeln!(out, "That is all. `ovth demo --keep` (`make demo ARGS=--keep`) goes on serving, so that you can try your own app.")
             .map_err(tell)?;
     }
     Ok(())
@@ -206,7 +206,7 @@ impl Gateway {
         let told = |what| move |source| DemoError::Io { what, source };
         let tell = told("the terminal cannot be written to");
         writeln!(out, "# {}\n", request.title).map_err(tell)?;
-        writeln!(out, "  curl -X {} http://{}{} \\", request.method, self.address, request.path).map_err(tell)?;
+        writeln!(out, "  curl -sN -X {} http://{}{} \\", request.method, self.address, request.path).map_err(tell)?;
         for (name, value) in request.headers {
             writeln!(out, "    -H '{name}: {value}' \\").map_err(tell)?;
         }

@@ -65,7 +65,7 @@ pub enum StoreError {
         known: u64,
     },
     /// The system refused something else.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be used as data folder: {source}", path.display())]
     Io {
         /// The folder or the database file.
         path: PathBuf,
