@@ -2,19 +2,6 @@
 
 use crate::support::{Answer, Bed, Connection, End, Shape, Upstream, Way};
 
-/// Checks that a stream that had content ends with an error in its shape, without its success mark, and with whole framing.
-fn assert_ended_by_error(shape: Shape, text: &str, end: End) {
-    assert_eq!(end, End::Complete, "the error event is written with the end flag: {text}");
-    assert!(!text.contains(shape.success_mark()), "{text}");
-    let last = text.trim_end().rsplit("\n\n").next().unwrap();
-    let data = last.lines().find_map(|line| line.strip_prefix("data: ")).unwrap_or_else(|| panic!("an event: {text}"));
-    let error: serde_json::Value = serde_json::from_str(data).unwrap();
-    shape.error_type(&error);
-    if shape == Shape::Messages {
-        assert!(last.starts_with("event: error\n"), "{text}");
-    }
-}
-
 /// What can go wrong after content; the name is for messages.
 fn faults(shape: Shape) -> Vec<(&'static str, Answer)> {
     let begun = Answer::stream().event(shape.opening()).event(shape.content("begun"));
@@ -46,7 +33,7 @@ async fn a_fault_after_content_ends_the_stream_with_an_error_event() {
                 let before = shape.opening() + &shape.content("begun");
                 assert!(text.starts_with(&before), "{name}, {way:?}: what came is passed on: {text}");
                 assert!(!text.contains("lost"), "{name}, {way:?}: an unfinished event is not: {text}");
-                assert_ended_by_error(shape, text, response.end);
+                shape.assert_ended_by_error(text, response.end);
             }
             assert!(bed.second.requests().is_empty(), "{name}: content is a commit, there is no second attempt");
         }
@@ -125,7 +112,7 @@ async fn a_close_is_the_end_of_a_stream_only_after_its_last_event() {
         if good {
             assert_eq!(response.text(), body);
         } else {
-            assert_ended_by_error(shape, response.text(), response.end);
+            shape.assert_ended_by_error(response.text(), response.end);
         }
     }
 }
@@ -138,5 +125,5 @@ async fn an_http_1_0_client_gets_the_error_event_before_the_close() {
     let request = bed.gateway.request(shape, shape.ask_stream(&bed.sole(), "go"));
     let response = Connection::open(bed.gateway.address()).await.exchange(&request, Way::Http10).await;
     assert_eq!(response.end, End::Closed);
-    assert_ended_by_error(shape, response.text(), End::Complete);
+    shape.assert_ended_by_error(response.text(), End::Complete);
 }

@@ -34,6 +34,12 @@ pub(crate) enum Step {
     Send(Bytes),
     /// Waits for the test, or for the peer to close.
     Wait(Gate),
+    /// Lets the test go on.
+    Tell(Gate),
+    /// Reads the request's body, of an upstream that answers early; see [`Link::raw`](super::upstream::Link::raw).
+    ReadBody,
+    /// Writes these bytes again and again until the peer closes.
+    Flood(Bytes),
 }
 
 /// What happens to the connection after the last step.
@@ -135,6 +141,26 @@ impl Answer {
     /// Waits for the test.
     pub(crate) fn wait(mut self, gate: &Gate) -> Answer {
         self.steps.push(Step::Wait(gate.clone()));
+        self
+    }
+
+    /// Tells the test that everything before was written.
+    pub(crate) fn tell(mut self, gate: &Gate) -> Answer {
+        self.steps.push(Step::Tell(gate.clone()));
+        self
+    }
+
+    /// Reads the request's body only now; for an upstream that answers early.
+    pub(crate) fn read_body(mut self) -> Answer {
+        self.steps.push(Step::ReadBody);
+        self
+    }
+
+    /// The same chunk again and again, for as long as the peer listens.
+    pub(crate) fn flood(mut self, bytes: impl AsRef<[u8]>) -> Answer {
+        let mut wire = Vec::new();
+        push_chunk(&mut wire, bytes.as_ref());
+        self.steps.push(Step::Flood(wire.into()));
         self
     }
 

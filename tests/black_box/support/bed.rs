@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::gateway::Gateway;
+use super::shape::Shape;
 use super::upstream::Upstream;
 
 /// So many cases can have targets of their own: a target that failed once is cooled, and would come last in the next case.
@@ -36,6 +37,7 @@ impl Bed {
         for (case, model) in models.iter().enumerate() {
             writeln!(config, "  pair-{case}: {{providers: [first, second], models: [{model}]}}").expect("a string");
             writeln!(config, "  sole-{case}: {{providers: [first], models: [{model}]}}").expect("a string");
+            writeln!(config, "  last-{case}: {{providers: [second], models: [{model}]}}").expect("a string");
         }
         let gateway = Gateway::start(&config).await;
         Bed { gateway, first, second, next: AtomicUsize::new(0) }
@@ -49,6 +51,18 @@ impl Bed {
     /// A route over the first upstream, with a target that no case has used.
     pub(crate) fn sole(&self) -> String {
         format!("sole-{}", self.case())
+    }
+
+    /// Lets the time pass in which a silent stream that begins now is sent so many heartbeats: the gateway's own clock, where a test has
+    /// nothing else to wait for. The second upstream must be silent.
+    pub(crate) async fn pass_heartbeats(&self, count: usize) {
+        let route = format!("last-{}", self.case());
+        let mut clock = self.gateway.open(Shape::Chat, Shape::Chat.ask_stream(&route, "tick")).await;
+        assert_eq!(clock.head().await.status(), 200);
+        for _ in 0..count {
+            let tick = clock.event().await.expect("a heartbeat");
+            assert!(tick.is_heartbeat(), "{tick:?}");
+        }
     }
 
     fn case(&self) -> usize {

@@ -239,6 +239,25 @@ impl Connection {
         }
     }
 
+    /// The body's next bytes, so many at least, whether or not an event ends there; they stay to be read.
+    pub(crate) async fn peek(&mut self, bytes: usize) -> &[u8] {
+        while self.tail.len() < bytes {
+            match within("a piece of a body", self.reader.piece(&mut self.framing)).await {
+                Ok(piece) => self.tail.extend_from_slice(&piece),
+                Err(end) => panic!("{} bytes and then {end:?}, not {bytes} bytes", self.tail.len()),
+            }
+        }
+        &self.tail
+    }
+
+    /// Everything that is left of the body, whether or not it ends inside an event, and how it ended.
+    pub(crate) async fn rest(&mut self) -> (Bytes, End) {
+        let (rest, end) = within("the rest of a body", self.reader.rest(&mut self.framing)).await;
+        self.tail.extend_from_slice(&rest);
+        self.ended = Some(end);
+        (self.tail.split().freeze(), end)
+    }
+
     /// The next event that is more than a heartbeat.
     pub(crate) async fn content_event(&mut self) -> Option<Event> {
         while let Some(event) = self.event().await {
@@ -261,6 +280,11 @@ impl Connection {
     /// How the body that was read by events ended.
     pub(crate) fn end(&self) -> End {
         self.ended.expect("the body was read to its end")
+    }
+
+    /// Waits for the peer to close.
+    pub(crate) async fn closed(&mut self) {
+        while self.reader.fill().await {}
     }
 
     /// Ends the connection by a reset instead of a close.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -31,6 +32,8 @@ pub(crate) struct Gateway {
     environment: Vec<(String, String)>,
     child: Child,
     log: Arc<watch::Sender<Vec<String>>>,
+    /// Takes the log until the process has ended.
+    listener: JoinHandle<()>,
     key: String,
 }
 
@@ -49,8 +52,9 @@ impl Gateway {
         let address = free_address();
         let metrics_address = free_address();
         let log = Arc::new(watch::Sender::new(Vec::new()));
-        let child = spawn(folder.path(), &environment, [address, metrics_address], &log);
-        let mut gateway = Gateway { address, metrics_address, folder, environment, child, log, key: String::new() };
+        let (child, listener) = spawn(folder.path(), &environment, [address, metrics_address], &log);
+        let key = String::new();
+        let mut gateway = Gateway { address, metrics_address, folder, environment, child, log, listener, key };
         gateway.ready().await;
         gateway.key = gateway.mint("tests", None).await;
         gateway
@@ -137,14 +141,26 @@ impl Gateway {
         line.split_whitespace().nth(1).and_then(|size| size.parse().ok()).expect("a number")
     }
 
-    /// Asks the process to end, and waits for it.
-    pub(crate) async fn stop(&mut self) -> ExitStatus {
+    /// Waits for a line of the log that holds this text.
+    pub(crate) async fn logged(&self, text: &str) {
+        let mut log = self.log.subscribe();
+        within(text, log.wait_for(|lines| lines.iter().any(|line| line.contains(text)))).await.expect("the log exists");
+    }
+
+    /// Sends the process a signal, by its name without `SIG`.
+    pub(crate) fn signal(&self, name: &str) {
         // The shell's own `kill`: a bare system need not have the program.
-        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        let asked = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
         assert!(asked.expect("a shell").success(), "the process could not be signalled");
+    }
+
+    /// Waits for the process to end; all that it logged is there then.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         within("the gateway to end", async {
             loop {
-                if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                if let Some(status) = self.child.try_wait().expect("a child can be waited for")
+                    && self.listener.is_finished()
+                {
                     return status;
                 }
                 tokio::time::sleep(GLANCE).await;
@@ -153,10 +169,17 @@ impl Gateway {
         .await
     }
 
+    /// Asks the process to end, and waits for it.
+    pub(crate) async fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.ended().await
+    }
+
     /// Ends the process and starts it again on the same folder and ports.
     pub(crate) async fn restart(&mut self) {
         self.stop().await;
-        self.child = spawn(self.folder.path(), &self.environment, [self.address, self.metrics_address], &self.log);
+        (self.child, self.listener) =
+            spawn(self.folder.path(), &self.environment, [self.address, self.metrics_address], &self.log);
         self.ready().await;
     }
 
@@ -196,7 +219,7 @@ fn spawn(
     environment: &[(String, String)],
     [address, metrics_address]: [SocketAddr; 2],
     log: &Arc<watch::Sender<Vec<String>>>,
-) -> Child {
+) -> (Child, JoinHandle<()>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ovth"))
         .args(["serve", "--config", "config.yaml"])
         .current_dir(folder)
@@ -216,12 +239,12 @@ fn spawn(
     let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
     let log = Arc::clone(log);
     // Ends with the process, whose end closes the pipe.
-    std::thread::spawn(move || {
+    let listener = std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             log.send_modify(|log| log.push(line));
         }
     });
-    child
+    (child, listener)
 }
 
 /// A loopback address that nothing listens on, below the range that the kernel gives to outgoing connections.

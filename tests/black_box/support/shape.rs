@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::http1::End;
+
 /// An API shape as a client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -190,6 +192,20 @@ impl Shape {
         match self {
             Shape::Chat => "[DONE]",
             Shape::Messages => "message_stop",
+        }
+    }
+
+    /// Checks that a stream that had content ends with an error in its shape, without its success mark, and with whole framing.
+    pub(crate) fn assert_ended_by_error(self, text: &str, end: End) {
+        assert_eq!(end, End::Complete, "the error event is written with the end flag: {text}");
+        assert!(!text.contains(self.success_mark()), "{text}");
+        let last = text.trim_end().rsplit("\n\n").next().expect("a split gives something");
+        let data = last.lines().find_map(|line| line.strip_prefix("data: "));
+        let data = data.unwrap_or_else(|| panic!("an event: {text}"));
+        let error = serde_json::from_str(data).unwrap_or_else(|error| panic!("{error} in {data}"));
+        self.error_type(&error);
+        if self == Shape::Messages {
+            assert!(last.starts_with("event: error\n"), "{text}");
         }
     }
 

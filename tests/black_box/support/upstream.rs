@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::answer::{After, Answer, Step};
 use super::http1::{End, Head, Reader, reset_on_close};
+use super::shape::Shape;
 use super::within;
 
 /// One request as an upstream saw it.
@@ -32,13 +33,23 @@ impl Seen {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
     }
+
+    /// The shape it is in.
+    pub(crate) fn shape(&self) -> Shape {
+        if self.head.path().ends_with("messages") { Shape::Messages } else { Shape::Chat }
+    }
+
+    /// What the request says, in either shape.
+    pub(crate) fn prompt(&self) -> String {
+        self.json()["messages"][0]["content"].as_str().expect("a prompt").to_owned()
+    }
 }
 
 /// One connection as an upstream saw it.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     closed: watch::Sender<Option<Instant>>,
-    /// What came without being understood; kept by silent upstreams only.
+    /// What came without being understood at a silent upstream, and what was read late at an early one.
     raw: Mutex<Vec<u8>>,
 }
 
@@ -54,7 +65,7 @@ impl Link {
         self.closed.borrow().is_none()
     }
 
-    /// All bytes that a silent upstream was sent.
+    /// All bytes that a silent upstream was sent, or those that an early one read by [`Answer::read_body`].
     pub(crate) fn raw(&self) -> Vec<u8> {
         self.raw.lock().unwrap().clone()
     }
@@ -196,15 +207,15 @@ async fn serve(stream: TcpStream, manner: Manner, memory: &Memory, link: &Arc<Li
             seen = Some(Arc::clone(&request));
             requests.push(request);
         });
-        let answer = handler(&seen.expect("it was just made"));
-        if !play(&answer, &mut reader, &mut write).await {
+        let seen = seen.expect("it was just made");
+        if !play(&handler(&seen), &seen, &mut reader, &mut write).await {
             return;
         }
     }
 }
 
 /// Plays one answer; whether the connection takes another request.
-async fn play(answer: &Answer, reader: &mut Reader<OwnedReadHalf>, write: &mut OwnedWriteHalf) -> bool {
+async fn play(answer: &Answer, seen: &Seen, reader: &mut Reader<OwnedReadHalf>, write: &mut OwnedWriteHalf) -> bool {
     for step in &answer.steps {
         match step {
             Step::Send(bytes) => {
@@ -218,6 +229,15 @@ async fn play(answer: &Answer, reader: &mut Reader<OwnedReadHalf>, write: &mut O
                     () = peer_closed(reader.inner()) => return false,
                 }
             }
+            Step::Tell(gate) => gate.open(),
+            Step::ReadBody => {
+                let (body, end) = reader.rest(&mut seen.head.framing(false)).await;
+                seen.link.raw.lock().unwrap().extend_from_slice(&body);
+                if end == End::Cut {
+                    return false;
+                }
+            }
+            Step::Flood(bytes) => while write.write_all(bytes).await.is_ok() {},
         }
     }
     match answer.after {
