@@ -1,6 +1,6 @@
 //! Providers: for each its host, auth, headers, paths and quirks as data, and what its failures mean.
 //!
-//! A new provider is one folder here and one line in [`REGISTRY`]; a new OpenAI-compatible host is configuration only.
+//! A new provider is one folder here and one line in `REGISTRY`; a new OpenAI-compatible host is configuration only.
 
 mod civil;
 mod failure;

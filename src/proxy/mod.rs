@@ -91,7 +91,7 @@ impl ProxyHttp for Gateway {
         Ok(())
     }
 
-    /// Answers every request: by itself, or through [`exchange::serve`], which drives the phases below for each attempt.
+    /// Answers every request: by itself, or through `exchange::serve`, which drives the phases below for each attempt.
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
         let request = session.req_header();
         let shape = endpoints::shape(request.uri.path());
