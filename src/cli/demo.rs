@@ -24,21 +24,7 @@ pub(super) struct Arguments {
 }
 
 /// The configuration of the demonstration: the one that the README begins with.
-const CONFIG: &str = "\
-routes:
-  auto:
-    strategy: cheapest-capable
-    providers: [anthropic, openai, google]
-  cheap:
-    providers: [google, anthropic]
-    models: [gemini-1.5-flash, claude-haiku-4]
-  smart:
-    providers: [anthropic, openai]
-    models: [claude-opus-4.7, gpt-5]
-quota:
-  daily_tokens: 500000
-  per_user: true
-";
+const CONFIG: &str = include_str!("../../conf/config.minimal.yaml");
 
 /// The master key of the demonstration, which nothing but the demonstration can reach.
 const MASTER_KEY: &str = "demo-master-key-for-this-run-only-0000";

@@ -13,21 +13,8 @@ MASTER_KEY = "master-0123456789abcdef0123456789abcdef"
 PATIENCE_SECONDS = 30
 
 # The guide's file, unchanged: where the providers are is the environment's business.
-CONFIG = """\
-routes:
-  auto:
-    strategy: cheapest-capable
-    providers: [anthropic, openai, google]
-  cheap:
-    providers: [google, anthropic]
-    models: [gemini-1.5-flash, claude-haiku-4]
-  smart:
-    providers: [anthropic, openai]
-    models: [claude-opus-4.7, gpt-5]
-quota:
-  daily_tokens: 500000
-  per_user: true
-"""
+with open(os.path.join(os.path.dirname(__file__), "..", "..", "conf", "config.minimal.yaml"), encoding="utf-8") as _file:
+    CONFIG = _file.read()
 
 
 def free_port():

@@ -16,21 +16,7 @@ use proptest::prelude::*;
 use super::{BaseUrl, Builtin, Config, Environment, Problems, parse};
 
 /// The file of the guide, as users have it.
-const GUIDE: &str = "\
-routes:
-  auto:
-    strategy: cheapest-capable
-    providers: [anthropic, openai, google]
-  cheap:
-    providers: [google, anthropic]
-    models: [gemini-1.5-flash, claude-haiku-4]
-  smart:
-    providers: [anthropic, openai]
-    models: [claude-opus-4.7, gpt-5]
-quota:
-  daily_tokens: 500000
-  per_user: true
-";
+const GUIDE: &str = include_str!("../../../conf/config.minimal.yaml");
 
 const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef";
 

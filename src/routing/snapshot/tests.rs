@@ -356,21 +356,7 @@ fn the_guides_file_starts_with_warnings_that_name_the_cure() {
 /// The file as users have it, through the configuration's own reading.
 #[test]
 fn the_guides_file_routes_as_it_is() {
-    let guide = "\
-routes:
-  auto:
-    strategy: cheapest-capable
-    providers: [anthropic, openai, google]
-  cheap:
-    providers: [google, anthropic]
-    models: [gemini-1.5-flash, claude-haiku-4]
-  smart:
-    providers: [anthropic, openai]
-    models: [claude-opus-4.7, gpt-5]
-quota:
-  daily_tokens: 500000
-  per_user: true
-";
+    let guide = include_str!("../../../conf/config.minimal.yaml");
     let env = Environment::from_pairs([
         ("ANTHROPIC_API_KEY", "sk-ant-api03-0123456789abcdef0123"),
         ("OPENAI_API_KEY", "sk-proj-0123456789abcdef0123"),
