@@ -20,46 +20,41 @@ fn whole(shape: Shape) -> String {
 }
 
 #[tokio::test]
-async fn a_stream_in_flight_is_finished_after_sigterm() {
+async fn streams_in_flight_are_finished_after_sigterm() {
     for shape in Shape::BOTH {
-        let gate = Gate::new();
-        let first = Upstream::always(half_told(shape, &Gate::new(), &gate)).await;
-        let mut bed = Bed::start(first, Upstream::silent().await).await;
+        let [gate, written] = [Gate::new(), Gate::new()];
+        let first = Upstream::always(half_told(shape, &written, &gate)).await;
+        let settings = "h2c: true\ncommit_after: 200ms\nheartbeat: 200ms\n";
+        let mut bed = Bed::start_with(settings, first, Upstream::silent().await).await;
+        let request = bed.gateway.request(shape, shape.ask_stream(&bed.sole(), "go"));
+        let address = bed.gateway.address();
+        let over_http_2 = tokio::spawn(async move { send(address, &request, Way::H2c).await });
+        within("half of the stream", written.opened()).await;
+
         let mut connection = bed.gateway.open(shape, shape.ask_stream(&bed.sole(), "go")).await;
         connection.head().await;
         let mut told = String::new();
         while !told.contains("before") {
-            told += std::str::from_utf8(&connection.event().await.unwrap().raw).unwrap();
+            told += std::str::from_utf8(&connection.content_event().await.unwrap().raw).unwrap();
         }
         bed.gateway.signal("TERM");
         bed.gateway.logged(BEGINS).await;
+        // The gateway goes on for as long as the streams do, and keeps them alive.
+        for _ in 0..3 {
+            assert!(connection.event().await.expect("the stream goes on").is_heartbeat());
+        }
         gate.open();
         while let Some(event) = connection.content_event().await {
             told += std::str::from_utf8(&event.raw).unwrap();
         }
         assert_eq!(told, whole(shape));
         assert_eq!(connection.end(), End::Complete);
-        let status = bed.gateway.ended().await;
-        assert!(status.success(), "{status}");
-    }
-}
 
-#[tokio::test]
-async fn a_stream_in_flight_over_http_2_is_finished_after_sigterm() {
-    for shape in Shape::BOTH {
-        let [gate, written] = [Gate::new(), Gate::new()];
-        let begun = half_told(shape, &written, &gate);
-        let mut bed = Bed::start_with("h2c: true\n", Upstream::always(begun).await, Upstream::silent().await).await;
-        let request = bed.gateway.request(shape, shape.ask_stream(&bed.sole(), "go"));
-        let address = bed.gateway.address();
-        let exchange = tokio::spawn(async move { send(address, &request, Way::H2c).await });
-        within("half of the stream", written.opened()).await;
-        bed.gateway.signal("TERM");
-        bed.gateway.logged(BEGINS).await;
-        gate.open();
-        let response = exchange.await.unwrap();
+        let response = over_http_2.await.unwrap();
         assert_eq!((response.status, response.end), (200, End::Complete), "{response:?}");
-        assert_eq!(response.text(), whole(shape));
+        let is_heartbeat = |event: &&str| event.starts_with(':') || event.starts_with("event: ping");
+        let told: String = response.text().split_inclusive("\n\n").filter(|event| !is_heartbeat(event)).collect();
+        assert_eq!(told, whole(shape), "over HTTP/2");
         let status = bed.gateway.ended().await;
         assert!(status.success(), "{status}");
     }
