@@ -176,7 +176,9 @@ impl Exchange<'_, '_> {
             }
             return Some(self.end_early(pump, broken_error(target, "its answer ended in the middle")).await);
         }
-        if !pump.committed && !pump.content && !over && pump.pending.len() <= BATCH_BYTES {
+        // Comments alone do not commit; but what is held has a bound.
+        let bound = if pump.structural { BATCH_BYTES } else { BATCH_BYTES * 4 };
+        if !pump.committed && !pump.content && !over && pump.pending.len() <= bound {
             return None;
         }
         if self.flush(pump, over).await.is_err() {

@@ -17,21 +17,7 @@ async fn gateway() -> Gateway {
 }
 
 /// The guide's file, unchanged.
-const GUIDE: &str = "\
-routes:
-  auto:
-    strategy: cheapest-capable
-    providers: [anthropic, openai, google]
-  cheap:
-    providers: [google, anthropic]
-    models: [gemini-1.5-flash, claude-haiku-4]
-  smart:
-    providers: [anthropic, openai]
-    models: [claude-opus-4.7, gpt-5]
-quota:
-  daily_tokens: 500000
-  per_user: true
-";
+const GUIDE: &str = include_str!("../../conf/config.minimal.yaml");
 
 async fn ask(gateway: &Gateway, method: &'static str, path: &str) -> Response {
     gateway.send(&Request::new(method, path), Way::Sized).await

@@ -292,7 +292,7 @@ fn every_class_has_its_status_in_every_shape() {
             (400, "invalid_request_error"),
             (400, "INVALID_ARGUMENT"),
         ),
-        (ErrorClass::Unavailable, (503, "service_unavailable_error"), (529, "overloaded_error"), (503, "UNAVAILABLE")),
+        (ErrorClass::Unavailable, (503, "service_unavailable_error"), (503, "overloaded_error"), (503, "UNAVAILABLE")),
         (ErrorClass::Internal, (500, "server_error"), (500, "api_error"), (500, "INTERNAL")),
     ];
     for (class, in_chat, in_messages, in_gemini) in table {

@@ -66,6 +66,8 @@ fn form_of(class: ErrorClass) -> Form {
             form(502, "api_error")
         }
         ErrorClass::Timeout => form(504, "timeout_error"),
-        ErrorClass::OperatorBilling | ErrorClass::Overloaded | ErrorClass::Unavailable => form(529, "overloaded_error"),
+        ErrorClass::OperatorBilling | ErrorClass::Overloaded => form(529, "overloaded_error"),
+        // Our own lack, not the provider's: the status says so, the type is what clients know.
+        ErrorClass::Unavailable => form(503, "overloaded_error"),
     }
 }
