@@ -93,18 +93,21 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
     let ledger = Arc::new(Ledger::open(Arc::clone(&store))?);
     let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
     connections.ca_file = authorities(&data_dir)?;
+    let (budget, health) = (Budget::new(config.limits.buffered_bytes), Arc::new(Health::new()));
+    let scrape =
+        Scrape { metrics: Arc::clone(metrics), health: Arc::clone(&health), budget: Arc::clone(&budget) };
     let gateway = Gateway {
         local: Box::new(Local {
             admin: Admin::new(config.master_key.clone(), Arc::clone(&keys)),
             store: Arc::clone(&store),
         }),
-        budget: Budget::new(config.limits.buffered_bytes),
+        budget,
         snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
         keys,
         ledger: Arc::clone(&ledger),
         metrics: Arc::clone(metrics),
         resolver: Arc::new(Resolver::new()),
-        health: Arc::new(Health::new()),
+        health,
         connector: Arc::new(Connector::new(Some(connections))),
     };
 
@@ -121,7 +124,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
     }
     proxy.threads = Some(threads);
     proxy.add_tcp(&listen.to_string());
-    let mut scrape = Service::new("metrics".to_owned(), Scrape(Arc::clone(metrics)));
+    let mut scrape = Service::new("metrics".to_owned(), scrape);
     scrape.threads = Some(1);
     scrape.add_tcp(&metrics_listen.to_string());
     server.add_service(proxy);
@@ -250,14 +253,28 @@ fn answer(response: AdminResponse) -> LocalAnswer {
 }
 
 /// `GET /metrics`, on a listener of its own.
-struct Scrape(Arc<Metrics>);
+struct Scrape {
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    budget: Arc<Budget>,
+}
+
+impl Scrape {
+    /// The page; gauges that others own are read now, as nothing tells when a target has cooled.
+    fn page(&self) -> String {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.cooled_targets.set(gauge(self.health.cooled_count(Instant::now())));
+        self.metrics.buffered_bytes.set(gauge(self.budget.used()));
+        self.metrics.render()
+    }
+}
 
 #[async_trait]
 impl ServeHttp for Scrape {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
         let request = session.req_header();
         let (status, body) = match (&request.method, request.uri.path()) {
-            (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, self.0.render()),
+            (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, self.page()),
             (_, "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "the metrics take GET\n".to_owned()),
             _ => (StatusCode::NOT_FOUND, "the metrics are at /metrics\n".to_owned()),
         };

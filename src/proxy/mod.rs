@@ -172,12 +172,10 @@ impl ProxyHttp for Gateway {
     }
 
     /// Closes the record. Dropping the meter is what does it, so that a panic or a shutdown closes it as well.
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut Context) {
+    async fn logging(&self, _session: &mut Session, _error: Option<&Error>, context: &mut Context) {
         if let Some(meter) = context.meter.take() {
             drop(meter);
         }
-        self.metrics.buffered_bytes.set(i64::try_from(self.budget.used()).unwrap_or(i64::MAX));
-        let _ = session;
     }
 
     /// Our own records tell of every failure; Pingora's lines would only repeat it with the client's data in them.

@@ -12,7 +12,6 @@ use super::context::Context;
 use super::exchange::with_meter;
 use super::tell::tell;
 use crate::observe::{self, AttemptNote, FailedAttempt};
-use crate::providers::Failure;
 use crate::routing::{Plan, Pursuit, Target};
 
 /// Targets that one request may try; more would only make a client wait for what is down everywhere.
@@ -59,7 +58,7 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
             Outcome::Failed(failed) => {
                 note_failure(gateway, context, &target, (&failed.failure.error, failed.status, began));
                 with_meter(context, super::meter::Meter::attempt_failed);
-                note_health(gateway, &target, &failed.failure);
+                gateway.health.failed(&target, &failed.failure, std::time::Instant::now());
                 next = pursuit.next(Some((&target, &failed.failure)));
                 if next.is_some() && tried < MAX_TARGETS {
                     gateway.metrics.failover(failed.failure.error.class);
@@ -70,13 +69,6 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
     }
     let out_of_time = exchange.watch.is_over();
     tell(exchange.downstream, exchange.context, &plan, failures, out_of_time).await
-}
-
-/// Remembers what a failure says of the health of its target.
-fn note_health(gateway: &Gateway, target: &Target, failure: &Failure) {
-    let now = std::time::Instant::now();
-    gateway.health.failed(target, failure, now);
-    gateway.metrics.cooled_targets.set(i64::try_from(gateway.health.cooled_count(now)).unwrap_or(i64::MAX));
 }
 
 fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Target) {
