@@ -94,8 +94,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
     let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
     connections.ca_file = authorities(&data_dir)?;
     let (budget, health) = (Budget::new(config.limits.buffered_bytes), Arc::new(Health::new()));
-    let scrape =
-        Scrape { metrics: Arc::clone(metrics), health: Arc::clone(&health), budget: Arc::clone(&budget) };
+    let scrape = Scrape { metrics: Arc::clone(metrics), health: Arc::clone(&health), budget: Arc::clone(&budget) };
     let gateway = Gateway {
         local: Box::new(Local {
             admin: Admin::new(config.master_key.clone(), Arc::clone(&keys)),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Answer, Gateway, Recording, Request, Response, Shape, Tokens, Upstream, Way};
+use crate::support::{Answer, Gateway, Recording, Request, Response, Shape, Tokens, Upstream, Way, tell};
 
 /// So many recordings there must be when the folder is given.
 const AT_LEAST: usize = 60;
@@ -31,10 +31,10 @@ fn load() -> Vec<Recording> {
     if given.is_some() {
         assert!(recordings.len() >= AT_LEAST, "only {} recordings in {}", recordings.len(), root.display());
     } else {
-        println!(
+        tell(&format!(
             "OVTH_RECORDINGS is not set: at least {AT_LEAST} recordings left out, {} fixtures played",
             recordings.len()
-        );
+        ));
     }
     recordings
 }
@@ -112,11 +112,11 @@ async fn recorded_answers_reach_the_client_byte_for_byte_and_the_record_has_thei
             }
         }
     }
-    println!(
+    tell(&format!(
         "{} recordings: {streams} streams, {errors} errors, {} plain; {estimated} had no usage",
         recordings.len(),
         recordings.len() - streams - errors
-    );
+    ));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Bed, Connection, End, Gate, Shape, Upstream, Way};
+use crate::support::{Answer, Bed, Connection, End, Gate, Shape, Upstream, Way, tell};
 
 const STREAMS: usize = 100;
 const WORDS: usize = 50;
@@ -67,7 +67,7 @@ async fn a_hundred_streams_at_once_get_their_own_content() {
         assert_eq!((told, end), (expected, End::Complete), "{name}");
     }
     let after = bed.gateway.resident_kib();
-    println!("resident memory: {before} KiB before, {during} KiB during, {after} KiB after {STREAMS} streams");
+    tell(&format!("resident memory: {before} KiB before, {during} KiB during, {after} KiB after {STREAMS} streams"));
     assert!(during.max(after) < before + GROWTH, "{before} KiB before, {during} KiB during, {after} KiB after");
 }
 

@@ -12,6 +12,7 @@ mod shape;
 mod upstream;
 
 use std::future::Future;
+use std::io::Write as _;
 use std::time::Duration;
 
 pub(crate) use answer::{After, Answer, Gate};
@@ -23,6 +24,12 @@ pub(crate) use record::{Record, Tokens};
 pub(crate) use recording::Recording;
 pub(crate) use shape::Shape;
 pub(crate) use upstream::Upstream;
+
+/// Says a figure that is to be seen although the test passes: what is printed in the usual way is shown of failures only.
+pub(crate) fn tell(figure: &str) {
+    // Nobody reads it where standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{figure}");
+}
 
 /// The longest that anything may take before a test gives up on it; generous, as the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
