@@ -198,14 +198,19 @@ fn end_when_drained(server: &Server, metrics: &Arc<Metrics>, ledger: &Arc<Ledger
         }
         let began = Instant::now();
         info!(in_flight = metrics.in_flight(); "shutting down");
-        while metrics.in_flight() > 0 && began.elapsed() < GRACE {
-            thread::sleep(DRAIN_LOOK);
-        }
-        // The last frames of HTTP/2 are handed to the connection before they are on the wire.
-        thread::sleep(LAST_FRAMES);
-        if metrics.in_flight() > 0 {
-            // Pingora cuts what is left; its meters settle while they are dropped, and `run` closes the database after that.
-            return;
+        loop {
+            while metrics.in_flight() > 0 && began.elapsed() < GRACE {
+                thread::sleep(DRAIN_LOOK);
+            }
+            // The last frames of HTTP/2 are handed to the connection before they are on the wire.
+            thread::sleep(LAST_FRAMES);
+            if metrics.in_flight() == 0 {
+                break;
+            }
+            if began.elapsed() >= GRACE {
+                // Pingora cuts what is left; its meters settle while they are dropped, and `run` closes the database after that.
+                return;
+            }
         }
         close(&ledger, &store);
         info!("all requests have ended");

@@ -19,7 +19,7 @@ use super::downstream::Downstream;
 use super::upstream::{self, Wire};
 use super::watch::{Interrupt, Watch};
 use crate::observe::{self, AttemptNote};
-use crate::providers::Failure;
+use crate::providers::{Failure, Scope};
 use crate::routing::Target;
 
 /// After a write error an answer that is on its way is waited for so long.
@@ -140,6 +140,7 @@ impl Exchange<'_, '_> {
         match self.watch.wait(self.downstream, Some(deadline), looked_up).await {
             Ok(Ok(addresses)) => Ok(addresses),
             Ok(Err(_)) => Err(transport(target, "its name could not be resolved")),
+            Err(Interrupt::Stage) => Err(unreached(target, "its name was not resolved in time")),
             Err(interrupt) => Err(interrupted(target, interrupt, "its name was not resolved in time")),
         }
     }
@@ -169,11 +170,16 @@ impl Exchange<'_, '_> {
                 }
                 Ok(Err(error)) => {
                     gateway.resolver.failed(target.upstream.host(), target.upstream.port(), *address);
-                    failure = transport(target, upstream::describe(&error));
+                    failure = match error.etype() {
+                        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => {
+                            unreached(target, upstream::describe(&error))
+                        }
+                        _ => transport(target, upstream::describe(&error)),
+                    };
                 }
                 Err(Interrupt::Stage) => {
                     gateway.resolver.failed(target.upstream.host(), target.upstream.port(), *address);
-                    failure = failed(silence(target, "the connection was not opened in time"));
+                    failure = unreached(target, "the connection was not opened in time");
                 }
                 Err(interrupt) => return Err(interrupted(target, interrupt, "the connection was not opened in time")),
             }
@@ -257,9 +263,7 @@ pub(super) fn transport(target: &Target, what: &str) -> Outcome {
 
 pub(super) fn broken(target: &Target, error: &Error) -> Outcome {
     match error.etype() {
-        ErrorType::WriteTimedout | ErrorType::ReadTimedout | ErrorType::ConnectTimedout => {
-            failed(silence(target, upstream::describe(error)))
-        }
+        ErrorType::WriteTimedout | ErrorType::ReadTimedout => failed(silence(target, upstream::describe(error))),
         _ => transport(target, upstream::describe(error)),
     }
 }
@@ -278,6 +282,13 @@ fn interrupted(target: &Target, interrupt: Interrupt, what: &str) -> Outcome {
         Interrupt::Stage => failed(silence(target, what)),
         Interrupt::Total => out_of_time(target),
     }
+}
+
+/// The host did not let us in, which concerns all its models.
+fn unreached(target: &Target, what: &str) -> Outcome {
+    let mut failure = Failure::new(silence(target, what));
+    failure.scope = Scope::Host;
+    Outcome::Failed(Failed { failure, answer: None, status: None })
 }
 
 /// The exchange has no time left. That says nothing of the target, which may have been tried last and for a moment only.

@@ -254,7 +254,10 @@ fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage
 /// The rest at the end of the stream: an event that lacks its blank line gets it, since clients drop what is not ended. One that was cut in
 /// the middle is left out.
 fn take_last_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage: bool, out: &mut BytesMut) {
-    if matches!(piece, Piece::Event(_)) && !is_json(piece) {
+    if let Piece::Event(event) = piece
+        && !is_json(piece)
+        && event.data().trim_ascii() != b"[DONE]"
+    {
         return;
     }
     let before = out.len();
@@ -270,5 +273,67 @@ fn is_json(piece: &Piece) -> bool {
     match piece {
         Piece::Event(event) => json::members(&event.data()).all(|member| member.is_ok()),
         Piece::Fragment(_) | Piece::FragmentEnd(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn streamed(shape: Shape, chunks: &[&str]) -> (String, Progress) {
+        let mut body = ResponseBody::events(shape, false);
+        let mut out = String::new();
+        let last = chunks.len().saturating_sub(1);
+        for (index, chunk) in chunks.iter().enumerate() {
+            let mut bytes = Some(Bytes::from((*chunk).to_owned()));
+            body.apply(&mut bytes, index == last);
+            out.push_str(std::str::from_utf8(&bytes.unwrap_or_default()).unwrap());
+        }
+        (out, body.progress)
+    }
+
+    const FINISH: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+
+    #[test]
+    fn a_last_mark_without_its_blank_line_is_passed_on_with_one() {
+        let (out, progress) = streamed(Shape::Chat, &[FINISH, "data: [DONE]\n"]);
+        assert_eq!(out, format!("{FINISH}data: [DONE]\n\n\n"));
+        assert!(progress.complete && progress.done);
+    }
+
+    #[test]
+    fn an_event_that_is_cut_in_the_middle_is_left_out() {
+        let (out, progress) = streamed(Shape::Chat, &[FINISH, "data: {\"choices\":[{\"ind"]);
+        assert_eq!(out, FINISH);
+        assert!(progress.error.is_none());
+    }
+
+    #[test]
+    fn comments_are_no_frame_of_an_answer() {
+        let (out, progress) = streamed(Shape::Chat, &[": PROCESSING\n\n", ": PROCESSING\n\n"]);
+        assert_eq!(out.len(), 28);
+        assert!(!progress.structural && !progress.content);
+    }
+
+    #[test]
+    fn the_usage_of_an_answer_that_was_not_held_is_found_at_its_end() {
+        let mut passed = Passed::default();
+        passed.push(&vec![b'x'; TAIL_BYTES * 2]);
+        passed.push(b"\"}],\"usage\":{\"prompt_tokens\":3,\"details\":{\"a\":1}}}");
+        let usage = passed.usage().unwrap();
+        assert_eq!(usage, br#"{"usage":{"prompt_tokens":3,"details":{"a":1}}}"#);
+        assert_eq!(Passed::default().usage(), None);
+    }
+
+    #[test]
+    fn a_body_goes_up_in_bounded_pieces_and_small_ones_in_one() {
+        let mut large = RequestBody::new(vec![Bytes::from(vec![b'a'; PIECE_BYTES + 1]), Bytes::from_static(b"b")]);
+        assert_eq!(large.length(), PIECE_BYTES + 2);
+        let pieces: Vec<usize> = std::iter::from_fn(|| large.next()).map(|piece| piece.len()).collect();
+        assert_eq!(pieces, [PIECE_BYTES, 1, 1]);
+        let mut small = RequestBody::new(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")]);
+        assert_eq!((small.next().unwrap(), small.next()), (Bytes::from_static(b"ab"), None));
     }
 }

@@ -23,6 +23,9 @@ pub(super) const BLOCKING_BYTES: usize = 256 * 1024;
 /// No more than this is set aside for a body before its bytes are there.
 const FIRST_BYTES: usize = 1024 * 1024;
 
+/// The most bytes that one byte of gzip can stand for.
+const GZIP_MOST: usize = 1_032;
+
 /// Why there is no body.
 #[derive(Debug)]
 pub(super) enum IntakeError {
@@ -161,7 +164,7 @@ fn printable(text: &str) -> String {
 }
 
 async fn inflate_off_thread(packed: Bytes, limit: usize, held: Held) -> Result<Body, IntakeError> {
-    if packed.len() < BLOCKING_BYTES / 8 {
+    if packed.len().saturating_mul(GZIP_MOST) < BLOCKING_BYTES {
         return inflate(&packed, limit, held);
     }
     tokio::task::spawn_blocking(move || inflate(&packed, limit, held)).await.unwrap_or_else(|_| {

@@ -1,5 +1,6 @@
 //! The provider's side of one attempt: its address, its connection, and the two halves of HTTP on it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -174,7 +175,14 @@ pub(super) fn is_stale(error: &Error) -> bool {
     let untouched = error.context.as_ref().is_none_or(|context| context.as_str().ends_with("bytes already read: 0"));
     match error.etype() {
         ErrorType::WriteError => true,
-        ErrorType::ConnectionClosed | ErrorType::ReadError => matches!(error.retry, RetryType::ReusedOnly) && untouched,
+        ErrorType::ConnectionClosed => untouched && matches!(error.retry, RetryType::ReusedOnly),
+        // Over TLS a close without notice has no number of the system's, and Pingora leaves its retry undecided.
+        ErrorType::ReadError => {
+            let cut = |cause: &io::Error| cause.kind() == io::ErrorKind::UnexpectedEof;
+            untouched
+                && (matches!(error.retry, RetryType::ReusedOnly)
+                    || error.root_cause().downcast_ref::<io::Error>().is_some_and(cut))
+        }
         _ => false,
     }
 }
