@@ -184,3 +184,21 @@ async fn interim_responses_are_passed_over() {
     assert_eq!(response.status, 200, "{response:?}");
     assert_eq!(Shape::Chat.text(&response.json()), "final");
 }
+
+#[tokio::test]
+async fn a_host_that_lets_nobody_in_is_waited_for_once_and_not_for_each_of_its_models() {
+    let stalled = Upstream::silent().await;
+    let backup = Upstream::always(Answer::plain(Shape::Chat, "served")).await;
+    let models: Vec<String> = ["one", "two", "three"].map(str::to_owned).to_vec();
+    let config = format!(
+        "timeouts: {{connect: 200ms}}\nproviders:\n{}{}routes:\n  all: {{providers: [stalled, backup], models: [one, two, three, last]}}\n",
+        provider("stalled", &format!("https://{}/v1", stalled.address()), &models),
+        provider("backup", &backup.base_url(), &["last".to_owned()]),
+    );
+    let gateway = Gateway::start(&config).await;
+    for attempts in [2, 1] {
+        let response = gateway.post(Shape::Chat, Shape::Chat.ask("all", "go")).await;
+        // The second request knows already that the host lets nobody in.
+        assert_eq!((response.status, response.attempts()), (200, attempts), "{response:?}");
+    }
+}
