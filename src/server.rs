@@ -1,7 +1,7 @@
 //! Assembly: from a checked configuration to listening sockets, and the orderly way down again.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -21,6 +21,7 @@ use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{ExecutionPhase, RunArgs, Server};
 use pingora_core::services::listening::Service;
 use pingora_proxy::ProxyServiceBuilder;
+use socket2::{Domain, Socket, Type};
 
 use crate::admin::{self, Admin, AdminResponse, Checks, Drain};
 use crate::keys::{Keys, KeysError};
@@ -154,9 +155,14 @@ fn server_conf(data_dir: &Path) -> ServerConf {
     }
 }
 
-/// Pingora panics on an address in use; this tells it in words.
+/// Pingora panics on an address in use; this tells it in words. The socket is bound and never listens: a client that connects this early is
+/// refused, and not taken in to be dropped.
 fn can_listen(setting: &'static str, address: SocketAddr) -> Result<(), StartError> {
-    TcpListener::bind(address).map(drop).map_err(|source| StartError::Listen { setting, address, source })
+    let bound = Socket::new(Domain::for_address(address), Type::STREAM, None).and_then(|socket| {
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())
+    });
+    bound.map_err(|source| StartError::Listen { setting, address, source })
 }
 
 /// A stream takes two descriptors; the usual soft limit of 1,024 is soon reached.
