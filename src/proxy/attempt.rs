@@ -16,9 +16,10 @@ use super::Gateway;
 use super::budget::Held;
 use super::context::{Asked, Attempt, Context};
 use super::downstream::Downstream;
+use super::targets::note_attempt;
 use super::upstream::{self, Wire};
 use super::watch::{Interrupt, Watch};
-use crate::observe::{self, AttemptNote};
+use crate::observe;
 use crate::providers::{Failure, Scope};
 use crate::routing::Target;
 
@@ -119,18 +120,9 @@ impl Exchange<'_, '_> {
     }
 
     fn note_stale(&mut self, target: &Target) {
-        let outcome = observe::Outcome::Failed(ErrorClass::Transport);
-        self.gateway.metrics.attempt(target.upstream.id(), outcome);
-        if let Some(meter) = &mut self.context.meter {
-            meter.record.attempts.push(AttemptNote {
-                provider: Arc::clone(target.upstream.id()),
-                model: Arc::clone(&target.model),
-                outcome,
-                status: None,
-            });
-            let attempts = meter.record.attempts.count() + 1;
-            self.downstream.marks().set("x-ovth-attempts", &attempts.to_string());
-        }
+        note_attempt(self.gateway, self.context, target, (observe::Outcome::Failed(ErrorClass::Transport), None));
+        let attempts = self.context.meter.as_ref().map_or(0, |meter| meter.record.attempts.count());
+        self.downstream.marks().set("x-ovth-attempts", &(attempts + 1).to_string());
     }
 
     async fn resolve(&mut self, target: &Target) -> Result<Arc<[SocketAddr]>, Outcome> {

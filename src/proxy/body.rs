@@ -239,7 +239,8 @@ fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage
         EventKind::Error(error) => {
             // What cannot be read is not passed on, nor what may speak of the operator's account. Any other error event of the provider is,
             // and is the last.
-            let of_operator = matches!(error.class, ErrorClass::OperatorAuth | ErrorClass::OperatorBilling);
+            let of_operator =
+                matches!(error.class, ErrorClass::OperatorAuth | ErrorClass::OperatorBilling | ErrorClass::RateLimit);
             progress.error_passed = is_json(piece) && !of_operator;
             progress.error = Some(error);
             if !progress.error_passed {
@@ -308,6 +309,18 @@ mod tests {
         let (out, progress) = streamed(Shape::Chat, &[FINISH, "data: {\"choices\":[{\"ind"]);
         assert_eq!(out, FINISH);
         assert!(progress.error.is_none());
+    }
+
+    #[test]
+    fn an_error_event_that_may_name_the_operator_s_account_is_not_passed_on() {
+        let limit = "data: {\"error\":{\"message\":\"limit of org-1234abcd\",\"type\":\"tokens\",\"code\":\"rate_limit_exceeded\"}}\n\n";
+        let (out, progress) = streamed(Shape::Chat, &[limit]);
+        assert_eq!(out, "");
+        assert!(progress.error.is_some() && !progress.error_passed);
+        let overload = "data: {\"error\":{\"message\":\"busy\",\"code\":\"server_is_overloaded\"}}\n\n";
+        let (out, progress) = streamed(Shape::Chat, &[overload]);
+        assert_eq!(out, overload);
+        assert!(progress.error_passed);
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) struct Body {
 /// Reads the whole body. Everything that can be refused by its head is refused before the client is told to go on.
 ///
 /// # Errors
-/// `TooLarge` over `limit`, `Unavailable` when the budget is spent, `RequestTimeout` after a minute without a byte,
+/// `TooLarge` over the bound, `Unavailable` when the budget is spent, `RequestTimeout` after a minute without a byte,
 /// `BadRequest` for an encoding that is not known or does not decode.
 pub(super) async fn read(session: &mut Session, bounds: Bounds, budget: &Arc<Budget>) -> Result<Body, IntakeError> {
     let limit = bounds.bytes;

@@ -44,11 +44,11 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
         match outcome {
             Outcome::Served => {
                 gateway.health.recovered(&target);
-                note_attempt(gateway, context, &target, observe::Outcome::Ok, Some(200));
+                note_attempt(gateway, context, &target, (observe::Outcome::Ok, Some(200)));
                 return End::Served;
             }
             Outcome::Gone => {
-                note_attempt(gateway, context, &target, observe::Outcome::ClientAbort, None);
+                note_attempt(gateway, context, &target, (observe::Outcome::ClientAbort, None));
                 return End::Gone;
             }
             Outcome::Broken(error) => {
@@ -96,12 +96,12 @@ fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Target) {
     }
 }
 
-fn note_attempt(
+/// Counts an attempt, and adds it to the record.
+pub(super) fn note_attempt(
     gateway: &Gateway,
     context: &mut Context,
     target: &Target,
-    outcome: observe::Outcome,
-    status: Option<u16>,
+    (outcome, status): (observe::Outcome, Option<u16>),
 ) {
     gateway.metrics.attempt(target.upstream.id(), outcome);
     with_meter(context, |meter| {
@@ -130,7 +130,7 @@ fn note_failure(
         elapsed: began.elapsed(),
     }
     .emit();
-    note_attempt(gateway, context, target, observe::Outcome::Failed(error.class), status);
+    note_attempt(gateway, context, target, (observe::Outcome::Failed(error.class), status));
 }
 
 /// What the log says of a failure: our own words, but no provider's, as those may quote a prompt.
