@@ -1,7 +1,9 @@
 //! Pure reading and rewriting of LLM API traffic: bytes in, bytes out; no I/O, no clock, no async.
 
 pub mod json;
+pub mod money;
 pub mod neutral;
+pub mod price;
 pub mod shapes;
 pub mod sse;
 pub mod tap;

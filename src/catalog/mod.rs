@@ -5,11 +5,9 @@ mod file;
 mod index;
 pub mod listing;
 mod model;
-mod money;
 mod names;
 mod nearest;
 mod params;
-mod price;
 #[cfg(test)]
 mod tests;
 
@@ -17,5 +15,5 @@ pub use date::{Date, DateError};
 pub use file::CatalogError;
 pub use index::Catalog;
 pub use model::{Capabilities, Kind, Model, Status};
-pub use money::{PicoDollars, PriceError};
-pub use price::{Price, Rates, Tier};
+pub use ovth_filters::money::{PicoDollars, PriceError};
+pub use ovth_filters::price::{Price, Rates, Tier};

@@ -104,6 +104,8 @@ fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Con
         keyless: roster.keyless().map(str::to_owned).collect(),
         routes,
         quota: raw.quota,
+        ledger: super::LedgerSettings::default(),
+        prices: Vec::new(),
     })
 }
 

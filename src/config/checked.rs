@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use ovth_filters::Shape;
 
-use super::Secret;
+use super::{Allowance, Durability, Globs, OnLedgerError, Overshoot, PriceOverride, Retention, Secret, Weights};
 
 /// One whole, checked configuration.
 #[derive(Debug)]
@@ -41,6 +41,10 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// The quota of keys that have none of their own.
     pub quota: Quota,
+    /// How the ledger works.
+    pub ledger: LedgerSettings,
+    /// Prices that replace those of the catalogue.
+    pub prices: Vec<PriceOverride>,
 }
 
 /// Bounds on memory, in bytes.
@@ -149,11 +153,52 @@ impl Strategy {
     }
 }
 
-/// Limits on what a key may spend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What keys may spend and use, unless they have settings of their own.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Quota {
-    /// Tokens of all kinds per UTC day.
-    pub daily_tokens: Option<u64>,
-    /// Whether each key has this limit by itself; else all keys together have it.
+    /// The limits.
+    pub limits: Allowance,
+    /// Whether each key has these limits by itself; else all keys together have them.
     pub per_user: bool,
+    /// Limits of each end user that a client names, within those of the key.
+    pub per_end_user: Allowance,
+    /// How much tokens of each kind count.
+    pub weights: Weights,
+    /// What is set aside for an answer.
+    pub overshoot: Overshoot,
+    /// Routes that may be used; absent: all.
+    pub routes: Option<Globs>,
+    /// Models that may be used, by name or route: matched against the model's id and `provider/id`; absent: all.
+    pub models: Option<Globs>,
+    /// From this moment on (seconds since 1970) no key of this gateway is taken, unless it has an end of its own.
+    pub expires_at: Option<u64>,
+    /// Whether what a provider cannot be told is an error, and not only a warning.
+    pub strict: bool,
+}
+
+impl Default for Quota {
+    fn default() -> Quota {
+        Quota {
+            limits: Allowance::default(),
+            per_user: true,
+            per_end_user: Allowance::default(),
+            weights: Weights::default(),
+            overshoot: Overshoot::default(),
+            routes: None,
+            models: None,
+            expires_at: None,
+            strict: false,
+        }
+    }
+}
+
+/// How the ledger works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// When a client sees its answer relative to what is on disk.
+    pub durability: Durability,
+    /// What happens while it cannot be written.
+    pub on_error: OnLedgerError,
+    /// How long it keeps what it wrote.
+    pub retention: Retention,
 }

@@ -4,6 +4,7 @@
 //! the settings with their defaults, `roster` finds out which providers have a key, `routes` ties routes to them.
 //! Nothing stops at the first problem: whoever edits the file sees all of them at once.
 
+mod allowance;
 mod base_url;
 mod build;
 mod checked;
@@ -23,9 +24,12 @@ mod secret;
 mod tests;
 mod tree;
 
+pub use allowance::{
+    Allowance, Cap, Durability, Globs, OnLedgerError, Overshoot, PriceOverride, Retention, Weights, dollars,
+};
 pub use base_url::BaseUrlError;
 pub use build::{load, load_draft, parse};
-pub use checked::{BaseUrl, Builtin, Config, Limits, Provider, Quota, Route, Strategy, Timeouts};
+pub use checked::{BaseUrl, Builtin, Config, LedgerSettings, Limits, Provider, Quota, Route, Strategy, Timeouts};
 pub use environment::Environment;
 pub use problem::{Problem, Problems, Severity};
 pub use secret::Secret;

@@ -6,6 +6,7 @@ mod id;
 mod label;
 mod record;
 mod secret;
+mod settings;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ pub use error::{AuthError, KeysError};
 pub use id::KeyId;
 pub use label::{Label, LabelError};
 pub use secret::KEY_PREFIX;
+pub use settings::KeySettings;
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;

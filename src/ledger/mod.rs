@@ -5,14 +5,27 @@
 //! second of charges; an orderly shutdown forgets none.
 
 mod account;
+mod api;
 mod day;
+mod demand;
 mod disk;
+mod entry;
+mod query;
 mod quota;
+mod refusal;
 
 #[cfg(test)]
 mod tests;
 
-pub use quota::{QuotaSpent, Scope};
+pub use api::Reservation;
+pub use demand::{Amount, Demand, EndUser, Facts, Payer};
+pub use entry::{App, AttemptEntry, Entry, UsageSource};
+pub use query::{
+    BackupReport, CheckReport, CompactReport, EntryFilter, EntryPage, GroupBy, QuotaRow, Sums, UsageQuery, UsageReport,
+    UsageRow,
+};
+pub use quota::QuotaSpent;
+pub use refusal::{Hit, LimitName, Refusal, Room, Scope, Standing};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -91,9 +104,9 @@ impl Ledger {
     /// A limit that applies is spent.
     pub fn admit(&self, key: &Key, quota: &Quota, now: SystemTime) -> Result<Tab, QuotaSpent> {
         let tab = Tab { key: self.books.account(&key.id), gateway: Arc::clone(&self.books.gateway) };
+        let configured = quota.limits.daily_tokens.and_then(crate::config::Cap::limit);
         let own = key.daily_tokens.map(NonZeroU64::get);
-        let (for_key, for_all) =
-            if quota.per_user { (own.or(quota.daily_tokens), None) } else { (own, quota.daily_tokens) };
+        let (for_key, for_all) = if quota.per_user { (own.or(configured), None) } else { (own, configured) };
         let today = Day::of(now);
         for (scope, account, limit) in [(Scope::Key, &tab.key, for_key), (Scope::Gateway, &tab.gateway, for_all)] {
             let Some(limit) = limit else { continue };

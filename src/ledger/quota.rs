@@ -3,16 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use super::Scope;
 use super::day::Day;
-
-/// Whose quota it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// One key's: its own `daily_tokens`, or the configured one with `per_user: true`.
-    Key,
-    /// All keys' together: the configured one with `per_user: false`.
-    Gateway,
-}
 
 /// A daily quota is spent. Its `Display` is the text for the client: what is spent, and when it comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +40,7 @@ impl fmt::Display for QuotaSpent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let QuotaSpent { limit, used, retry_after, .. } = self;
         let whose = match self.scope {
-            Scope::Key => "this key",
+            Scope::Key | Scope::EndUser => "this key",
             Scope::Gateway => "this gateway (all keys together)",
         };
         let reset = Day::of(self.resets_at);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::config::{Allowance, Cap};
 use crate::keys::{Keys, Label, NewKey};
 
 use super::*;
@@ -31,11 +32,14 @@ impl House {
 }
 
 fn each(daily_tokens: u64) -> Quota {
-    Quota { daily_tokens: Some(daily_tokens), per_user: true }
+    Quota {
+        limits: Allowance { daily_tokens: Some(Cap::At(daily_tokens)), ..Allowance::default() },
+        ..Quota::default()
+    }
 }
 
 fn all(daily_tokens: u64) -> Quota {
-    Quota { daily_tokens: Some(daily_tokens), per_user: false }
+    Quota { per_user: false, ..each(daily_tokens) }
 }
 
 fn noon() -> SystemTime {

@@ -57,6 +57,8 @@ pub(super) fn config(providers: Vec<Provider>, routes: Vec<Route>) -> Config {
         keyless: Vec::new(),
         routes,
         quota: Quota::default(),
+        ledger: crate::config::LedgerSettings::default(),
+        prices: Vec::new(),
     }
 }
 

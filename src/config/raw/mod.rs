@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(in crate::config) use self::provider::{RawKeys, RawProvider, url_shown};
 pub(in crate::config) use self::route::RawRoute;
 use super::node::{Fields, Node};
-use super::{Limits, Quota, Secret, Timeouts};
+use super::{Allowance, Cap, Limits, Quota, Secret, Timeouts};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -119,9 +119,11 @@ fn limits(mut limits: Fields<'_>) -> Limits {
 }
 
 fn quota(mut quota: Fields<'_>) -> Quota {
+    let daily_tokens = quota.read("daily_tokens", |node| node.whole(1..=MAX_DAILY_TOKENS));
     let read = Quota {
-        daily_tokens: quota.read("daily_tokens", |node| node.whole(1..=MAX_DAILY_TOKENS)),
+        limits: Allowance { daily_tokens: daily_tokens.map(Cap::At), ..Allowance::default() },
         per_user: quota.read("per_user", Node::flag).unwrap_or(true),
+        ..Quota::default()
     };
     quota.finish();
     read

@@ -3,14 +3,20 @@
 use std::time::Duration;
 
 use super::{GUIDE, MASTER_KEY, good, ids};
-use crate::config::{Limits, Quota, Strategy, Timeouts};
+use crate::config::{Allowance, Cap, Limits, Quota, Strategy, Timeouts};
 
 #[test]
 fn the_file_of_the_guide_works_unchanged() {
     let config = good(GUIDE, &[]);
     assert_eq!(ids(&config), ["anthropic", "openai", "google"]);
     assert_eq!(config.keyless, ["openrouter"]);
-    assert_eq!(config.quota, Quota { daily_tokens: Some(500_000), per_user: true });
+    assert_eq!(
+        config.quota,
+        Quota {
+            limits: Allowance { daily_tokens: Some(Cap::At(500_000)), ..Allowance::default() },
+            ..Quota::default()
+        }
+    );
     let routes: Vec<_> = config
         .routes
         .iter()
@@ -52,7 +58,7 @@ fn everything_has_a_default() {
         );
         assert_eq!(config.commit_after, Duration::from_secs(10));
         assert_eq!(config.heartbeat, Duration::from_secs(15));
-        assert_eq!(config.quota, Quota { daily_tokens: None, per_user: true });
+        assert_eq!(config.quota, Quota::default());
         assert!(config.routes.is_empty());
     }
 }
@@ -83,7 +89,7 @@ fn every_setting_can_be_set() {
     );
     assert_eq!(config.commit_after, Duration::ZERO);
     assert_eq!(config.heartbeat, Duration::from_millis(200));
-    assert_eq!(config.quota.daily_tokens, Some(1));
+    assert_eq!(config.quota.limits.daily_tokens, Some(Cap::At(1)));
 }
 
 #[test]
@@ -95,7 +101,7 @@ fn numbers_and_flags_may_come_from_variables() {
     );
     assert_eq!(config.threads, Some(7));
     assert!(config.h2c);
-    assert_eq!(config.quota.daily_tokens, Some(7_000));
+    assert_eq!(config.quota.limits.daily_tokens, Some(Cap::At(7_000)));
     assert_eq!(config.limits.body_bytes, 7 << 20);
     assert_eq!(config.listen.port(), 8085);
     assert_eq!(config.data_dir.to_str(), Some("${HOME}/7"));

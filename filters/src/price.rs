@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use ovth_filters::neutral::Usage;
 use serde::{Deserialize, Deserializer, de};
 
-use super::PicoDollars;
+use crate::money::PicoDollars;
+use crate::neutral::Usage;
 
 /// The list price of a model at the standard service class.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
