@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::keys::{Label, NewKey};
+use crate::config::{Allowance, Cap};
+use crate::keys::{KeySettings, Label, NewKey};
 
 use super::response::{AdminResponse, ErrorBody, excerpt};
 
@@ -48,7 +49,11 @@ pub(super) fn new_key(body: &[u8]) -> Result<NewKey, Problems> {
         None
     });
     match label {
-        Some(label) if problems.0.is_empty() => Ok(NewKey { label, daily_tokens }),
+        Some(label) if problems.0.is_empty() => {
+            let limits =
+                Allowance { daily_tokens: daily_tokens.map(|tokens| Cap::At(tokens.get())), ..Allowance::default() };
+            Ok(NewKey { label, settings: KeySettings { limits, ..KeySettings::default() } })
+        }
         _ => Err(problems),
     }
 }
@@ -243,12 +248,12 @@ mod tests {
     #[test]
     fn a_label_is_enough_and_a_quota_is_taken() {
         let new = new_key(br#" {"label":"cursor"} "#).unwrap();
-        assert_eq!((new.label.as_str(), new.daily_tokens), ("cursor", None));
+        assert_eq!((new.label.as_str(), new.settings), ("cursor", KeySettings::default()));
         let new = new_key(br#"{"quota":{"daily_tokens":100000},"label":"cursor"}"#).unwrap();
-        assert_eq!(new.daily_tokens, NonZeroU64::new(100_000));
+        assert_eq!(new.settings.limits.daily_tokens, Some(Cap::At(100_000)));
         for quota in ["null", "{}", r#"{"daily_tokens":null}"#] {
             let body = format!(r#"{{"label":"a","quota":{quota}}}"#);
-            assert_eq!(new_key(body.as_bytes()).unwrap().daily_tokens, None);
+            assert_eq!(new_key(body.as_bytes()).unwrap().settings, KeySettings::default());
         }
     }
 

@@ -17,7 +17,7 @@ use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
-use crate::config::Secret;
+use crate::config::{Cap, Secret};
 use crate::keys::{Key, Keys, KeysError, Minted, bearer};
 use response::ErrorBody;
 
@@ -88,14 +88,14 @@ struct QuotaBody {
 }
 
 fn created(minted: &Minted) -> AdminResponse {
-    let Key { id, label, daily_tokens, created_at, .. } = &*minted.record;
+    let Key { id, label, settings, created_at, .. } = &*minted.record;
     log::info!(key_id = id.as_str(), label = label.as_str(); "a key was made");
     let body = Created {
         key: minted.key.expose(),
         id: id.as_str(),
         object: "api_key",
         label: label.as_str(),
-        quota: QuotaBody { daily_tokens: daily_tokens.map(Into::into) },
+        quota: QuotaBody { daily_tokens: settings.limits.daily_tokens.and_then(Cap::limit) },
         created_at: *created_at,
     };
     AdminResponse::json(StatusCode::CREATED, &body)

@@ -4,6 +4,7 @@ mod bearer;
 mod error;
 mod id;
 mod label;
+mod limits;
 mod record;
 mod secret;
 mod settings;
@@ -19,7 +20,6 @@ pub use secret::KEY_PREFIX;
 pub use settings::KeySettings;
 
 use std::collections::HashMap;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,8 +36,8 @@ pub struct Key {
     pub id: KeyId,
     /// What its owner calls it.
     pub label: Label,
-    /// Tokens of all kinds it may spend per UTC day; the configured quota when absent.
-    pub daily_tokens: Option<NonZeroU64>,
+    /// What it may do and spend, where that differs from what is configured for every key.
+    pub settings: KeySettings,
     /// When it was made, in seconds since 1970.
     pub created_at: u64,
     digest: Digest,
@@ -48,8 +48,8 @@ pub struct Key {
 pub struct NewKey {
     /// What its owner calls it.
     pub label: Label,
-    /// Tokens of all kinds it may spend per UTC day; the configured quota when absent.
-    pub daily_tokens: Option<NonZeroU64>,
+    /// What it may do and spend, where that differs from what is configured for every key.
+    pub settings: KeySettings,
 }
 
 /// A key that was just made. Its secret exists here only.
@@ -97,7 +97,7 @@ impl Keys {
         let key = Arc::new(Key {
             id: KeyId::generate()?,
             label: new.label,
-            daily_tokens: new.daily_tokens,
+            settings: new.settings,
             created_at,
             digest: Digest::of(secret.expose().as_bytes()),
         });

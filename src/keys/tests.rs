@@ -3,6 +3,8 @@
 
 use tempfile::TempDir;
 
+use crate::config::{Allowance, Cap};
+
 use super::*;
 
 fn open(folder: &TempDir) -> (Arc<Store>, Keys) {
@@ -12,7 +14,9 @@ fn open(folder: &TempDir) -> (Arc<Store>, Keys) {
 }
 
 fn named(label: &str, daily_tokens: u64) -> NewKey {
-    NewKey { label: Label::parse(label).unwrap(), daily_tokens: NonZeroU64::new(daily_tokens) }
+    let daily_tokens = (daily_tokens > 0).then_some(Cap::At(daily_tokens));
+    let limits = Allowance { daily_tokens, ..Allowance::default() };
+    NewKey { label: Label::parse(label).unwrap(), settings: KeySettings { limits, ..KeySettings::default() } }
 }
 
 #[tokio::test]
@@ -31,9 +35,9 @@ async fn a_minted_key_is_known_at_once_and_after_a_restart() {
     let found = keys.authenticate(first.key.expose().as_bytes()).unwrap();
     assert_eq!(found.id, first.record.id);
     assert_eq!(found.label.as_str(), "cursor");
-    assert_eq!(found.daily_tokens, NonZeroU64::new(100_000));
+    assert_eq!(found.settings.limits.daily_tokens, Some(Cap::At(100_000)));
     assert_eq!(found.created_at, first.record.created_at);
-    assert_eq!(keys.authenticate(second.key.expose().as_bytes()).unwrap().daily_tokens, None);
+    assert_eq!(keys.authenticate(second.key.expose().as_bytes()).unwrap().settings, KeySettings::default());
 }
 
 #[tokio::test]

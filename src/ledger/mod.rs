@@ -28,7 +28,6 @@ pub use quota::QuotaSpent;
 pub use refusal::{Hit, LimitName, Refusal, Room, Scope, Standing};
 
 use std::collections::HashMap;
-use std::num::NonZeroU64;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -36,7 +35,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use crate::config::Quota;
+use crate::config::{Cap, Quota};
 use crate::keys::{Key, KeyId};
 use crate::store::{Store, StoreError};
 use account::Account;
@@ -104,9 +103,9 @@ impl Ledger {
     /// A limit that applies is spent.
     pub fn admit(&self, key: &Key, quota: &Quota, now: SystemTime) -> Result<Tab, QuotaSpent> {
         let tab = Tab { key: self.books.account(&key.id), gateway: Arc::clone(&self.books.gateway) };
-        let configured = quota.limits.daily_tokens.and_then(crate::config::Cap::limit);
-        let own = key.daily_tokens.map(NonZeroU64::get);
+        let (own, configured) = (key.settings.limits.daily_tokens, quota.limits.daily_tokens);
         let (for_key, for_all) = if quota.per_user { (own.or(configured), None) } else { (own, configured) };
+        let (for_key, for_all) = (for_key.and_then(Cap::limit), for_all.and_then(Cap::limit));
         let today = Day::of(now);
         for (scope, account, limit) in [(Scope::Key, &tab.key, for_key), (Scope::Gateway, &tab.gateway, for_all)] {
             let Some(limit) = limit else { continue };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::config::{Allowance, Cap};
-use crate::keys::{Keys, Label, NewKey};
+use crate::keys::{KeySettings, Keys, Label, NewKey};
 
 use super::*;
 
@@ -25,8 +25,9 @@ fn house(folder: &TempDir) -> House {
 
 impl House {
     fn key(&self, daily_tokens: Option<u64>) -> Arc<Key> {
-        let daily_tokens = daily_tokens.and_then(NonZeroU64::new);
-        let new = NewKey { label: Label::parse("test").unwrap(), daily_tokens };
+        let limits = Allowance { daily_tokens: daily_tokens.map(Cap::At), ..Allowance::default() };
+        let settings = KeySettings { limits, ..KeySettings::default() };
+        let new = NewKey { label: Label::parse("test").unwrap(), settings };
         futures::executor::block_on(self.keys.mint(new)).unwrap().record
     }
 }
@@ -134,11 +135,10 @@ fn counters_survive_a_restart() {
 #[test]
 fn a_dropped_ledger_has_written_its_counters() {
     let folder = TempDir::new().unwrap();
-    let House { store, keys, ledger } = house(&folder);
-    let key = futures::executor::block_on(keys.mint(NewKey { label: Label::parse("a").unwrap(), daily_tokens: None }));
-    let key = key.unwrap().record;
-    ledger.admit(&key, &each(100), noon()).unwrap().charge(7, noon());
-    drop((ledger, keys, store));
+    let first = house(&folder);
+    let key = first.key(None);
+    first.ledger.admit(&key, &each(100), noon()).unwrap().charge(7, noon());
+    drop(first);
     assert_eq!(house(&folder).ledger.spent(&key.id, noon()), 7);
 }
 
