@@ -6,6 +6,7 @@
 
 mod account;
 mod api;
+mod books;
 mod day;
 mod demand;
 mod disk;
@@ -13,6 +14,7 @@ mod entry;
 mod query;
 mod quota;
 mod refusal;
+mod window;
 
 #[cfg(test)]
 mod tests;
