@@ -84,6 +84,8 @@ fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Con
         let cure = set_one_of(&roster.wanted_variables(None));
         root.place_of("providers").error(format_args!("no provider can be used: none has a key{cure}"));
     }
+    let known = roster.names();
+    let prices = std::mem::take(&mut raw.prices).into_iter().filter_map(|price| price.checked(&known)).collect();
     let routes = routes::compile(raw.routes, &roster);
     if roster.has_faulty() {
         return None;
@@ -104,8 +106,8 @@ fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Con
         keyless: roster.keyless().map(str::to_owned).collect(),
         routes,
         quota: raw.quota,
-        ledger: super::LedgerSettings::default(),
-        prices: Vec::new(),
+        ledger: raw.ledger,
+        prices,
     })
 }
 
@@ -137,6 +139,8 @@ fn check_together(root: &Node<'_>, raw: &Raw<'_>) {
             show_size(raw.limits.buffered_bytes as u64),
         ));
     }
+    let routes: Vec<&str> = raw.routes.iter().map(|route| route.name).collect();
+    raw::doubts(root, &raw.quota, &routes);
 }
 
 /// Whether the two addresses cannot both be listened on. Port 0 stands for any free one.

@@ -1,10 +1,11 @@
 //! Configuration: one YAML file and the environment become checked types that cannot be wrong.
 //!
-//! The way of a file: `tree` reads the YAML, `node` walks it and notes every problem with its path, `raw` holds
+//! The way of a file: `tree` reads the YAML (`verbatim` its numbers), `node` walks it and notes every problem with its path, `raw` holds
 //! the settings with their defaults, `roster` finds out which providers have a key, `routes` ties routes to them.
 //! Nothing stops at the first problem: whoever edits the file sees all of them at once.
 
 mod allowance;
+mod amount;
 mod base_url;
 mod build;
 mod checked;
@@ -23,6 +24,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod verbatim;
 
 pub use allowance::{
     Allowance, Cap, Durability, Globs, OnLedgerError, Overshoot, PriceOverride, Retention, Weights, dollars,

@@ -62,7 +62,7 @@ impl<'a> Reading<'a> {
 #[derive(Clone)]
 pub(super) struct Node<'a> {
     pub(super) reading: &'a Reading<'a>,
-    tree: &'a Tree,
+    pub(super) tree: &'a Tree,
     path: String,
     hidden: bool,
 }
@@ -252,13 +252,13 @@ impl<'a> Node<'a> {
             _ if self.hidden => "a value that is not shown".to_owned(),
             Tree::Bool(flag) => flag.to_string(),
             Tree::Integer(number) => number.to_string(),
-            Tree::Float(number) => format!("{number:?}"),
+            Tree::Float(number) => number.clone(),
             Tree::Text(text) => shown_text(text),
         }
     }
 
     /// Reads a value that is not a list or a map. Text with variables counts as what it becomes: maybe a number.
-    fn scalar<T>(&self, allowed: impl fmt::Display, read: impl FnOnce(&Tree) -> Option<T>) -> Option<T> {
+    pub(super) fn scalar<T>(&self, allowed: impl fmt::Display, read: impl FnOnce(&Tree) -> Option<T>) -> Option<T> {
         let value = match self.tree {
             Tree::Text(text) => {
                 let Interpolated { text, variables } = self.interpolated(text)?;
@@ -272,7 +272,7 @@ impl<'a> Node<'a> {
         value
     }
 
-    fn interpolated(&self, text: &str) -> Option<Interpolated> {
+    pub(super) fn interpolated(&self, text: &str) -> Option<Interpolated> {
         interpolate(text, self.reading.env).map_err(|error| self.error(error)).ok()
     }
 
@@ -304,6 +304,11 @@ impl<'a> Fields<'a> {
     /// A map of further settings; without any when it is not there.
     pub(super) fn section(&mut self, name: &'static str) -> Fields<'a> {
         self.field(name).unwrap_or_else(|| self.node.place_of(name)).fields()
+    }
+
+    /// Where a setting of this map is, or would be.
+    pub(super) fn place_of(&self, name: &str) -> Node<'a> {
+        self.node.place_of(name)
     }
 
     /// Notes every key that nobody asked for.

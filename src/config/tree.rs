@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
-use super::Problem;
+use super::{Problem, verbatim};
 
 /// One YAML value. Maps are lists of pairs: a key that is written twice is seen twice.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +15,8 @@ pub(super) enum Tree {
     Bool(bool),
     /// A whole number.
     Integer(i128),
-    /// A number with a fraction or an exponent.
-    Float(f64),
+    /// A number with a fraction or an exponent, as it is written: no digit of a price is lost.
+    Float(String),
     /// Text.
     Text(String),
     /// A list.
@@ -35,7 +35,12 @@ impl Tree {
         if yaml.trim_start_matches('\u{feff}').lines().all(empty) {
             return Ok(Tree::Null);
         }
-        serde_yaml::from_str(yaml).map_err(|error| syntax_problem(&error))
+        let read = || {
+            let mut tree = serde_yaml::from_str(yaml)?;
+            verbatim::restore(&mut tree, yaml)?;
+            Ok(tree)
+        };
+        read().map_err(|error: serde_yaml::Error| syntax_problem(&error))
     }
 
     /// What plain text would have been, had it stood in the file without quotes.
@@ -100,7 +105,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-        Ok(Tree::Float(value))
+        // Only its place counts: what is written there is read afterwards.
+        Ok(Tree::Float(value.to_string()))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
@@ -119,9 +125,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
         let mut members = Vec::new();
         while let Some((key, value)) = entries.next_entry::<Tree, Tree>()? {
             let key = match key {
-                Tree::Text(text) => text,
+                Tree::Text(text) | Tree::Float(text) => text,
                 Tree::Integer(number) => number.to_string(),
-                Tree::Float(number) => number.to_string(),
                 Tree::Bool(flag) => flag.to_string(),
                 Tree::Null | Tree::List(_) | Tree::Map(_) => return Err(A::Error::custom("a key must be text")),
             };

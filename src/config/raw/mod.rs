@@ -1,6 +1,9 @@
 //! The settings as the file has them: every key with its type, bounds and default, each by itself.
 
+mod ledger;
+mod price;
 mod provider;
+mod quota;
 mod route;
 mod secret;
 
@@ -8,10 +11,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(in crate::config) use self::price::RawPrice;
 pub(in crate::config) use self::provider::{RawKeys, RawProvider, url_shown};
+pub(in crate::config) use self::quota::doubts;
 pub(in crate::config) use self::route::RawRoute;
 use super::node::{Fields, Node};
-use super::{Allowance, Cap, Limits, Quota, Secret, Timeouts};
+use super::{LedgerSettings, Limits, Quota, Secret, Timeouts};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -29,7 +34,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const MAX_THREADS: u64 = 1024;
 const MAX_BODY_BYTES: u64 = 1 << 30;
 const MAX_BUFFERED_BYTES: u64 = 1 << 40;
-const MAX_DAILY_TOKENS: u64 = 1_000_000_000_000_000;
 const MIN_TIME: Duration = Duration::from_millis(10);
 const MAX_TIME: Duration = Duration::from_secs(24 * 3600);
 const MAX_NAME_CHARS: usize = 128;
@@ -49,6 +53,8 @@ pub(in crate::config) struct Raw<'a> {
     pub(in crate::config) providers: Vec<RawProvider<'a>>,
     pub(in crate::config) routes: Vec<RawRoute<'a>>,
     pub(in crate::config) quota: Quota,
+    pub(in crate::config) ledger: LedgerSettings,
+    pub(in crate::config) prices: Vec<RawPrice<'a>>,
 }
 
 impl<'a> Raw<'a> {
@@ -70,7 +76,9 @@ impl<'a> Raw<'a> {
             heartbeat: top.read("heartbeat", time).unwrap_or(HEARTBEAT),
             providers: top.read("providers", |node| Some(RawProvider::read_all(node))).unwrap_or_default(),
             routes: top.read("routes", |node| Some(RawRoute::read_all(node))).unwrap_or_default(),
-            quota: quota(top.section("quota")),
+            quota: quota::quota(top.section("quota"), top.section("keys")),
+            ledger: ledger::ledger(&mut top),
+            prices: top.read("prices", |node| Some(RawPrice::read_all(node))).unwrap_or_default(),
         };
         top.finish();
         raw
@@ -115,17 +123,6 @@ fn limits(mut limits: Fields<'_>) -> Limits {
             .unwrap_or(LIMITS.buffered_bytes),
     };
     limits.finish();
-    read
-}
-
-fn quota(mut quota: Fields<'_>) -> Quota {
-    let daily_tokens = quota.read("daily_tokens", |node| node.whole(1..=MAX_DAILY_TOKENS));
-    let read = Quota {
-        limits: Allowance { daily_tokens: daily_tokens.map(Cap::At), ..Allowance::default() },
-        per_user: quota.read("per_user", Node::flag).unwrap_or(true),
-        ..Quota::default()
-    };
-    quota.finish();
     read
 }
 

@@ -4,8 +4,10 @@
 mod environment;
 mod example;
 mod good;
+mod ledger;
 mod problems;
 mod providers;
+mod quota;
 mod secrets;
 
 use std::path::Path;

@@ -10,16 +10,16 @@ fn each_slip_is_told_with_path_value_and_cure() {
     for (yaml, expected) in [
         (
             "listn: 1",
-            "error: listn: is not a setting; known here: listen, metrics, data_dir, threads, h2c, master_key, limits, timeouts, commit_after, heartbeat, providers, routes, quota; did you mean \"listen\"?",
+            "error: listn: is not a setting; known here: listen, metrics, data_dir, threads, h2c, master_key, limits, timeouts, commit_after, heartbeat, providers, routes, quota, keys, durability, on_ledger_error, retention, prices; did you mean \"listen\"?",
         ),
         ("quota: {<<: {daily_tokens: 5}}", "error: quota.\"<<\": merge keys are not supported; write the settings out"),
         (
             "quota: {tokens_per_day: 5}",
-            "error: quota.tokens_per_day: is not a setting; known here: daily_tokens, per_user",
+            "error: quota.tokens_per_day: is not a setting; known here: daily_tokens, monthly_tokens, daily_usd, monthly_usd, requests_per_minute, tokens_per_minute, max_concurrent, max_output_tokens, per_user, per_end_user, weights, overshoot",
         ),
         (
             "quota: {daily_token: 5}",
-            "error: quota.daily_token: is not a setting; known here: daily_tokens, per_user; did you mean \"daily_tokens\"?",
+            "error: quota.daily_token: is not a setting; known here: daily_tokens, monthly_tokens, daily_usd, monthly_usd, requests_per_minute, tokens_per_minute, max_concurrent, max_output_tokens, per_user, per_end_user, weights, overshoot; did you mean \"daily_tokens\"?",
         ),
         ("listen: localhost:8080", &format!("error: listen: {address}; it is \"localhost:8080\"")),
         ("listen: 8080", &format!("error: listen: {address}; it is 8080")),
@@ -65,11 +65,11 @@ fn each_slip_is_told_with_path_value_and_cure() {
         ("heartbeat: [1]", &format!("error: heartbeat: {time}; it is a list")),
         (
             "quota: {daily_tokens: 5e5}",
-            "error: quota.daily_tokens: must be a whole number from 1 to 1000000000000000; it is 500000.0",
+            "error: quota.daily_tokens: must be a whole number from 1 to 1000000000000000, or unlimited; it is 5e5",
         ),
         (
             "quota: {daily_tokens: -1}",
-            "error: quota.daily_tokens: must be a whole number from 1 to 1000000000000000; it is -1",
+            "error: quota.daily_tokens: must be a whole number from 1 to 1000000000000000, or unlimited; it is -1",
         ),
         ("quota: {per_user: 'true'}", "error: quota.per_user: must be true or false; it is \"true\""),
         ("h2c: true\nh2c: false", "error: h2c: is there twice; keep one of the two"),
