@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
 use log::{info, warn};
 use pingora_core::apps::HttpServerOptions;
 use pingora_core::apps::http_app::ServeHttp;
@@ -23,11 +24,11 @@ use pingora_core::services::listening::Service;
 use pingora_proxy::ProxyServiceBuilder;
 use socket2::{Domain, Socket, Type};
 
-use crate::admin::{self, Admin, AdminResponse, Checks, Drain};
-use crate::keys::{Keys, KeysError};
-use crate::ledger::Ledger;
+use crate::admin::{self, Admin, AdminResponse, Body, Checks, Drain};
+use crate::keys::{Key, Keys, KeysError};
+use crate::ledger::{Ledger, Payer};
 use crate::observe::{Metrics, metrics};
-use crate::proxy::{Budget, Gateway, LocalAnswer, LocalApi};
+use crate::proxy::{Budget, Gateway, LocalAnswer, LocalApi, LocalBody};
 use crate::resolver::Resolver;
 use crate::routing::{Health, Snapshot};
 use crate::store::{Store, StoreError};
@@ -241,8 +242,12 @@ struct Local {
 
 #[async_trait]
 impl LocalApi for Local {
-    async fn admin(&self, method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> LocalAnswer {
-        answer(admin::handle(&self.admin, method, path, headers, body).await)
+    async fn admin(&self, head: &Parts, body: Option<&[u8]>) -> Option<LocalAnswer> {
+        admin::handle(&self.admin, head, body).await.map(answer)
+    }
+
+    async fn key_info(&self, key: &Arc<Key>, limits: Payer) -> LocalAnswer {
+        answer(admin::key_info(&self.admin, key, limits).await)
     }
 
     fn health(&self) -> LocalAnswer {
@@ -256,7 +261,10 @@ impl LocalApi for Local {
 }
 
 fn answer(response: AdminResponse) -> LocalAnswer {
-    let mut answer = Response::new(response.body);
+    let mut answer = Response::new(match response.body {
+        Body::Bytes(bytes) => LocalBody::Bytes(bytes),
+        Body::Stream { reader, length } => LocalBody::Stream { reader, length },
+    });
     *answer.status_mut() = response.status;
     *answer.headers_mut() = response.headers;
     answer

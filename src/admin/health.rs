@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn text(response: &AdminResponse) -> &str {
-        std::str::from_utf8(&response.body).unwrap_or_default()
+        std::str::from_utf8(response.bytes()).unwrap_or_default()
     }
 
     #[test]

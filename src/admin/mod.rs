@@ -2,18 +2,21 @@
 
 mod body;
 mod health;
+mod key_info;
 mod response;
 
 #[cfg(test)]
 mod tests;
 
 pub use health::{Checks, Drain, StoreCheck, healthz, readyz};
-pub use response::AdminResponse;
+pub use key_info::key_info;
+pub use response::{AdminResponse, Body};
 
 use std::fmt;
 use std::sync::Arc;
 
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
@@ -47,27 +50,28 @@ impl fmt::Debug for Admin {
     }
 }
 
-/// Answers a request to `/admin` and below. `path` has no query; `body` is whole, bounded by the caller, and read as JSON
-/// whatever its content type says.
+/// Answers a request to `/admin` and below. First asked without a body: `None` says that the request is in order so far, and that its
+/// body (whole, bounded by the caller, read as JSON whatever its content type says) is to be given. With one there always is an answer.
 ///
 /// The order of the checks is path, method, master key, body: without the master key nothing of the body is looked at.
-pub async fn handle(admin: &Admin, method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> AdminResponse {
+pub async fn handle(admin: &Admin, head: &Parts, body: Option<&[u8]>) -> Option<AdminResponse> {
+    let (method, path) = (&head.method, head.uri.path());
     if path != KEYS_PATH {
-        return no_such_path(method, path);
+        return Some(no_such_path(method, path));
     }
     if method != Method::POST {
-        return method_not_allowed(method);
+        return Some(method_not_allowed(method));
     }
-    if !admin.is_admin(headers) {
-        return unauthorized();
+    if !admin.is_admin(&head.headers) {
+        return Some(unauthorized());
     }
-    match body::new_key(body) {
+    Some(match body::new_key(body?) {
         Ok(new) => match admin.keys.mint(new).await {
             Ok(minted) => created(&minted),
             Err(error) => storage_fault(&error),
         },
         Err(problems) => problems.into_response(),
-    }
+    })
 }
 
 /// The answer that shows a key for the only time.

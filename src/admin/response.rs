@@ -1,6 +1,7 @@
 //! Answers of the admin API, with errors as OpenAI has them (`{"error":{"message","type","param","code"}}`).
 
 use std::fmt;
+use std::io::Read;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
@@ -15,8 +16,21 @@ pub struct AdminResponse {
     pub status: StatusCode,
     /// The headers; `cache-control: no-store` is always among them.
     pub headers: HeaderMap,
-    /// JSON. It may hold a new key's secret: never log it.
-    pub body: Vec<u8>,
+    /// What is said. It may hold a new key's secret: never log it.
+    pub body: Body,
+}
+
+/// The body of an answer.
+pub enum Body {
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// What is too large for memory.
+    Stream {
+        /// Gives the bytes; blocks on the disk.
+        reader: Box<dyn Read + Send>,
+        /// How many there are.
+        length: u64,
+    },
 }
 
 impl AdminResponse {
@@ -26,7 +40,16 @@ impl AdminResponse {
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ]);
         let body = serde_json::to_vec(body).expect("answers are made of strings and numbers");
-        AdminResponse { status, headers, body }
+        AdminResponse { status, headers, body: Body::Bytes(body) }
+    }
+
+    /// The bytes of a body that is whole; none of one that is not.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Bytes(bytes) => bytes,
+            Body::Stream { .. } => &[],
+        }
     }
 
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> AdminResponse {

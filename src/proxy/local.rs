@@ -1,9 +1,13 @@
 //! Answers that need no provider: models, health, the admin API, the root, preflights, and what does not exist.
 
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderValue, Method, header};
 use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora_core::Result;
@@ -13,19 +17,47 @@ use tokio::time::Instant;
 use super::context::Context;
 use super::endpoints::{self, Endpoint, Found};
 use super::intake::{self, Bounds, IntakeError};
-use super::reply::{Marks, Reply};
+use super::reply::{Marks, Reply, Source};
 use super::{Gateway, exchange};
 use crate::catalog::listing;
+use crate::keys::Key;
+use crate::ledger::Payer;
 
-/// Whole answers of other parts.
-pub type LocalAnswer = http::Response<Vec<u8>>;
+/// Answers of other parts.
+pub type LocalAnswer = http::Response<LocalBody>;
+
+/// The body of such an answer.
+pub enum LocalBody {
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// What is too large for memory. It is sent piece by piece, and dropped after the last one.
+    Stream {
+        /// Gives the bytes; may block, as it is read on a thread of its own.
+        reader: Box<dyn Read + Send>,
+        /// How many there are.
+        length: u64,
+    },
+}
+
+impl fmt::Debug for LocalBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = match self {
+            LocalBody::Bytes(bytes) => bytes.len() as u64,
+            LocalBody::Stream { length, .. } => *length,
+        };
+        f.debug_struct("LocalBody").field("length", &length).finish_non_exhaustive()
+    }
+}
 
 /// The endpoints that other parts answer. The proxy does their I/O.
 #[async_trait]
 pub trait LocalApi: Send + Sync {
-    /// Answers a request to `/admin` or below; `path` is without a query. With an empty body it tells by a status other than 400 that the
-    /// body makes no difference.
-    async fn admin(&self, method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> LocalAnswer;
+    /// Answers a request to `/admin` or below. First asked without a body: `None` says that the request is in order so far, and that
+    /// its body is to be read and given. With a body there always is an answer.
+    async fn admin(&self, head: &Parts, body: Option<&[u8]>) -> Option<LocalAnswer>;
+
+    /// Answers a client that asks about its own key; `limits` are those that hold for it now.
+    async fn key_info(&self, key: &Arc<Key>, limits: Payer) -> LocalAnswer;
 
     /// Answers `/healthz`.
     fn health(&self) -> LocalAnswer;
@@ -127,22 +159,26 @@ const ROOT: &str = concat!(
 );
 
 async fn ask_admin(gateway: &Gateway, session: &mut Session) -> Result<Reply, IntakeError> {
-    let head = (session.req_header().method.clone(), session.req_header().uri.path().to_owned());
-    let (method, path) = &head;
-    let headers = session.req_header().headers.clone();
+    let head = session.req_header().as_owned_parts();
     // Without the master key nothing of the body is even read.
-    let answer = gateway.local.admin(method, path, &headers, b"").await;
-    if answer.status() != StatusCode::BAD_REQUEST {
+    if let Some(answer) = gateway.local.admin(&head, None).await {
         return Ok(answered(answer));
     }
     let bounds = Bounds { bytes: ADMIN_BODY_BYTES, until: Instant::now() + ADMIN_BODY_TIME };
     let body = intake::read(session, bounds, &gateway.budget).await?;
-    Ok(answered(gateway.local.admin(method, path, &headers, &body.bytes).await))
+    let answer = gateway.local.admin(&head, Some(&body.bytes)).await;
+    Ok(answered(answer.expect("with a body there always is an answer")))
 }
 
-fn answered(answer: LocalAnswer) -> Reply {
+/// An answer of another part, ready to be sent.
+pub(super) fn answered(answer: LocalAnswer) -> Reply {
     let (head, body) = answer.into_parts();
-    Reply::new(head.status.as_u16(), head.headers, body)
+    match body {
+        LocalBody::Bytes(bytes) => Reply::new(head.status.as_u16(), head.headers, bytes),
+        LocalBody::Stream { reader, length } => {
+            Reply::stream(head.status.as_u16(), head.headers, Source { reader, length })
+        }
+    }
 }
 
 /// Browsers may call the API from anywhere: a key is what protects it, not the origin.

@@ -38,7 +38,7 @@ pub use self::budget::Budget;
 use self::context::Attempt;
 pub use self::context::Context;
 use self::endpoints::{Endpoint, Found};
-pub use self::local::{LocalAnswer, LocalApi};
+pub use self::local::{LocalAnswer, LocalApi, LocalBody};
 use self::meter::Meter;
 use crate::keys::Keys;
 use crate::ledger::Ledger;

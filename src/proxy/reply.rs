@@ -1,6 +1,8 @@
 //! Local answers and errors, in the caller's own shape, written so that the client can read them and the connection stays in step.
 
+use std::fmt;
 use std::future::Future;
+use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use ovth_filters::{Shape, shapes};
 use pingora::http::ResponseHeader;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::body::PIECE_BYTES;
@@ -89,17 +92,68 @@ const fn request_id_header(shape: Shape) -> &'static str {
 }
 
 /// An answer that the gateway gives by itself.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Reply {
     status: u16,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Bytes(Bytes),
+    Stream(Source),
+}
+
+impl Body {
+    const fn length(&self) -> u64 {
+        match self {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::Stream(source) => source.length,
+        }
+    }
+}
+
+/// A body that is not in memory.
+pub(super) struct Source {
+    /// Gives the bytes; may block.
+    pub(super) reader: Box<dyn Read + Send>,
+    /// How many there are.
+    pub(super) length: u64,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// The next piece, and what comes after it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or ends early: the client must not take what it has for all there is.
+    async fn piece(mut self) -> Result<(Bytes, Source)> {
+        let read = spawn_blocking(move || {
+            let mut piece = vec![0; usize::try_from(self.length).unwrap_or(usize::MAX).min(PIECE_BYTES)];
+            self.reader.read_exact(&mut piece)?;
+            self.length -= piece.len() as u64;
+            Ok::<_, std::io::Error>((Bytes::from(piece), self))
+        });
+        let failed = |error: String| Error::explain(ErrorType::FileReadError, error).into_in();
+        read.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+    }
 }
 
 impl Reply {
     /// An answer with these headers.
     pub(super) fn new(status: u16, headers: HeaderMap, body: impl Into<Bytes>) -> Reply {
-        Reply { status, headers, body: body.into() }
+        Reply { status, headers, body: Body::Bytes(body.into()) }
+    }
+
+    /// An answer whose body is sent piece by piece.
+    pub(super) const fn stream(status: u16, headers: HeaderMap, source: Source) -> Reply {
+        Reply { status, headers, body: Body::Stream(source) }
     }
 
     /// A JSON answer.
@@ -143,7 +197,7 @@ impl Reply {
         let mut head = ResponseHeader::build(self.status, Some(self.headers.len() + 10))?;
         append_all(&mut head, self.headers)?;
         if self.status != 204 {
-            head.insert_header(header::CONTENT_LENGTH, self.body.len())?;
+            head.insert_header(header::CONTENT_LENGTH, self.body.length())?;
         }
         marks.put(&mut head)?;
         keep_alive_unless_shutting_down(session);
@@ -151,24 +205,41 @@ impl Reply {
         if unread == Unread::Much {
             session.set_keepalive(None);
         }
-        let without_body = self.body.is_empty() || session.req_header().method == Method::HEAD;
+        let length = self.body.length();
+        let without_body = length == 0 || session.req_header().method == Method::HEAD;
         in_time(session.write_response_header(Box::new(head), without_body)).await?;
-        let mut written = 0;
         if without_body {
             in_time(session.write_response_body(None, true)).await?;
         } else {
-            written = self.body.len() as u64;
-            let mut body = self.body;
-            while body.len() > PIECE_BYTES {
-                let piece = body.split_to(PIECE_BYTES);
-                in_time(session.write_response_body(Some(piece), false)).await?;
+            match self.body {
+                Body::Bytes(bytes) => send_bytes(session, bytes).await?,
+                Body::Stream(source) => send_stream(session, source).await?,
             }
-            in_time(session.write_response_body(Some(body), true)).await?;
         }
         if unread != Unread::Nothing {
             drain(session).await;
         }
-        Ok(written)
+        Ok(if without_body { 0 } else { length })
+    }
+}
+
+async fn send_bytes(session: &mut Session, mut body: Bytes) -> Result<()> {
+    while body.len() > PIECE_BYTES {
+        let piece = body.split_to(PIECE_BYTES);
+        in_time(session.write_response_body(Some(piece), false)).await?;
+    }
+    in_time(session.write_response_body(Some(body), true)).await
+}
+
+async fn send_stream(session: &mut Session, mut source: Source) -> Result<()> {
+    loop {
+        let (piece, rest) = source.piece().await?;
+        let is_last = rest.length == 0;
+        in_time(session.write_response_body(Some(piece), is_last)).await?;
+        if is_last {
+            return Ok(());
+        }
+        source = rest;
     }
 }
 
