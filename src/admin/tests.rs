@@ -1,6 +1,8 @@
 //! Tests of the admin API as its callers see it: statuses, headers, bodies.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use std::time::SystemTime;
+
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -55,7 +57,7 @@ async fn a_key_is_made_and_works() {
     let response = post(&house.admin, MASTER, r#"{"label":"cursor","quota":{"daily_tokens":100000}}"#).await;
     assert_eq!(response.status, StatusCode::CREATED);
     let body = json(&response);
-    let key = house.keys.authenticate(body["key"].as_str().unwrap().as_bytes()).unwrap();
+    let key = house.keys.authenticate(body["key"].as_str().unwrap().as_bytes(), SystemTime::now()).unwrap();
     assert_eq!(body["id"], key.id.as_str());
     assert_eq!(body["object"], "api_key");
     assert_eq!(body["label"], "cursor");

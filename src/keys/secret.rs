@@ -20,10 +20,15 @@ const DIGEST_BYTES: usize = 32;
 pub(super) fn generate() -> Result<Secret, getrandom::Error> {
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random)?;
+    Ok(from_bytes(random))
+}
+
+/// The secret made of those bytes, which nobody must be able to guess.
+pub(super) fn from_bytes(bytes: [u8; RANDOM_BYTES]) -> Secret {
     let mut text = String::with_capacity(KEY_PREFIX.len() + RANDOM_CHARS);
     text.push_str(KEY_PREFIX);
-    URL_SAFE_NO_PAD.encode_string(random, &mut text);
-    Ok(Secret::new(text))
+    URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
+    Secret::new(text)
 }
 
 /// Whether it could be one of ours: spares the hashing of long nonsense.
@@ -46,6 +51,19 @@ impl Digest {
     /// Whether the two are equal, in constant time.
     pub(super) fn matches(&self, other: &Digest) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+
+    pub(super) fn first_byte(&self) -> u8 {
+        let [first, ..] = self.0;
+        first
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; DIGEST_BYTES] {
+        &self.0
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; DIGEST_BYTES]) -> Digest {
+        Digest(bytes)
     }
 
     pub(super) fn to_text(self) -> String {

@@ -27,17 +27,20 @@ async fn a_minted_key_is_known_at_once_and_after_a_restart() {
     let first = keys.mint(named("cursor", 100_000)).await.unwrap();
     let second = keys.mint(named("cursor", 0)).await.unwrap();
     assert_ne!(first.record.id, second.record.id);
-    assert_eq!(keys.authenticate(first.key.expose().as_bytes()).unwrap().id, first.record.id);
+    assert_eq!(keys.authenticate(first.key.expose().as_bytes(), SystemTime::now()).unwrap().id, first.record.id);
     drop((keys, store));
 
     let (_store, keys) = open(&folder);
     assert_eq!(keys.len(), 2);
-    let found = keys.authenticate(first.key.expose().as_bytes()).unwrap();
+    let found = keys.authenticate(first.key.expose().as_bytes(), SystemTime::now()).unwrap();
     assert_eq!(found.id, first.record.id);
     assert_eq!(found.label.as_str(), "cursor");
     assert_eq!(found.settings.limits.daily_tokens, Some(Cap::At(100_000)));
     assert_eq!(found.created_at, first.record.created_at);
-    assert_eq!(keys.authenticate(second.key.expose().as_bytes()).unwrap().settings, KeySettings::default());
+    assert_eq!(
+        keys.authenticate(second.key.expose().as_bytes(), SystemTime::now()).unwrap().settings,
+        KeySettings::default()
+    );
 }
 
 #[tokio::test]
@@ -49,7 +52,7 @@ async fn wrong_keys_and_keys_with_one_changed_character_are_unknown() {
     for position in 0..secret.len() {
         let mut tampered = secret.clone();
         *tampered.get_mut(position).unwrap() ^= 1;
-        assert_eq!(keys.authenticate(&tampered).unwrap_err(), AuthError::Unknown, "at {position}");
+        assert_eq!(keys.authenticate(&tampered, SystemTime::now()).unwrap_err(), AuthError::Unknown, "at {position}");
     }
     let longer = [secret.as_slice(), b"A"].concat();
     let id = minted.record.id.as_str().as_bytes();
@@ -64,7 +67,7 @@ async fn wrong_keys_and_keys_with_one_changed_character_are_unknown() {
         digest.as_bytes(),
         &[0xff; 53],
     ] {
-        assert_eq!(keys.authenticate(wrong).unwrap_err(), AuthError::Unknown);
+        assert_eq!(keys.authenticate(wrong, SystemTime::now()).unwrap_err(), AuthError::Unknown);
     }
 }
 
@@ -100,10 +103,10 @@ async fn without_storage_known_keys_work_and_none_are_made() {
     store.shutdown().unwrap();
     assert!(matches!(keys.mint(named("b", 0)).await.unwrap_err(), KeysError::Store(_)));
     assert_eq!(keys.len(), 1);
-    keys.authenticate(minted.key.expose().as_bytes()).unwrap();
+    keys.authenticate(minted.key.expose().as_bytes(), SystemTime::now()).unwrap();
     let other = secret::generate().unwrap();
-    assert_eq!(keys.authenticate(other.expose().as_bytes()).unwrap_err(), AuthError::Storage);
-    assert_eq!(keys.authenticate(b"nonsense").unwrap_err(), AuthError::Unknown);
+    assert_eq!(keys.authenticate(other.expose().as_bytes(), SystemTime::now()).unwrap_err(), AuthError::Storage);
+    assert_eq!(keys.authenticate(b"nonsense", SystemTime::now()).unwrap_err(), AuthError::Unknown);
 }
 
 #[tokio::test]
@@ -113,7 +116,7 @@ async fn keys_made_at_the_same_time_are_all_kept() {
     let minted = futures::future::join_all((0..30).map(|_| keys.mint(named("a", 0)))).await;
     assert_eq!(keys.len(), 30);
     for minted in minted {
-        keys.authenticate(minted.unwrap().key.expose().as_bytes()).unwrap();
+        keys.authenticate(minted.unwrap().key.expose().as_bytes(), SystemTime::now()).unwrap();
     }
 }
 
@@ -123,7 +126,7 @@ fn a_row_that_cannot_be_read_keeps_the_gateway_from_starting() {
     let (store, keys) = open(&folder);
     drop(keys);
     let id = KeyId::parse("key_0123456789abcdef").unwrap();
-    store.write_blocking(move |transaction| record::insert(transaction, &id, b"{}")).unwrap();
+    store.write_blocking(move |transaction| record::put_row(transaction, &id, b"{}")).unwrap();
     let Err(KeysError::Record { id, .. }) = Keys::open(store) else { panic!("it opened") };
     assert_eq!(id, "key_0123456789abcdef");
 }

@@ -1,6 +1,7 @@
 //! Drives one exchange: key, quota, intake, plan, then its targets, and what is told of the end.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::{Operation, Shape, shapes};
@@ -55,7 +56,7 @@ async fn prepare(
     let config = snapshot.config();
     let key = authenticate(gateway, session, context, shape)?;
     if operation == Operation::Generate {
-        let admitted = gateway.ledger.admit(&key, &config.quota, std::time::SystemTime::now());
+        let admitted = gateway.ledger.admit(&key, &config.quota, SystemTime::now());
         let tab = admitted.map_err(|spent| IntakeError::Refused(quota_error(&spent)))?;
         with_meter(context, |meter| meter.charge_to(tab));
     }
@@ -94,15 +95,11 @@ fn authenticate(
         )
         .with_code("invalid_api_key"));
     };
-    let key = gateway.keys.authenticate(presented).map_err(|error| match error {
-        AuthError::Unknown => ApiError::new(
-            ErrorClass::ClientAuth,
-            "this API key is not known here; mint one with POST /admin/keys and the master key",
-        )
-        .with_code("invalid_api_key"),
-        AuthError::Storage => {
-            ApiError::new(ErrorClass::Unavailable, "API keys cannot be checked just now; try again").with_retry_after(1)
+    let key = gateway.keys.authenticate(presented, SystemTime::now()).map_err(|error| match error {
+        AuthError::Unknown | AuthError::Revoked | AuthError::Expired | AuthError::Replaced => {
+            ApiError::new(ErrorClass::ClientAuth, error.to_string()).with_code("invalid_api_key")
         }
+        AuthError::Storage => ApiError::new(ErrorClass::Unavailable, error.to_string()).with_retry_after(1),
     })?;
     if let Some(meter) = &mut context.meter {
         meter.record.key_id = Some(Arc::from(key.id.as_str()));

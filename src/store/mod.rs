@@ -80,8 +80,26 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&WriteTransaction) -> Result<T, redb::Error> + Send + 'static,
     {
+        self.write_then(work, |_| ()).await
+    }
+
+    /// [`Store::write`] with something that follows it: `then` runs on the writer's thread once the write is durable and
+    /// before it is answered, also when the future was dropped meanwhile, and in the order of the writes. So memory can
+    /// follow the disk without ever being ahead of it, behind an answer, or in another order.
+    ///
+    /// `then` must be short, since all writes wait for it, and must not panic.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::write`]; `then` does not run.
+    pub async fn write_then<T, F, G>(&self, work: F, then: G) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&WriteTransaction) -> Result<T, redb::Error> + Send + 'static,
+        G: FnOnce(&T) + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending::new(work, reply));
+        let job = Box::new(Pending::new(work, then, reply));
         self.queue.send(Message::Job(job)).await.map_err(|_| StoreError::Closed)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }

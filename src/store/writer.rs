@@ -41,23 +41,25 @@ pub(super) trait Job: Send {
     fn done(self: Box<Self>, result: Result<(), StoreError>);
 }
 
-/// A write with its answer and the one who waits for it.
-pub(super) struct Pending<T, F> {
+/// A write with what follows it, its answer and the one who waits for it.
+pub(super) struct Pending<T, F, G> {
     work: F,
+    then: G,
     outcome: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T, F> Pending<T, F> {
-    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T, StoreError>>) -> Pending<T, F> {
-        Pending { work, outcome: None, reply }
+impl<T, F, G> Pending<T, F, G> {
+    pub(super) fn new(work: F, then: G, reply: oneshot::Sender<Result<T, StoreError>>) -> Pending<T, F, G> {
+        Pending { work, then, outcome: None, reply }
     }
 }
 
-impl<T, F> Job for Pending<T, F>
+impl<T, F, G> Job for Pending<T, F, G>
 where
     T: Send,
     F: FnMut(&WriteTransaction) -> Result<T, redb::Error> + Send,
+    G: FnOnce(&T) + Send,
 {
     fn run(&mut self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
         self.outcome = Some((self.work)(transaction)?);
@@ -65,9 +67,13 @@ where
     }
 
     fn done(self: Box<Self>, result: Result<(), StoreError>) {
-        let Pending { outcome, reply, .. } = *self;
+        let Pending { then, outcome, reply, .. } = *self;
+        let result = result.map(|()| outcome.expect("a committed job has run to its end"));
+        if let Ok(outcome) = &result {
+            then(outcome);
+        }
         // Nobody may wait any more; the write stands all the same.
-        let _ = reply.send(result.map(|()| outcome.expect("a committed job has run to its end")));
+        let _ = reply.send(result);
     }
 }
 
