@@ -77,8 +77,41 @@ fn every_setting_is_in_the_example() {
         "quota",
         "daily_tokens",
         "per_user",
+        "monthly_tokens",
+        "daily_usd",
+        "monthly_usd",
+        "requests_per_minute",
+        "tokens_per_minute",
+        "max_concurrent",
+        "max_output_tokens",
+        "per_end_user",
+        "weights",
+        "overshoot",
+        "keys",
+        "expires_at",
+        "strict",
+        "durability",
+        "on_ledger_error",
+        "retention",
+        "entry_days",
+        "entry_bytes",
+        "usage_days",
+        "prices",
     ] {
         let line = |line: &str| line.trim_start().starts_with(&format!("{setting}:"));
         assert!(live.lines().any(line), "{setting}");
+    }
+    // Those that are told only within others.
+    for setting in [
+        "cache_read",
+        "cache_write",
+        "cache_write_1h",
+        "output_reasoning",
+        "tiers",
+        "above_input_tokens",
+        "input",
+        "output",
+    ] {
+        assert!(EXAMPLE.contains(setting), "{setting}");
     }
 }
