@@ -52,7 +52,7 @@ pub struct Tier {
 }
 
 impl Price {
-    /// Whether there is a price to reckon with. A published zero is a free tier or a gap in a price list, not a price.
+    /// Whether there is a price to reckon with: of input and of output.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.base.is_known()
@@ -63,6 +63,13 @@ impl Price {
     pub fn rates(&self, prompt_tokens: u64) -> &Rates {
         let tier = self.tiers.iter().rev().find(|tier| prompt_tokens > tier.above_input_tokens);
         tier.map_or(&self.base, |tier| &tier.rates)
+    }
+
+    /// What a request with a prompt of so many tokens and an answer of so many costs, nothing of it cached; `None` when
+    /// the price is unknown.
+    #[must_use]
+    pub fn expected_cost(&self, input_tokens: u64, output_tokens: u64) -> Option<PicoDollars> {
+        self.cost(&Usage { input: input_tokens, output: output_tokens, ..Usage::default() })
     }
 
     /// What these tokens cost; `None` when the price is unknown.
@@ -77,7 +84,7 @@ impl Price {
 
 impl Rates {
     fn is_known(&self) -> bool {
-        self.input.is_some_and(|price| !price.is_zero()) && self.output.is_some()
+        self.input.is_some() && self.output.is_some()
     }
 
     fn cost(&self, usage: &Usage) -> Option<PicoDollars> {

@@ -146,7 +146,7 @@ fn model(record: Record, providers: &mut HashSet<Arc<str>>) -> Result<Model, Cat
         context_window: record.context_window,
         max_input_tokens: record.max_input_tokens,
         max_output_tokens: record.max_output_tokens,
-        price: record.price,
+        price: record.price.map(published).map(Arc::new),
         capabilities: record.capabilities,
         shapes: record.api.iter().filter_map(|api| shape(api)).collect(),
         released: date("released", record.released)?,
@@ -158,6 +158,12 @@ fn model(record: Record, providers: &mut HashSet<Arc<str>>) -> Result<Model, Cat
         provider,
         aliases,
     })
+}
+
+/// A zero in a price list is a free tier or a gap, not a price to reckon with.
+fn published(mut price: Price) -> Price {
+    price.base.input = price.base.input.filter(|input| !input.is_zero());
+    price
 }
 
 /// The shape of that endpoint; `None` for endpoints that are no conversation (`embeddings`) or none of ours (`chat_v2`).

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ovth_filters::Shape;
-use ovth_filters::neutral::Usage;
 use ovth_filters::shapes::{Needs, Parameters};
 use serde::Deserialize;
 
@@ -37,8 +36,8 @@ pub struct Model {
     pub max_input_tokens: Option<u64>,
     /// Tokens of output, reasoning included.
     pub max_output_tokens: Option<u64>,
-    /// What it costs.
-    pub price: Option<Price>,
+    /// What it costs by its provider's list.
+    pub price: Option<Arc<Price>>,
     /// What it can do.
     pub capabilities: Capabilities,
     /// The shapes in which its provider serves it; empty for what answers in none of ours, such as an embedding model.
@@ -167,7 +166,7 @@ impl Model {
     /// `None` when the price is unknown.
     #[must_use]
     pub fn expected_cost(&self, input_tokens: u64, output_tokens: u64) -> Option<PicoDollars> {
-        self.price.as_ref()?.cost(&Usage { input: input_tokens, output: output_tokens, ..Usage::default() })
+        self.price.as_ref()?.expected_cost(input_tokens, output_tokens)
     }
 
     /// Whether this name stands for the model only because people use it: no provider ever served a model so called.

@@ -68,8 +68,8 @@ impl Demand {
     }
 
     /// What the request is expected to cost; `None` when the price is unknown.
-    pub(super) fn cost(&self, entry: Option<&Model>) -> Option<PicoDollars> {
-        entry?.expected_cost(self.input, self.max_output.unwrap_or(EXPECTED_OUTPUT).min(EXPECTED_OUTPUT))
+    pub(super) fn cost(&self, offer: &Offer) -> Option<PicoDollars> {
+        offer.quote.expected_cost(self.input, self.max_output.unwrap_or(EXPECTED_OUTPUT).min(EXPECTED_OUTPUT))
     }
 
     /// What is needed, in words for an error.

@@ -8,12 +8,15 @@ use super::offer::{Market, Offer};
 use super::refusal::endpoint;
 use super::route::Route;
 use crate::catalog::Model;
-use crate::config::{self, Problem, Severity};
-use crate::providers;
+use crate::config::{self, PriceOverride, Problem, Severity};
+use crate::providers::{self, Upstream};
 
 /// A shutdown that is this many days away is told.
 const NOTICE_DAYS: u32 = 30;
 const SUGGESTIONS: usize = 3;
+
+/// Below this likeness (1 is equal) a name is no help.
+const LIKENESS: f64 = 0.6;
 
 /// One name of a route's list, with what is known of it.
 struct Named<'a> {
@@ -52,6 +55,46 @@ pub(super) fn problems(route: &config::Route, keyless: &[String], market: &Marke
         problems.push(Problem::warning(path(), message));
     }
     problems
+}
+
+/// Gives the market the prices that the operator set, and tells those that are named in vain.
+pub(super) fn set_prices(prices: &[PriceOverride], market: &mut Market) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for given in prices {
+        // That of a provider without a key waits for it.
+        let Some(upstream) = market.upstream(&given.provider).cloned() else { continue };
+        let path = || format!("prices.{:?}", format!("{}/{}", given.provider, given.model));
+        let model = match market.identified(&upstream, &given.model) {
+            Some((model, _)) => model,
+            None => {
+                if !upstream.claims(&given.model) {
+                    problems.push(Problem::warning(path(), stray_price(given, &upstream, market)));
+                }
+                (*given.model).into()
+            }
+        };
+        if !market.prices.set(given, Arc::clone(&model)) {
+            problems.push(Problem::error(
+                path(),
+                format!("is another name of `{model}`, which has a price; keep one of the two"),
+            ));
+        }
+    }
+    problems
+}
+
+fn stray_price(given: &PriceOverride, upstream: &Upstream, market: &Market) -> String {
+    let PriceOverride { provider, model, .. } = given;
+    let mut near = market.catalog.nearest_where(model, SUGGESTIONS, |entry| entry.provider == *upstream.id());
+    near.extend(upstream.provider().models.iter().filter(|id| is_alike(id, model)).map(|id| id.as_str().into()));
+    format!(
+        "`{model}` is neither in the catalogue nor claimed by {provider}; correct it, or list it under `models` of {provider}{}",
+        listed(&near)
+    )
+}
+
+fn is_alike(one: &str, other: &str) -> bool {
+    strsim::normalized_damerau_levenshtein(one, other) >= LIKENESS
 }
 
 fn nothing_served(route: &config::Route) -> String {
@@ -139,8 +182,12 @@ impl Named<'_> {
 
     /// `; nearest: ...`, or nothing.
     fn near(&self) -> String {
-        let near = self.market.catalog.nearest(self.name, SUGGESTIONS);
-        let near: Vec<String> = near.iter().map(|id| format!("`{id}`")).collect();
-        if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) }
+        listed(&self.market.catalog.nearest(self.name, SUGGESTIONS))
     }
+}
+
+/// `; nearest: ...`, or nothing.
+fn listed(near: &[Arc<str>]) -> String {
+    let near: Vec<String> = near.iter().take(SUGGESTIONS).map(|id| format!("`{id}`")).collect();
+    if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) }
 }

@@ -7,6 +7,8 @@ use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::shapes::Needs;
 
+use super::price::Prices;
+use super::target::Served;
 use super::{Ask, Snapshot, Target};
 use crate::catalog::{Catalog, Date};
 use crate::config::{BaseUrl, Config, Limits, Problems, Provider, Quota, Route, Secret, Severity, Strategy, Timeouts};
@@ -115,13 +117,14 @@ pub(super) fn targets(list: &[(&str, &str)]) -> Vec<Arc<Target>> {
         .map(|(id, model)| {
             let upstream = Arc::new(Upstream::new(Arc::new(provider(id))));
             let credential = Secret::new("k");
-            Arc::new(Target::new(
-                &upstream,
-                &Arc::from(*model),
-                Shape::Chat,
-                Some(&credential),
-                catalog.lookup(id, model),
-            ))
+            let quote = Prices::of_catalogue(catalog.version()).quote(id, [], None);
+            let served = Served {
+                upstream: &upstream,
+                model: &Arc::from(*model),
+                entry: catalog.lookup(id, model),
+                quote: &quote,
+            };
+            Arc::new(Target::new(&served, Shape::Chat, Some(&credential)))
         })
         .collect()
 }

@@ -5,6 +5,7 @@ mod check;
 mod follow;
 mod health;
 mod offer;
+mod price;
 mod refusal;
 mod route;
 mod snapshot;

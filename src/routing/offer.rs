@@ -5,6 +5,8 @@ use std::sync::Arc;
 use ovth_filters::Shape;
 
 use super::Target;
+use super::price::{Prices, Quote};
+use super::target::Served;
 use crate::catalog::{Catalog, Date, Kind, Model, Status};
 use crate::providers::Upstream;
 
@@ -19,14 +21,24 @@ pub(super) struct Offer {
     pub(super) entry: Option<Arc<Model>>,
     /// Whether requests to it fail by now.
     pub(super) is_gone: bool,
+    pub(super) quote: Quote,
     by_shape: Vec<(Shape, Vec<Arc<Target>>)>,
 }
 
 impl Offer {
-    fn new(upstream: &Arc<Upstream>, model: Arc<str>, entry: Option<Arc<Model>>, is_gone: bool) -> Offer {
-        let spoken = upstream.shapes().iter().copied().filter(|shape| speaks(upstream, entry.as_deref(), *shape));
-        let by_shape = spoken.map(|shape| (shape, targets(upstream, &model, shape, entry.as_ref()))).collect();
-        Offer { upstream: Arc::clone(upstream), model, entry, is_gone, by_shape }
+    fn new(served: &Served<'_>, is_gone: bool) -> Offer {
+        let Served { upstream, model, entry, quote } = *served;
+        let spoken =
+            upstream.shapes().iter().copied().filter(|shape| speaks(upstream, entry.map(|entry| &**entry), *shape));
+        let by_shape = spoken.map(|shape| (shape, targets(served, shape))).collect();
+        Offer {
+            upstream: Arc::clone(upstream),
+            model: Arc::clone(model),
+            entry: entry.cloned(),
+            is_gone,
+            quote: quote.clone(),
+            by_shape,
+        }
     }
 
     /// Its targets in a shape, one for each credential; none when it is not served in that shape.
@@ -58,10 +70,10 @@ fn speaks(upstream: &Upstream, entry: Option<&Model>, shape: Shape) -> bool {
         && (upstream.is_reseller() || entry.shapes.is_empty() || entry.shapes.contains(&shape))
 }
 
-fn targets(upstream: &Arc<Upstream>, model: &Arc<str>, shape: Shape, entry: Option<&Arc<Model>>) -> Vec<Arc<Target>> {
-    let keys = &upstream.provider().api_keys;
+fn targets(served: &Served<'_>, shape: Shape) -> Vec<Arc<Target>> {
+    let keys = &served.upstream.provider().api_keys;
     let credentials = keys.iter().map(Some).chain(keys.is_empty().then_some(None));
-    credentials.map(|credential| Arc::new(Target::new(upstream, model, shape, credential, entry))).collect()
+    credentials.map(|credential| Arc::new(Target::new(served, shape, credential))).collect()
 }
 
 /// The catalogue and the providers that can be used, in their order.
@@ -70,6 +82,7 @@ pub(super) struct Market {
     pub(super) catalog: Arc<Catalog>,
     pub(super) upstreams: Vec<Arc<Upstream>>,
     pub(super) today: Date,
+    pub(super) prices: Prices,
 }
 
 impl Market {
@@ -119,12 +132,13 @@ impl Market {
                 && model.good_enough()
                 && matches!(model.status, Status::Current | Status::Deprecated)
                 && !self.is_gone(model)
-                && model.price.as_ref().is_some_and(crate::catalog::Price::is_known)
         };
-        let mut models: Vec<&Arc<Model>> = self.catalog.models().iter().filter(usable).collect();
-        models.sort_by_key(|model| model.expected_cost(1_000, 1_000));
-        let mut offers: Vec<Offer> =
-            models.into_iter().map(|model| self.offer_of(upstream, Arc::clone(&model.id), model)).collect();
+        let models = self.catalog.models().iter().filter(usable);
+        let mut offers: Vec<Offer> = models
+            .map(|model| self.offer_of(upstream, Arc::clone(&model.id), Some(model)))
+            .filter(|offer| offer.quote.is_known())
+            .collect();
+        offers.sort_by_key(|offer| offer.quote.expected_cost(1_000, 1_000));
         for id in upstream.provider().models.iter().filter(|id| !id.ends_with('*')) {
             if let Some(offer) = self.known(upstream, id)
                 && !offers.iter().any(|other| other.is_same(&offer))
@@ -144,26 +158,34 @@ impl Market {
 
     /// What a provider is sent when a client addresses it: its own id of a known model, else the client's word.
     fn offer_as(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
-        self.known(upstream, name).or_else(|| is_sane(name).then(|| Offer::new(upstream, name.into(), None, false)))
+        self.known(upstream, name).or_else(|| is_sane(name).then(|| self.offer_of(upstream, name.into(), None)))
     }
 
-    fn offer_of(&self, upstream: &Arc<Upstream>, model: Arc<str>, entry: &Arc<Model>) -> Offer {
-        Offer::new(upstream, model, Some(Arc::clone(entry)), self.is_gone(entry))
+    fn offer_of(&self, upstream: &Arc<Upstream>, model: Arc<str>, entry: Option<&Arc<Model>>) -> Offer {
+        let main_name = entry.and_then(|entry| main_name(upstream, entry));
+        let names = [Some(&*model), main_name].into_iter().flatten();
+        let quote = self.prices.quote(upstream.id(), names, entry.and_then(|entry| entry.price.as_ref()));
+        let served = Served { upstream, model: &model, entry, quote: &quote };
+        Offer::new(&served, entry.is_some_and(|entry| self.is_gone(entry)))
     }
 
     /// The offer of a provider that has the model by its `models:` list or by the catalogue.
     fn known(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
+        let (model, entry) = self.identified(upstream, name)?;
+        Some(self.offer_of(upstream, model, entry))
+    }
+
+    /// What a provider calls a model that it has by its `models:` list or by the catalogue.
+    pub(super) fn identified(&self, upstream: &Upstream, name: &str) -> Option<(Arc<str>, Option<&Arc<Model>>)> {
         if let Some(entry) = self.catalog.lookup(upstream.id(), name) {
-            return Some(self.offer_of(upstream, entry.api_id_for(name), entry));
+            return Some((entry.api_id_for(name), Some(entry)));
         }
         if upstream.lists(name) && is_sane(name) {
-            return Some(Offer::new(upstream, name.into(), None, false));
+            return Some((name.into(), None));
         }
         if upstream.is_reseller() {
-            return self.catalog.named(name).into_iter().find_map(|entry| {
-                let slug = slug(entry, name)?;
-                Some(self.offer_of(upstream, Arc::clone(slug), entry))
-            });
+            let named = self.catalog.named(name);
+            return named.into_iter().find_map(|entry| Some((Arc::clone(slug(entry, name)?), Some(entry))));
         }
         None
     }
@@ -171,7 +193,7 @@ impl Market {
     /// The offer of a provider that claims the name by its look. What the catalogue knows is claimed by no one else.
     fn claimed(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
         let claims = is_sane(name) && upstream.claims(name) && self.catalog.named(name).is_empty();
-        claims.then(|| Offer::new(upstream, name.into(), None, false))
+        claims.then(|| self.offer_of(upstream, name.into(), None))
     }
 }
 
@@ -179,6 +201,11 @@ impl Market {
 fn slug<'m>(entry: &'m Model, asked: &str) -> Option<&'m Arc<str>> {
     let slugs = || entry.names().filter(|name| name.contains('/'));
     slugs().find(|name| name.eq_ignore_ascii_case(asked)).or_else(|| slugs().next())
+}
+
+/// What a provider calls a model unless it is asked for by a name that the provider knows, too.
+fn main_name<'m>(upstream: &Upstream, entry: &'m Model) -> Option<&'m str> {
+    if entry.provider == *upstream.id() { Some(&entry.id) } else { slug(entry, "").map(|slug| &**slug) }
 }
 
 /// Whether a client's word may be sent to a provider as a model id.

@@ -73,7 +73,7 @@ impl Route {
             Strategy::CheapestCapable => {
                 let mut chosen = or_all(self.strict(&demand, spoken)?, |offer| !demand.is_refused_by(offer));
                 // Unknown prices come last; the sort is stable, so equals keep the order of the file.
-                chosen.sort_by_cached_key(|offer| match demand.cost(offer.entry.as_deref()) {
+                chosen.sort_by_cached_key(|offer| match demand.cost(offer) {
                     Some(PicoDollars(cost)) => (false, cost),
                     None => (true, 0),
                 });

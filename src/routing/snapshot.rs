@@ -8,6 +8,7 @@ use ovth_filters::shapes::Needs;
 use ovth_filters::{Operation, Shape};
 
 use super::offer::{Market, Offer};
+use super::price::Prices;
 use super::refusal::{endpoint, unlisted, wrong_shape};
 use super::route::Route;
 use super::{Target, check};
@@ -72,8 +73,9 @@ impl Snapshot {
     /// All problems, when a route names a model that nobody knows or has nothing that could answer.
     pub fn build(config: Config, catalog: Arc<Catalog>, today: Date) -> Result<(Snapshot, Problems), Problems> {
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(Arc::clone(provider)))).collect();
-        let market = Market { catalog, upstreams, today };
-        let mut problems = Problems::default();
+        let prices = Prices::of_catalogue(catalog.version());
+        let mut market = Market { catalog, upstreams, today, prices };
+        let mut problems = Problems(check::set_prices(&config.prices, &mut market));
         let mut routes = HashMap::with_capacity(config.routes.len());
         for route in &config.routes {
             let compiled = Route::compile(route, &market);

@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 
 use ovth_filters::Shape;
 
-use crate::catalog::Model;
+use super::price::Quote;
+use crate::catalog::{Model, Price};
 use crate::config::Secret;
 use crate::providers::{Scope, Upstream};
 
@@ -22,8 +23,18 @@ pub struct Target {
     pub credential: Option<Secret>,
     /// What the catalogue knows of the model.
     pub entry: Option<Arc<Model>>,
+    quote: Quote,
     /// What its health is kept under.
     pub key: TargetKey,
+}
+
+/// What all targets of one model at one provider have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Served<'a> {
+    pub(super) upstream: &'a Arc<Upstream>,
+    pub(super) model: &'a Arc<str>,
+    pub(super) entry: Option<&'a Arc<Model>>,
+    pub(super) quote: &'a Quote,
 }
 
 /// What a target's health is kept under: the same before and after a reload, as long as host, credential and model are.
@@ -61,13 +72,8 @@ impl TargetKey {
 }
 
 impl Target {
-    pub(super) fn new(
-        upstream: &Arc<Upstream>,
-        model: &Arc<str>,
-        shape: Shape,
-        credential: Option<&Secret>,
-        entry: Option<&Arc<Model>>,
-    ) -> Target {
+    pub(super) fn new(served: &Served<'_>, shape: Shape, credential: Option<&Secret>) -> Target {
+        let Served { upstream, model, entry, quote } = *served;
         Target {
             key: TargetKey::new(upstream, credential, model),
             upstream: Arc::clone(upstream),
@@ -75,7 +81,20 @@ impl Target {
             shape,
             credential: credential.cloned(),
             entry: entry.cloned(),
+            quote: quote.clone(),
         }
+    }
+
+    /// What it costs: what the operator set, else what the catalogue has; `None` when nobody tells a price.
+    #[must_use]
+    pub fn price(&self) -> Option<&Price> {
+        self.quote.price.as_deref()
+    }
+
+    /// Where its price comes from: `config`, or the version of the catalogue.
+    #[must_use]
+    pub fn price_source(&self) -> &str {
+        &self.quote.source
     }
 
     /// Whether the provider refuses `max_tokens` for the model and takes `max_completion_tokens`. Resellers take either.
