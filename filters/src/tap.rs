@@ -82,6 +82,14 @@ impl Tap {
         self.seen.delivered
     }
 
+    /// The service class that the provider says it served at: `standard`, `batch`, `flex`, `priority`, `fast`, or its own
+    /// word, in lower case; with `+us` or the like behind it where a region has a price of its own. `None` while it says
+    /// nothing. [`crate::price::Price::cost`] takes it as it is.
+    #[must_use]
+    pub fn service_class(&self) -> Option<&str> {
+        self.seen.service_class.name()
+    }
+
     /// The model that answers, as the provider calls it.
     #[must_use]
     pub fn model(&self) -> Option<&str> {

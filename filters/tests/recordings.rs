@@ -146,6 +146,8 @@ fn usage_of(shape: Shape, answers: &[Value]) -> Option<Usage> {
                 cache_write_1h: hour,
                 output,
                 reasoning: or_zero("/output_tokens_details/thinking_tokens").min(output),
+                web_searches: or_zero("/server_tool_use/web_search_requests"),
+                ..Usage::default()
             })
         }
         _ => {
@@ -162,6 +164,10 @@ fn usage_of(shape: Shape, answers: &[Value]) -> Option<Usage> {
                 cache_write_1h: 0,
                 output,
                 reasoning: reasoning.min(output),
+                audio_input: or_zero("/prompt_tokens_details/audio_tokens"),
+                audio_output: or_zero("/completion_tokens_details/audio_tokens"),
+                web_searches: or_zero("/server_tool_use_details/web_search_requests"),
+                ..Usage::default()
             })
         }
     }
@@ -184,7 +190,7 @@ fn requests_are_understood_and_edited_in_place() {
         assert_eq!(images, found.needs.images, "{}", recording.name);
         assert_eq!(text.contains(r#""type":"input_audio""#), found.needs.audio, "{}", recording.name);
 
-        let edits = Edits { model: "another/model", ask_usage: true, completion_tokens_field: false };
+        let edits = Edits { model: "another/model", ask_usage: true, completion_tokens_field: false, max_output: None };
         let mut expected = request.clone();
         expected["model"] = Value::from("another/model");
         if found.hides_usage() {

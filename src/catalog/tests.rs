@@ -90,8 +90,15 @@ fn a_tier_begins_above_its_threshold_and_holds_for_all_tokens() {
 fn cached_tokens_count_for_the_tier_and_cost_their_own_rate() {
     let catalog = shipped();
     let price = lookup(&catalog, "anthropic", "claude-haiku-5-5").price.clone().unwrap();
-    let usage =
-        Usage { input: 10, cache_read: 1_000, cache_write: 100, cache_write_1h: 200, output: 50, reasoning: 20 };
+    let usage = Usage {
+        input: 10,
+        cache_read: 1_000,
+        cache_write: 100,
+        cache_write_1h: 200,
+        output: 50,
+        reasoning: 20,
+        ..Usage::default()
+    };
     let short = 10 * 100_000 + 1_000 * 10_000 + 100 * 125_000 + 200 * 200_000 + 50 * 500_000;
     assert_eq!(price.cost(&usage), Some(PicoDollars(short)));
     let long = Usage { cache_read: 100_000, ..usage };

@@ -78,7 +78,8 @@ impl Attempt {
     pub(super) fn new(target: Arc<Target>, asked: &Asked, address: SocketAddr) -> Attempt {
         let ask_usage = target.upstream.provider().stream_options;
         let completion_tokens_field = target.takes_max_completion_tokens();
-        let edits = asked.peek.edits(&Edits { model: &target.model, ask_usage, completion_tokens_field });
+        let edits =
+            asked.peek.edits(&Edits { model: &target.model, ask_usage, completion_tokens_field, max_output: None });
         Attempt {
             operation: asked.operation,
             address,

@@ -2,15 +2,18 @@
 
 mod attachments;
 mod chat;
+mod end_user;
 mod error;
 mod generate_content;
 mod messages;
 mod observed;
+mod output_bound;
 mod parameters;
 mod peek;
 mod provider_error;
 mod responses;
 mod rules;
+mod service_class;
 
 pub use error::EncodedError;
 pub use observed::EventKind;

@@ -1,5 +1,6 @@
 //! What was seen of an answer so far: what the readers of all shapes write to and the tap shows.
 
+use super::service_class::ServiceClass;
 use crate::json::{ScanError, Text};
 use crate::neutral::{ApiError, ErrorClass, Usage};
 
@@ -30,6 +31,7 @@ pub(crate) struct Observed {
     pub(crate) usage: Option<Usage>,
     /// The counters are those of the finished answer, not a first word of it.
     pub(crate) usage_is_final: bool,
+    pub(crate) service_class: ServiceClass,
     pub(crate) model: Option<String>,
     pub(crate) finish_reason: Option<String>,
     /// The answer ended as the shape says it must.
@@ -59,6 +61,16 @@ pub(crate) struct Counters {
     pub(crate) cache_write_5m: Option<u64>,
     pub(crate) cache_write_1h: Option<u64>,
     pub(crate) reasoning: Option<u64>,
+    /// Results of tools that were fed back, where they are counted beside the prompt.
+    pub(crate) tool_input: Option<u64>,
+    /// Sound in the prompt; with what of it came from a cache where that is counted apart.
+    pub(crate) audio_input: Option<u64>,
+    pub(crate) audio_tool_input: Option<u64>,
+    pub(crate) audio_cache_read: Option<u64>,
+    pub(crate) audio_output: Option<u64>,
+    pub(crate) image_output: Option<u64>,
+    /// Calls, not tokens.
+    pub(crate) web_searches: Option<u64>,
 }
 
 impl Observed {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Parameters;
 use super::attachments::Attachments;
+use super::output_bound::OutputBound;
 use crate::json::{Cursor, Edit, ScanError, Text, bool_at, is_array_at, is_null_at, is_string_at, quoted, string_at};
 use crate::neutral::{ApiError, ErrorClass};
 
@@ -41,6 +42,9 @@ pub struct Edits<'a> {
     pub ask_usage: bool,
     /// Whether `max_tokens` is refused there and `max_completion_tokens` taken in its place.
     pub completion_tokens_field: bool,
+    /// The most tokens that the answer may have, at least 1: put in where the client sets more, or nothing. It never
+    /// raises what the client set.
+    pub max_output: Option<u64>,
 }
 
 /// What was found in a request. Holds offsets into the body that it was read from, and fits no other.
@@ -54,8 +58,13 @@ pub struct Peek {
     pub has_messages: bool,
     /// The bound that the client sets on the output of one answer, in tokens.
     pub max_output: Option<u64>,
+    /// The bound that the client sets on reasoning, in tokens. Providers refuse a bound on the output that is not above it.
+    pub thinking_budget: Option<u64>,
     /// How many answers the client asks for; 1 where it says nothing.
     pub choices: u64,
+    /// What the client calls its own user: at most 128 bytes, without control characters, never empty. One person is one
+    /// name, also where the client names a session besides.
+    pub end_user: Option<String>,
     /// What the model must be able to do.
     pub needs: Needs,
     /// Bytes of the body that are not attachments: text, tools, and the JSON around them.
@@ -65,7 +74,7 @@ pub struct Peek {
     pub attachment_tokens: u64,
     model_range: Range<usize>,
     ask_usage: Option<Edit>,
-    max_tokens_key: Option<Range<usize>>,
+    bound: OutputBound,
 }
 
 impl Peek {
@@ -79,22 +88,22 @@ impl Peek {
     }
 
     /// The edits that make the body the one for the provider: its id of the model; with `ask_usage` a request for
-    /// token counts in the stream, where the shape needs one and the client has made none; and with
-    /// `completion_tokens_field` the newer name of `max_tokens`. All other bytes stay.
+    /// token counts in the stream, where the shape needs one and the client has made none; with
+    /// `completion_tokens_field` the newer name of `max_tokens`; and with `max_output` that bound in every field that sets
+    /// a higher one, or in a new field where there is none. All other bytes stay.
     #[must_use]
     pub fn edits(&self, wanted: &Edits<'_>) -> Vec<Edit> {
         let model = (wanted.model != self.model)
             .then(|| Edit { range: self.model_range.clone(), with: Bytes::from(quoted(wanted.model)) });
         let usage = self.ask_usage.clone().filter(|_| wanted.ask_usage);
-        let bound = self.max_tokens_key.clone().filter(|_| wanted.completion_tokens_field);
-        let bound = bound.map(|range| Edit { range, with: Bytes::from_static(br#""max_completion_tokens""#) });
-        [model, usage, bound].into_iter().flatten().collect()
+        let bound = self.bound.edits(wanted.completion_tokens_field, wanted.max_output);
+        [model, usage].into_iter().flatten().chain(bound).collect()
     }
 
     /// Whether [`Edits::completion_tokens_field`] changes anything: the client sets `max_tokens` and only that.
     #[must_use]
     pub fn renames_max_tokens(&self) -> bool {
-        self.max_tokens_key.is_some()
+        self.bound.can_rename()
     }
 
     /// Whether the client did not ask for the event with token counts: it is taken out again when the gateway has.
@@ -114,9 +123,9 @@ pub(super) struct Found {
     pub(super) stream: Option<Range<usize>>,
     pub(super) messages: Option<Range<usize>>,
     pub(super) message_count: u64,
-    pub(super) max_output: Option<u64>,
-    /// Where the name `max_tokens` stands, when it can be exchanged for another one.
-    pub(super) max_tokens_key: Option<Range<usize>>,
+    pub(super) bound: OutputBound,
+    pub(super) thinking_budget: Option<u64>,
+    pub(super) end_user: Option<String>,
     /// Whether the last message is the assistant's.
     pub(super) ends_with_answer: bool,
     pub(super) choices: Option<u64>,
@@ -178,14 +187,16 @@ impl Found {
             model,
             stream,
             has_messages: self.message_count > 0,
-            max_output: self.max_output,
+            max_output: self.bound.tokens(),
+            thinking_budget: self.thinking_budget,
             choices: self.choices.unwrap_or(1).max(1),
+            end_user: self.end_user,
             needs: Needs { images, documents, audio, ..self.needs },
             text_bytes: (body.len() as u64).saturating_sub(bytes),
             attachment_tokens: tokens,
             model_range,
             ask_usage: ask_usage.filter(|_| stream),
-            max_tokens_key: self.max_tokens_key,
+            bound: self.bound,
         })
     }
 }
@@ -207,6 +218,11 @@ where
         }
     }
     cursor.object(visit).and_then(|()| cursor.finish()).map_err(invalid)
+}
+
+/// Where a member can be added: before the brace that closes the body.
+pub(super) fn end_of(body: &[u8]) -> Option<usize> {
+    body.trim_ascii_end().len().checked_sub(1)
 }
 
 /// Whether the array that comes next has an element; other values have none.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -23,7 +24,7 @@ fn refused(shape: Shape, body: &str) -> (Option<String>, String) {
 }
 
 fn edited(body: &str, model: &str) -> String {
-    let edits = chat(body).edits(&Edits { model, ask_usage: true, completion_tokens_field: false });
+    let edits = chat(body).edits(&Edits { model, ask_usage: true, completion_tokens_field: false, max_output: None });
     String::from_utf8(splice(&Bytes::copy_from_slice(body.as_bytes()), &edits).concat()).unwrap()
 }
 
@@ -172,7 +173,7 @@ fn text_about_attachments_is_no_attachment() {
 fn changes_only_the_model_and_asks_for_usage() {
     let plain = r#"{"model":"auto","messages":[]}"#;
     assert_eq!(edited(plain, "gpt-5"), r#"{"model":"gpt-5","messages":[]}"#);
-    let same = |model, ask_usage| Edits { model, ask_usage, completion_tokens_field: true };
+    let same = |model, ask_usage| Edits { model, ask_usage, completion_tokens_field: true, max_output: None };
     assert!(chat(plain).edits(&same("auto", true)).is_empty());
     assert!(!chat(plain).hides_usage());
 
@@ -518,7 +519,8 @@ fn fields_are_known_by_the_names_of_the_catalogue() {
 #[test]
 fn renames_max_tokens_where_only_the_newer_name_is_taken() {
     let renamed = |body: &str| {
-        let edits = chat(body).edits(&Edits { model: "m", ask_usage: false, completion_tokens_field: true });
+        let edits =
+            chat(body).edits(&Edits { model: "m", ask_usage: false, completion_tokens_field: true, max_output: None });
         String::from_utf8(splice(&Bytes::copy_from_slice(body.as_bytes()), &edits).concat()).unwrap()
     };
     for (body, expected) in [
@@ -535,7 +537,12 @@ fn renames_max_tokens_where_only_the_newer_name_is_taken() {
         assert!(chat(body).renames_max_tokens());
         assert!(
             chat(body)
-                .edits(&Edits { model: chat(body).model.as_str(), ask_usage: true, completion_tokens_field: false })
+                .edits(&Edits {
+                    model: chat(body).model.as_str(),
+                    ask_usage: true,
+                    completion_tokens_field: false,
+                    max_output: None
+                })
                 .is_empty()
         );
     }
@@ -549,4 +556,128 @@ fn renames_max_tokens_where_only_the_newer_name_is_taken() {
         assert!(!chat(body).renames_max_tokens(), "{body}");
     }
     assert!(!messages(r#"{"model":"m","messages":[],"max_tokens":5}"#).renames_max_tokens());
+}
+
+/// The body with the bound lowered.
+fn bounded(shape: Shape, body: &str, completion_tokens_field: bool, max_output: u64) -> String {
+    let found = peek(shape, Operation::Generate, body.as_bytes()).unwrap();
+    let wanted = Edits { model: &found.model, ask_usage: false, completion_tokens_field, max_output: Some(max_output) };
+    String::from_utf8(splice(&Bytes::copy_from_slice(body.as_bytes()), &found.edits(&wanted)).concat()).unwrap()
+}
+
+#[test]
+fn the_bound_of_output_is_put_where_the_client_has_it() {
+    let body = |members: &str| format!(r#" {{"model":"m","messages":[]{members} }} "#);
+    for (newer, sent, expected) in [
+        (false, "", r#" ,"max_tokens":9"#),
+        (true, "", r#" ,"max_completion_tokens":9"#),
+        (false, r#","max_tokens" : 10 "#, r#","max_tokens" : 9 "#),
+        (true, r#","max_tokens":10"#, r#","max_completion_tokens":9"#),
+        (false, r#","max_completion_tokens":10"#, r#","max_completion_tokens":9"#),
+        (true, r#","max_completion_tokens":10"#, r#","max_completion_tokens":9"#),
+        (true, r#","max_completion_tokens":10,"max_tokens":11"#, r#","max_completion_tokens":9,"max_tokens":9"#),
+        (false, r#","max_completion_tokens":10,"max_tokens":5"#, r#","max_completion_tokens":9,"max_tokens":5"#),
+        (false, r#","max_completion_tokens":null,"max_tokens":10"#, r#","max_completion_tokens":null,"max_tokens":9"#),
+        (false, r#","max_tokens":null"#, r#","max_tokens":9"#),
+        (true, r#","max_tokens":null"#, r#","max_completion_tokens":9"#),
+        (true, r#","max_completion_tokens":null"#, r#","max_completion_tokens":9"#),
+        (false, r#","max_completion_tokens":null"#, r#","max_completion_tokens":null ,"max_tokens":9"#),
+        // What some host may read as a number does not get past it.
+        (false, r#","max_tokens":"1000""#, r#","max_tokens":9"#),
+        (false, r#","max_tokens":1e3"#, r#","max_tokens":9"#),
+        (false, r#","max_tokens":-1"#, r#","max_tokens":9"#),
+    ] {
+        // White space before the brace stays where it is.
+        let expected = match expected.strip_prefix(' ') {
+            Some(added) => format!(r#" {{"model":"m","messages":[] {added}}} "#),
+            None if expected.contains(" ,") => format!(r#" {{"model":"m","messages":[]{expected}}} "#),
+            None => body(expected),
+        };
+        assert_eq!(bounded(Shape::Chat, &body(sent), newer, 9), expected, "{sent}");
+        let never_raised = bounded(Shape::Chat, &body(r#","max_tokens":5"#), false, 9);
+        assert_eq!(never_raised, body(r#","max_tokens":5"#));
+    }
+    for newer in [false, true] {
+        let messages = |sent: &str| bounded(Shape::Messages, &body(sent), newer, 9);
+        assert_eq!(messages(r#","max_tokens":10"#), body(r#","max_tokens":9"#));
+        assert_eq!(messages(""), r#" {"model":"m","messages":[] ,"max_tokens":9} "#);
+    }
+    let counted = br#"{"model":"m","messages":[]}"#;
+    let found = peek(Shape::Messages, Operation::CountTokens, counted).unwrap();
+    let wanted = Edits { model: "m", ask_usage: false, completion_tokens_field: false, max_output: Some(9) };
+    assert!(found.edits(&wanted).is_empty(), "the counting of tokens has no output");
+}
+
+proptest! {
+    #[test]
+    fn nothing_but_the_bound_differs(
+        members in proptest::collection::hash_map(
+            "max_tokens|max_completion_tokens|stream|user|metadata|[a-z]{1,6}",
+            prop_oneof![Just("null".to_owned()), (0_u64..100).prop_map(|n| n.to_string()), Just("1.5".to_owned()),
+                Just("{\"max_tokens\": 7}".to_owned()), Just("[ ]".to_owned()), "[ -~&&[^\"\\\\]]{0,9}".prop_map(|text| format!("\"{text}\""))],
+            0..6),
+        shape in prop_oneof![Just(Shape::Chat), Just(Shape::Messages)],
+        newer in any::<bool>(),
+        bound in 1_u64..100,
+        space in "[ \n]{0,2}",
+    ) {
+        let mut body = String::from("{\"model\":\"m\",\"messages\":[]");
+        for (name, value) in members.iter().filter(|(name, value)| *name != "stream" && *name != "input" && !value.is_empty()) {
+            body.push_str(&format!(",{space}\"{name}\":{space}{value}{space}"));
+        }
+        body.push_str(&format!("{space}}}{space}"));
+        let before: Value = serde_json::from_str(&body).unwrap();
+        let after: Value = serde_json::from_str(&bounded(shape, &body, newer, bound)).unwrap();
+        let names = ["max_tokens", "max_completion_tokens"];
+        let rest = |value: &Value| {
+            let mut value = value.clone();
+            names.iter().for_each(|name| drop(value.as_object_mut().unwrap().remove(*name)));
+            value
+        };
+        // Messages has no `max_completion_tokens`; what stands there under that name is nothing to it.
+        if shape == Shape::Messages {
+            prop_assert_eq!(&before["max_completion_tokens"], &after["max_completion_tokens"]);
+        }
+        prop_assert_eq!(rest(&before), rest(&after));
+        let own: &[&str] = if shape == Shape::Chat { &names } else { &names[..1] };
+        let mut set = 0;
+        for name in own {
+            let (sent, now) = (&before[*name], &after[*name]);
+            prop_assert!(now.is_null() || now.as_u64().is_some_and(|now| now <= bound), "{}: {} to {}", name, sent, now);
+            prop_assert!(sent.as_u64().is_none_or(|sent| now.as_u64().is_none_or(|now| now <= sent)));
+            set += u32::from(!now.is_null());
+        }
+        let was_set = own.iter().filter(|name| !before[**name].is_null()).count() as u32;
+        prop_assert_eq!(set, was_set.max(1));
+    }
+}
+
+#[test]
+fn finds_the_end_user_under_the_names_that_clients_use() {
+    let user = |members: &str| chat_with(members).end_user;
+    assert_eq!(user(r#""user":"u\u00e9""#).as_deref(), Some("u\u{e9}"));
+    assert_eq!(user(r#""user":"u","safety_identifier":"s""#).as_deref(), Some("s"));
+    assert_eq!(user(r#""safety_identifier":" ","user":"u""#).as_deref(), Some("u"));
+    for nobody in
+        [r#""user":null"#, r#""user":7"#, r#""user":{"id":"x"}"#, r#""user":"""#, r#""user":"\ud800""#, r#""x":1"#]
+    {
+        assert_eq!(user(nobody), None, "{nobody}");
+    }
+    let user = |members: &str| messages_with(members).end_user;
+    assert_eq!(user(r#""metadata":{"user_id":"u"}"#).as_deref(), Some("u"));
+    let claude_code = r#""metadata":{"user_id":"{\"device_id\":\"d1\",\"account_uuid\":\"\",\"session_id\":\"s\"}"}"#;
+    assert_eq!(user(claude_code).as_deref(), Some("d1"));
+    for nobody in [r#""metadata":null"#, r#""metadata":{"user_id":null}"#, r#""user":"u""#, r#""metadata":"u""#] {
+        assert_eq!(user(nobody), None, "{nobody}");
+    }
+}
+
+#[test]
+fn finds_the_bound_on_reasoning() {
+    let budget = |thinking: &str| messages_with(&format!(r#""thinking":{thinking}"#)).thinking_budget;
+    assert_eq!(budget(r#"{"type":"enabled","budget_tokens":2048}"#), Some(2048));
+    for none in [r#"{"type":"enabled"}"#, r#"{"type":"disabled","budget_tokens":5}"#, r#"{"type":"adaptive"}"#, "null"]
+    {
+        assert_eq!(budget(none), None, "{none}");
+    }
 }

@@ -62,7 +62,15 @@ fn reads_a_chat_stream() {
         "[DONE]",
     ]);
     assert_eq!(kinds, "SCFUD");
-    let expected = Usage { input: 60, cache_read: 30, cache_write: 10, cache_write_1h: 0, output: 20, reasoning: 8 };
+    let expected = Usage {
+        input: 60,
+        cache_read: 30,
+        cache_write: 10,
+        cache_write_1h: 0,
+        output: 20,
+        reasoning: 8,
+        ..Usage::default()
+    };
     assert_eq!(tap.usage(), Some(expected));
     assert_eq!((tap.model(), tap.finish_reason(), tap.delivered_bytes()), (Some("m"), Some("stop"), 4));
     assert!(tap.is_complete() && tap.usage_is_final());
@@ -146,7 +154,7 @@ fn final_counts_and_a_terminator_finish_an_answer_that_gave_no_reason() {
 fn reads_usage_under_the_names_that_hosts_use() {
     let usage = |object: &str| chat(&[&format!(r#"{{"choices":[],"usage":{object}}}"#)]).1.usage();
     let some = |input, cache_read, cache_write, output, reasoning| {
-        Some(Usage { input, cache_read, cache_write, cache_write_1h: 0, output, reasoning })
+        Some(Usage { input, cache_read, cache_write, cache_write_1h: 0, output, reasoning, ..Usage::default() })
     };
     assert_eq!(
         usage(r#"{"prompt_tokens":9,"completion_tokens":2,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":5}"#),
@@ -246,7 +254,15 @@ fn reads_a_messages_stream() {
         r#"{"type":"message_stop"}"#,
     ]);
     assert_eq!(kinds, "SHSCCSSCCSCSCSCSFD");
-    let expected = Usage { input: 12, cache_read: 5, cache_write: 5, cache_write_1h: 3, output: 30, reasoning: 9 };
+    let expected = Usage {
+        input: 12,
+        cache_read: 5,
+        cache_write: 5,
+        cache_write_1h: 3,
+        output: 30,
+        reasoning: 9,
+        ..Usage::default()
+    };
     assert_eq!(tap.usage(), Some(expected));
     assert_eq!((tap.model(), tap.finish_reason(), tap.delivered_bytes()), (Some("claude"), Some("tool_use"), 16));
     assert!(tap.is_complete() && tap.usage_is_final());
@@ -351,5 +367,146 @@ proptest! {
                 let _ = crate::shapes::decode_error(shape, bytes);
             }
         }
+    }
+}
+
+/// What a whole answer says: its counts, and at which service class it was served.
+fn whole(shape: Shape, body: &str) -> (Option<Usage>, Option<String>) {
+    let mut tap = Tap::new(shape);
+    tap.body(body.as_bytes());
+    (tap.usage(), tap.service_class().map(str::to_owned))
+}
+
+#[test]
+fn sound_images_and_searches_are_parts_and_calls_not_more_tokens() {
+    let (usage, class) = whole(
+        Shape::Chat,
+        r#"{"service_tier":"flex","usage":{"prompt_tokens":100,"completion_tokens":50,"prompt_tokens_details":{"cached_tokens":40,
+            "audio_tokens":30,"cache_write_tokens":20,"cache_write_tokens_details":{"ttl_30m_tokens":15,"ttl_12h_tokens":5}},
+            "completion_tokens_details":{"reasoning_tokens":10,"audio_tokens":25,"image_tokens":5},
+            "server_tool_use_details":{"web_search_requests":3}}}"#,
+    );
+    let expected = Usage {
+        input: 40,
+        cache_read: 40,
+        cache_write: 15,
+        cache_write_1h: 5,
+        output: 50,
+        reasoning: 10,
+        audio_input: 30,
+        audio_output: 25,
+        image_output: 5,
+        web_searches: 3,
+    };
+    assert_eq!((usage, class.as_deref()), (Some(expected), Some("flex")));
+    assert_eq!(expected.total(), 150);
+    let (usage, _) = whole(
+        Shape::Chat,
+        r#"{"usage":{"prompt_tokens":9,"completion_tokens":9,"prompt_tokens_details":{"audio_tokens":70,"cached_tokens":4},
+            "completion_tokens_details":{"reasoning_tokens":5,"audio_tokens":70,"image_tokens":70}}}"#,
+    );
+    let parts = usage.map(|usage| (usage.audio_input, usage.reasoning, usage.audio_output, usage.image_output));
+    assert_eq!(parts, Some((5, 5, 4, 0)), "a part is never more than what it is a part of");
+}
+
+#[test]
+fn searches_of_messages_are_counted_once() {
+    let usage = r#"{"input_tokens":10,"output_tokens":1,"server_tool_use":{"web_search_requests":0}}"#;
+    let start = format!(r#"{{"type":"message_start","message":{{"id":"m","usage":{usage}}}}}"#);
+    let delta = |searches| {
+        format!(
+            r#"{{"type":"message_delta","delta":{{}},"usage":{{"output_tokens":5,"server_tool_use":{{"web_search_requests":{searches}}}}}}}"#
+        )
+    };
+    let (_, tap) = messages(&[&start, &delta(2), &delta(3)]);
+    assert_eq!(tap.usage(), Some(Usage { input: 10, output: 5, web_searches: 3, ..Usage::default() }));
+}
+
+#[test]
+fn the_service_class_is_one_word_for_all_shapes() {
+    let chat = |tier: &str| whole(Shape::Chat, &format!(r#"{{"service_tier":{tier},"usage":{{}}}}"#)).1;
+    assert_eq!(chat(r#""default""#).as_deref(), Some("standard"));
+    assert_eq!(chat(r#""priority""#).as_deref(), Some("priority"));
+    assert_eq!(chat(r#""SCALE""#).as_deref(), Some("scale"));
+    for unsaid in ["null", r#""auto""#, r#""""#, "7", r#""a b""#, &format!("{:?}", "x".repeat(33))] {
+        assert_eq!(chat(unsaid), None, "{unsaid}");
+    }
+    let mistral = whole(Shape::Chat, r#"{"usage":{"prompt_tokens":1,"service_tier":"standard"}}"#).1;
+    assert_eq!(mistral.as_deref(), Some("standard"));
+    let messages = |words: &str| whole(Shape::Messages, &format!(r#"{{"usage":{{{words}}}}}"#)).1;
+    for (words, class) in [
+        (r#""service_tier":"batch""#, Some("batch")),
+        (r#""service_tier":"priority","inference_geo":"global","speed":"standard""#, Some("priority")),
+        (r#""inference_geo":"not_available""#, Some("standard")),
+        (r#""inference_geo":"us""#, Some("standard+us")),
+        (r#""inference_geo":"us","service_tier":"standard","speed":"fast""#, Some("fast+us")),
+        (r#""inference_geo":null,"service_tier":null,"speed":null"#, None),
+    ] {
+        assert_eq!(messages(words).as_deref(), class, "{words}");
+    }
+    let gemini = |words: &str| whole(Shape::GenerateContent, &format!(r#"{{"usageMetadata":{{{words}}}}}"#)).1;
+    assert_eq!(gemini(r#""serviceTier":"flex""#).as_deref(), Some("flex"));
+    assert_eq!(gemini(r#""trafficType":"ON_DEMAND""#).as_deref(), Some("standard"));
+    assert_eq!(gemini(r#""trafficType":"ON_DEMAND_PRIORITY""#).as_deref(), Some("priority"));
+    assert_eq!(gemini(r#""trafficType":"PROVISIONED_THROUGHPUT""#), None);
+}
+
+#[test]
+fn a_later_event_of_messages_does_not_undo_what_the_first_said_of_the_class() {
+    let start = r#"{"type":"message_start","message":{"id":"m","usage":{"input_tokens":1,"service_tier":"batch","inference_geo":"us"}}}"#;
+    let delta = r#"{"type":"message_delta","delta":{},"usage":{"output_tokens":5}}"#;
+    assert_eq!(messages(&[start, delta]).1.service_class(), Some("batch+us"));
+}
+
+#[test]
+fn reads_the_counts_of_responses() {
+    let usage = r#"{"input_tokens":90,"input_tokens_details":{"cached_tokens":30,"cache_write_tokens":10},"output_tokens":20,"output_tokens_details":{"reasoning_tokens":8},"total_tokens":110}"#;
+    let output = r#"[{"type":"web_search_call","action":{"type":"search"}},{"type":"web_search_call","action":{"type":"open_page"}},{"type":"web_search_call"},{"type":"message"}]"#;
+    let expected = Usage {
+        input: 50,
+        cache_read: 30,
+        cache_write: 10,
+        output: 20,
+        reasoning: 8,
+        web_searches: 2,
+        ..Usage::default()
+    };
+    let body = format!(r#"{{"model":"m","service_tier":"default","output":{output},"usage":{usage}}}"#);
+    assert_eq!(whole(Shape::Responses, &body), (Some(expected), Some("standard".to_owned())));
+    let told = format!(r#"{{"tool_usage":{{"web_search":{{"num_requests":7}}}},"output":{output},"usage":{usage}}}"#);
+    assert_eq!(whole(Shape::Responses, &told).0, Some(Usage { web_searches: 7, ..expected }));
+    let stream = format!(
+        "event: response.created\ndata: {{\"type\":\"response.created\",\"response\":{{\"service_tier\":\"auto\",\"usage\":null}}}}\n\n\
+         event: response.completed\ndata: {{\"type\":\"response.completed\",\"response\":{body}}}\n\n"
+    );
+    let (kinds, tap) = read(Shape::Responses, [Bytes::from(stream)]);
+    assert_eq!((kinds.as_str(), tap.usage(), tap.service_class()), ("CC", Some(expected), Some("standard")));
+    assert_eq!(tap.model(), Some("m"));
+}
+
+#[test]
+fn reads_the_counts_of_generate_content() {
+    let usage = r#"{"promptTokenCount":100,"cachedContentTokenCount":30,"candidatesTokenCount":20,"thoughtsTokenCount":8,"toolUsePromptTokenCount":7,"totalTokenCount":135,"promptTokensDetails":[{"modality":"TEXT","tokenCount":60},{"modality":"AUDIO","tokenCount":40}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":10}],"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":5},{"modality":"AUDIO","tokenCount":3}]}"#;
+    let expected = Usage {
+        input: 77,
+        cache_read: 30,
+        output: 28,
+        reasoning: 8,
+        audio_input: 30,
+        audio_output: 3,
+        image_output: 5,
+        ..Usage::default()
+    };
+    let body = format!(r#"{{"modelVersion":"m","usageMetadata":{usage}}}"#);
+    assert_eq!(whole(Shape::GenerateContent, &body).0, Some(expected));
+    assert_eq!(whole(Shape::GenerateContent, &format!("[{body},{{}}]")).0, Some(expected));
+    let first = r#"data: {"usageMetadata":{"promptTokenCount":100,"thoughtsTokenCount":8}}"#;
+    let stream = format!("{first}\r\n\r\ndata: {body}\r\n\r\n");
+    assert_eq!(read(Shape::GenerateContent, [Bytes::from(stream)]).1.usage(), Some(expected));
+    let among = r#"{"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":9,"thoughtsTokenCount":4,"totalTokenCount":19}}"#;
+    let expected = Usage { input: 10, output: 9, reasoning: 4, ..Usage::default() };
+    assert_eq!(whole(Shape::GenerateContent, among).0, Some(expected));
+    for odd in ["{}", "null", "[]", "x", r#"{"usageMetadata":[]}"#, r#"{"usageMetadata":{"promptTokensDetails":{}}}"#] {
+        assert_eq!(whole(Shape::GenerateContent, odd).0, None, "{odd}");
     }
 }

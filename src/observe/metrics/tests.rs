@@ -28,8 +28,15 @@ fn a_served_stream_is_counted_once_everywhere() {
     record.stream = true;
     record.heartbeats = 2;
     record.time_to_first_byte = Some(Duration::from_millis(300));
-    record.usage =
-        Some(Usage { input: 10, cache_read: 4, cache_write: 3, cache_write_1h: 2, output: 20, reasoning: 8 });
+    record.usage = Some(Usage {
+        input: 10,
+        cache_read: 4,
+        cache_write: 3,
+        cache_write_1h: 2,
+        output: 20,
+        reasoning: 8,
+        ..Usage::default()
+    });
     metrics.attempt(&"openai".into(), Outcome::Ok);
     metrics.exchange(&record);
     let rendered = metrics.render();

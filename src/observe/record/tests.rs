@@ -46,7 +46,15 @@ fn a_full_record_tells_every_field() {
     record.upstream_shape = Some(Shape::Messages);
     record.attempts.push(note("openai", "gpt-5", ErrorClass::RateLimit, Some(429)));
     record.attempts.push(note("anthropic", "claude-opus-4-7", Outcome::Ok, Some(200)));
-    record.usage = Some(Usage { input: 1, cache_read: 2, cache_write: 3, cache_write_1h: 4, output: 5, reasoning: 2 });
+    record.usage = Some(Usage {
+        input: 1,
+        cache_read: 2,
+        cache_write: 3,
+        cache_write_1h: 4,
+        output: 5,
+        reasoning: 2,
+        ..Usage::default()
+    });
     record.time_to_first_byte = Some(Duration::from_micros(12_900));
     record.duration = Duration::from_secs(3);
     record.bytes_in = 2_048;

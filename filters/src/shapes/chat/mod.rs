@@ -3,7 +3,7 @@
 pub(super) mod error;
 mod peek;
 mod stream;
-mod usage;
+pub(super) mod usage;
 
 use super::{EncodedError, EventKind, Observed, Peek, Rules};
 use crate::Operation;

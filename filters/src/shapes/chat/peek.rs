@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::super::Parameters;
-use super::super::peek::{Found, Peek, any_element, bad, walk};
+use super::super::output_bound::Field;
+use super::super::peek::{Found, Peek, any_element, bad, end_of, walk};
+use super::super::{Parameters, end_user};
 use crate::Operation;
 use crate::json::{Cursor, Edit, ScanError};
 use crate::neutral::ApiError;
@@ -13,8 +14,7 @@ pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError>
     let mut found = Found::default();
     let mut options = UsageOption::Absent;
     let mut usage_twice = false;
-    let mut completion_bound = None;
-    let mut has_completion_bound = false;
+    let (mut user, mut safety_identifier) = (None, None);
     let mut has_input = false;
     walk(body, |cursor, name| {
         match &*name.bytes() {
@@ -37,18 +37,19 @@ pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError>
             }
             b"max_tokens" => {
                 found.once("max_tokens");
-                if cursor.peek() != Some(b'n') {
-                    found.max_tokens_key = Some(name.range());
-                    found.set_if(Parameters::MAX_TOKENS, true);
-                }
-                found.max_output = cursor.u64()?;
+                let field = Field::read(name, cursor)?;
+                found.set_if(Parameters::MAX_TOKENS, field.is_set());
+                found.bound.max_tokens = Some(field);
             }
             b"max_completion_tokens" => {
                 found.once("max_completion_tokens");
-                has_completion_bound = true;
-                found.set_if(Parameters::MAX_COMPLETION_TOKENS, cursor.peek() != Some(b'n'));
-                completion_bound = cursor.u64()?;
+                let field = Field::read(name, cursor)?;
+                found.set_if(Parameters::MAX_COMPLETION_TOKENS, field.is_set());
+                found.bound.max_completion_tokens = Some(field);
             }
+            b"safety_identifier" => safety_identifier = cursor.text()?,
+            // The older name of it.
+            b"user" => user = cursor.text()?,
             b"n" => {
                 found.once("n");
                 found.choices = cursor.u64()?;
@@ -89,11 +90,9 @@ pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError>
     if usage_twice {
         return Err(bad("stream_options", "`stream_options.include_usage` is there twice: send it once".to_owned()));
     }
-    found.max_output = completion_bound.or(found.max_output);
-    if has_completion_bound {
-        // The new name would be there twice.
-        found.max_tokens_key = None;
-    }
+    found.end_user = safety_identifier.and_then(end_user::name).or_else(|| user.and_then(end_user::name));
+    found.bound.has_two_names = true;
+    found.bound.end = end_of(body);
     found.into_peek(body, options.edit(body))
 }
 

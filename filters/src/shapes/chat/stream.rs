@@ -111,6 +111,7 @@ fn read(data: &[u8], seen: &mut Observed) -> Result<Chunk, ScanError> {
                 let name = cursor.text()?;
                 seen.saw_model(name);
             }
+            b"service_tier" => seen.service_class.saw_tier(cursor.text()?),
             b"error" => chunk.error |= is_truthy(data, cursor)?,
             // vLLM and Mistral: `{"object":"error","message":...}`.
             b"object" => chunk.error |= cursor.text()?.is_some_and(|object| object.raw() == b"error"),

@@ -5,11 +5,11 @@ use crate::json::{Cursor, ScanError};
 use crate::neutral::Usage;
 
 /// Reads a usage object; says whether there was one.
-pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool, ScanError> {
+pub(in crate::shapes) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool, ScanError> {
     if cursor.peek() != Some(b'{') {
         return cursor.skip().map(|_| false);
     }
-    let counters = &mut seen.counters;
+    let Observed { counters, service_class, .. } = seen;
     cursor.object(|cursor, key| {
         match key.raw() {
             b"prompt_tokens" | b"input_tokens" => keep(&mut counters.input, cursor.u64()?),
@@ -19,16 +19,35 @@ pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool,
                 match key.raw() {
                     b"cached_tokens" => keep(&mut counters.cache_read, cursor.u64()?),
                     b"cache_write_tokens" => keep(&mut counters.cache_write, cursor.u64()?),
+                    b"cache_write_tokens_details" => cursor.object_or_skip(|cursor, key| {
+                        if key.raw() == b"ttl_12h_tokens" {
+                            keep(&mut counters.cache_write_1h, cursor.u64()?);
+                        }
+                        Ok(())
+                    })?,
+                    b"audio_tokens" => keep(&mut counters.audio_input, cursor.u64()?),
                     _ => {}
                 }
                 Ok(())
             })?,
             b"completion_tokens_details" | b"output_tokens_details" => cursor.object_or_skip(|cursor, key| {
-                if key.raw() == b"reasoning_tokens" {
-                    keep(&mut counters.reasoning, cursor.u64()?);
+                match key.raw() {
+                    b"reasoning_tokens" => keep(&mut counters.reasoning, cursor.u64()?),
+                    b"audio_tokens" => keep(&mut counters.audio_output, cursor.u64()?),
+                    b"image_tokens" => keep(&mut counters.image_output, cursor.u64()?),
+                    _ => {}
                 }
                 Ok(())
             })?,
+            // OpenRouter counts the searches here, and hosts that know messages too.
+            b"server_tool_use_details" | b"server_tool_use" => cursor.object_or_skip(|cursor, key| {
+                if key.raw() == b"web_search_requests" {
+                    keep(&mut counters.web_searches, cursor.u64()?);
+                }
+                Ok(())
+            })?,
+            // Mistral says it here, others beside the usage.
+            b"service_tier" => service_class.saw_tier(cursor.text()?),
             b"reasoning_tokens" => keep(&mut counters.reasoning, cursor.u64()?),
             b"cache_read_input_tokens" | b"prompt_cache_hit_tokens" | b"cached_tokens" => {
                 keep(&mut counters.cache_read_foreign, cursor.u64()?);
@@ -58,12 +77,18 @@ fn usage_of(counters: &Counters) -> Option<Usage> {
     // xAI and some others count reasoning beside the completion; the total gives it away.
     let beside = prompt.saturating_add(completion).saturating_add(reasoning);
     let output = if counters.total == Some(beside) { completion.saturating_add(reasoning) } else { completion };
-    Some(Usage {
+    let long_lived = counters.cache_write_1h.unwrap_or(0).min(cache_write);
+    let usage = Usage {
         input: prompt.saturating_sub(cache_read).saturating_sub(cache_write),
         cache_read,
-        cache_write,
-        cache_write_1h: 0,
+        cache_write: cache_write - long_lived,
+        cache_write_1h: long_lived,
         output,
-        reasoning: reasoning.min(output),
-    })
+        reasoning,
+        audio_input: counters.audio_input.unwrap_or(0),
+        audio_output: counters.audio_output.unwrap_or(0),
+        image_output: counters.image_output.unwrap_or(0),
+        web_searches: counters.web_searches.unwrap_or(0),
+    };
+    Some(usage.with_parts_in_bounds())
 }

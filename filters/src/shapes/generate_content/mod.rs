@@ -1,14 +1,18 @@
-//! Gemini `generateContent`: so far its errors, so that whoever asks on its paths is answered in the right shape.
+//! Gemini `generateContent`: so far its errors, so that whoever asks on its paths is answered in the right shape, and
+//! its token counts.
 //!
 //! Statuses: <https://ai.google.dev/gemini-api/docs/troubleshooting>.
+
+mod usage;
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
 use super::error::{Form, form, to_json};
-use super::{EncodedError, Rules};
+use super::{EncodedError, EventKind, Observed, Rules};
 use crate::neutral::{ApiError, ErrorClass};
+use crate::sse::RawEvent;
 
 /// The rules of the generate_content shape.
 pub(super) struct GenerateContent;
@@ -49,6 +53,22 @@ impl Rules for GenerateContent {
 
     fn error_event(&self, error: &ApiError, request_id: &str) -> Vec<u8> {
         crate::sse::event(None, &self.error(error, request_id).body)
+    }
+
+    fn read_event(&self, event: &RawEvent, seen: &mut Observed) -> EventKind {
+        seen.complete = true;
+        if event.is_comment() {
+            return EventKind::Heartbeat;
+        }
+        // What cannot be read has no counts; it is passed on all the same.
+        let _ = usage::read_answer(&event.data(), seen);
+        EventKind::Content
+    }
+
+    fn read_body(&self, body: &[u8], seen: &mut Observed) -> EventKind {
+        seen.complete = true;
+        let _ = usage::read_answer(body, seen);
+        EventKind::Content
     }
 }
 

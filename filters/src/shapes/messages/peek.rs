@@ -1,7 +1,8 @@
 //! What a Messages request asks, to be answered or to have its tokens counted.
 
-use super::super::Parameters;
-use super::super::peek::{Found, Peek, any_element, walk};
+use super::super::output_bound::Field;
+use super::super::peek::{Found, Peek, any_element, end_of, walk};
+use super::super::{Parameters, end_user};
 use crate::Operation;
 use crate::json::{Cursor, ScanError};
 use crate::neutral::ApiError;
@@ -26,11 +27,17 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             }
             b"max_tokens" => {
                 found.once("max_tokens");
-                found.max_output = cursor.u64()?;
+                found.bound.max_tokens = Some(Field::read(name, cursor)?);
             }
             b"tools" => found.needs.tools |= any_element(cursor)?,
             b"tool_choice" => found.needs.forced_tool |= type_is(cursor, |kind| matches!(kind, b"any" | b"tool"))?,
             b"thinking" => thinking(cursor, &mut found)?,
+            b"metadata" => cursor.object_or_skip(|cursor, key| {
+                if key.raw() == b"user_id" {
+                    found.end_user = cursor.text()?.and_then(end_user::name);
+                }
+                Ok(())
+            })?,
             b"temperature" => found.set_unless(Parameters::TEMPERATURE, cursor, 1.0)?,
             b"top_p" => found.set(Parameters::TOP_P, cursor)?,
             b"top_k" => found.set(Parameters::TOP_K, cursor)?,
@@ -45,12 +52,13 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
         Ok(())
     })?;
     found.set_if(Parameters::PREFILL, found.ends_with_answer);
+    found.bound.end = end_of(body).filter(|_| operation != Operation::CountTokens);
     found.into_peek(body, None)
 }
 
 /// Reads `thinking`: whether it is asked for, and whether by a budget.
 fn thinking(cursor: &mut Cursor<'_>, found: &mut Found) -> Result<(), ScanError> {
-    let (mut enabled, mut budget) = (false, false);
+    let (mut enabled, mut budget, mut tokens) = (false, false, None);
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
             b"type" => {
@@ -58,12 +66,16 @@ fn thinking(cursor: &mut Cursor<'_>, found: &mut Found) -> Result<(), ScanError>
                 found.needs.reasoning |= kind.is_some_and(|kind| kind.raw() != b"disabled");
                 enabled = kind.is_some_and(|kind| kind.raw() == b"enabled");
             }
-            b"budget_tokens" => budget = cursor.peek() != Some(b'n'),
+            b"budget_tokens" => {
+                budget = cursor.peek() != Some(b'n');
+                tokens = cursor.u64()?;
+            }
             _ => {}
         }
         Ok(())
     })?;
     found.set_if(Parameters::THINKING_BUDGET, enabled && budget);
+    found.thinking_budget = tokens.filter(|_| enabled);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::neutral::Usage;
 
 /// Reads a usage object. Counters are cumulative: those of a later event take the place of earlier ones.
 pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool, ScanError> {
-    let counters = &mut seen.counters;
+    let Observed { counters, service_class, .. } = seen;
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
             b"input_tokens" => keep(&mut counters.input, cursor.u64()?),
@@ -27,6 +27,15 @@ pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool,
                 }
                 Ok(())
             })?,
+            b"server_tool_use" => cursor.object_or_skip(|cursor, key| {
+                if key.raw() == b"web_search_requests" {
+                    keep(&mut counters.web_searches, cursor.u64()?);
+                }
+                Ok(())
+            })?,
+            b"service_tier" => service_class.saw_tier(cursor.text()?),
+            b"speed" => service_class.saw_speed(cursor.text()?),
+            b"inference_geo" => service_class.saw_region(cursor.text()?),
             _ => {}
         }
         Ok(())
@@ -43,13 +52,15 @@ fn usage_of(counters: &Counters) -> Option<Usage> {
     }
     let hour = counters.cache_write_1h.unwrap_or(0);
     let written = counters.cache_write.unwrap_or_else(|| counters.cache_write_5m.unwrap_or(0).saturating_add(hour));
-    let output = counters.output.unwrap_or(0);
-    Some(Usage {
+    let usage = Usage {
         input: counters.input.unwrap_or(0),
         cache_read: counters.cache_read.unwrap_or(0),
         cache_write: written.saturating_sub(hour),
         cache_write_1h: hour.min(written),
-        output,
-        reasoning: counters.reasoning.unwrap_or(0).min(output),
-    })
+        output: counters.output.unwrap_or(0),
+        reasoning: counters.reasoning.unwrap_or(0),
+        web_searches: counters.web_searches.unwrap_or(0),
+        ..Usage::default()
+    };
+    Some(usage.with_parts_in_bounds())
 }

@@ -1,11 +1,15 @@
-//! OpenAI Responses: so far its errors, so that whoever asks on its paths is answered in the right shape.
+//! OpenAI Responses: so far its errors, so that whoever asks on its paths is answered in the right shape, and
+//! its token counts.
+
+mod usage;
 
 use serde::Serialize;
 
 use super::chat::error;
 use super::error::to_json;
-use super::{EncodedError, Rules};
+use super::{EncodedError, EventKind, Observed, Rules};
 use crate::neutral::ApiError;
+use crate::sse::RawEvent;
 
 /// The rules of the responses shape.
 pub(super) struct Responses;
@@ -36,5 +40,21 @@ impl Rules for Responses {
             sequence_number: 0,
         };
         crate::sse::event(Some("error"), &to_json(&event))
+    }
+
+    fn read_event(&self, event: &RawEvent, seen: &mut Observed) -> EventKind {
+        seen.complete = true;
+        if event.is_comment() {
+            return EventKind::Heartbeat;
+        }
+        // What cannot be read has no counts; it is passed on all the same.
+        let _ = usage::read_answer(&event.data(), seen);
+        EventKind::Content
+    }
+
+    fn read_body(&self, body: &[u8], seen: &mut Observed) -> EventKind {
+        seen.complete = true;
+        let _ = usage::read_answer(body, seen);
+        EventKind::Content
     }
 }
