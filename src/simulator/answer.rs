@@ -80,6 +80,7 @@ impl Answer {
                 cache_write_1h: if prompt.cache_for_an_hour { prompt.cache_write } else { 0 },
                 output: output as u64,
                 reasoning: reasoning as u64,
+                ..Usage::default()
             },
         }
     }
