@@ -24,7 +24,7 @@ use pingora_core::services::listening::Service;
 use pingora_proxy::ProxyServiceBuilder;
 use socket2::{Domain, Socket, Type};
 
-use crate::admin::{self, Admin, AdminResponse, Body, Checks, Drain};
+use crate::admin::{self, Admin, AdminParts, AdminResponse, Body, Checks, Drain};
 use crate::keys::{Key, Keys, KeysError};
 use crate::ledger::{Ledger, Payer};
 use crate::observe::{Metrics, metrics};
@@ -97,13 +97,17 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
     connections.ca_file = authorities(&data_dir)?;
     let (budget, health) = (Budget::new(config.limits.buffered_bytes), Arc::new(Health::new()));
     let scrape = Scrape { metrics: Arc::clone(metrics), health: Arc::clone(&health), budget: Arc::clone(&budget) };
+    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
+    let admin = Admin::new(AdminParts {
+        settings: current_settings(Arc::clone(&snapshot)),
+        keys: Arc::clone(&keys),
+        ledger: Arc::clone(&ledger),
+        data_dir: data_dir.clone(),
+    });
     let gateway = Gateway {
-        local: Box::new(Local {
-            admin: Admin::new(config.master_key.clone(), Arc::clone(&keys)),
-            store: Arc::clone(&store),
-        }),
+        local: Box::new(Local { admin, store: Arc::clone(&store) }),
         budget,
-        snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+        snapshot,
         keys,
         ledger: Arc::clone(&ledger),
         metrics: Arc::clone(metrics),
@@ -232,6 +236,15 @@ fn close(ledger: &Ledger, store: &Store) {
             log::error!(part, error:%; "not everything could be written");
         }
     }
+}
+
+/// Tells what the admin API goes by, as the configuration in force has it.
+fn current_settings(snapshot: Arc<ArcSwap<Snapshot>>) -> Box<dyn Fn() -> admin::Settings + Send + Sync> {
+    Box::new(move || {
+        let snapshot = snapshot.load();
+        let config = snapshot.config();
+        admin::Settings { master_key: config.master_key.clone(), quota: config.quota.clone() }
+    })
 }
 
 /// What the proxy asks other parts to answer.

@@ -1,345 +1,211 @@
-//! The body of `POST /admin/keys`, checked field by field so that the answer names all that is wrong with it at once.
+//! Bodies of requests that make and change keys, checked field by field so that the answer names all that is wrong at once.
 
-use std::fmt;
-use std::num::NonZeroU64;
+use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::config::{Allowance, Cap};
-use crate::keys::{KeySettings, Label, NewKey};
+use super::limits;
+use super::moment::{is_known, second, unix};
+use super::object::{Kind, Members, members};
+use super::problems::Problems;
+use super::response::excerpt;
+use crate::config::Globs;
+use crate::keys::{Change, KeyPatch, Label, NewKey};
 
-use super::response::{AdminResponse, ErrorBody, excerpt};
+const FIELDS: [&str; 6] = ["label", "quota", "routes", "models", "expires_at", "strict"];
+const ROTATE_FIELDS: [&str; 1] = ["grace_seconds"];
 
-const FIELDS: [&str; 2] = ["label", "quota"];
-const QUOTA_FIELDS: [&str; 1] = ["daily_tokens"];
+/// Bounds of a list of names.
+const MAX_GLOBS: usize = 256;
+const MAX_GLOB_CHARS: usize = 256;
 
-/// How many problems an answer lists; the rest is counted.
-const MAX_LISTED: usize = 10;
-
-/// How alike two names are when one is taken for a slip of the other; 1 is equal.
-const LIKENESS: f64 = 0.75;
+/// How long the old secret of a rotated key works: by default, and at most.
+const DEFAULT_GRACE: u64 = 24 * 60 * 60;
+const MAX_GRACE: u64 = 30 * 24 * 60 * 60;
 
 /// Reads the body of a request for a new key.
-pub(super) fn new_key(body: &[u8]) -> Result<NewKey, Problems> {
+pub(super) fn new_key(body: &[u8], now: SystemTime) -> Result<NewKey, Problems> {
     let mut problems = Problems::default();
-    let mut label = None;
-    let mut daily_tokens = None;
-    let members = match serde_json::from_slice::<Members>(body) {
-        Ok(members) => members,
-        Err(error) => {
-            problems.add(None, "invalid_json", not_an_object(&error));
-            return Err(problems);
-        }
-    };
-    for (name, value) in problems.distinct("", members) {
-        match name.as_str() {
-            "label" => label = Some(problems.label(&value)),
-            "quota" => daily_tokens = problems.quota(&value),
-            _ => problems.unknown("", &name, &FIELDS),
-        }
+    let mut read = key(body, now, &mut problems);
+    if let Some(read) = &read
+        && !read.names_label
+    {
+        let message = "`label` is missing: a name for the key, like \"cursor\"";
+        problems.add("label", "missing_required_parameter", message);
     }
-    let label = label.unwrap_or_else(|| {
-        problems.add(
-            Some("label"),
-            "missing_required_parameter",
-            "`label` is missing: a name for the key, like \"cursor\"",
-        );
-        None
-    });
-    match label {
-        Some(label) if problems.0.is_empty() => {
-            let limits =
-                Allowance { daily_tokens: daily_tokens.map(|tokens| Cap::At(tokens.get())), ..Allowance::default() };
-            Ok(NewKey { label, settings: KeySettings { limits, ..KeySettings::default() } })
-        }
+    match read.as_mut().and_then(|read| read.patch.label.take()).zip(read) {
+        Some((label, read)) if problems.is_empty() => Ok(NewKey { label, settings: read.patch.into_settings() }),
         _ => Err(problems),
     }
 }
 
-fn not_an_object(error: &serde_json::Error) -> String {
+/// Reads the body of a request that changes a key. What is not named stays as it is.
+pub(super) fn changes(body: &[u8], now: SystemTime) -> Result<KeyPatch, Problems> {
+    let mut problems = Problems::default();
+    match key(body, now, &mut problems) {
+        Some(read) if problems.is_empty() => Ok(read.patch),
+        _ => Err(problems),
+    }
+}
+
+/// Reads the body of a request for a new secret: for how long the old one works on. No body is like `{}`.
+pub(super) fn rotation(body: &[u8]) -> Result<Duration, Problems> {
+    let mut problems = Problems::default();
+    let mut grace = DEFAULT_GRACE;
+    if body.trim_ascii().is_empty() {
+        return Ok(Duration::from_secs(grace));
+    }
+    for (name, value) in whole(body, &ROTATE_FIELDS, r#"{"grace_seconds":86400}"#, &mut problems).unwrap_or_default() {
+        match name.as_str() {
+            "grace_seconds" if Kind::of(&value) == Kind::Null => {}
+            "grace_seconds" => match serde_json::from_str(value.get()) {
+                Ok(seconds) if seconds <= MAX_GRACE => grace = seconds,
+                _ => wrong("grace_seconds", &value, &format!("a whole number from 0 to {MAX_GRACE}"), &mut problems),
+            },
+            _ => problems.unknown("", &name, "field", &ROTATE_FIELDS),
+        }
+    }
+    if problems.is_empty() { Ok(Duration::from_secs(grace)) } else { Err(problems) }
+}
+
+/// What a body says of a key.
+struct Read {
+    patch: KeyPatch,
+    names_label: bool,
+}
+
+fn key(body: &[u8], now: SystemTime, problems: &mut Problems) -> Option<Read> {
     let example = r#"{"label":"cursor","quota":{"daily_tokens":100000}}"#;
-    if error.is_data() {
+    let members = whole(body, &FIELDS, example, problems)?;
+    let mut read = Read { patch: KeyPatch::default(), names_label: false };
+    let patch = &mut read.patch;
+    for (name, value) in members {
+        match name.as_str() {
+            "label" => {
+                read.names_label = true;
+                patch.label = label(&value, problems);
+            }
+            "quota" => {
+                let quota = limits::quota(&value, problems);
+                (patch.limits, patch.per_end_user) = (quota.limits, quota.per_end_user);
+            }
+            "routes" => patch.routes = globs("routes", &value, problems),
+            "models" => patch.models = globs("models", &value, problems),
+            "expires_at" => patch.expires_at = expiry(&value, now, problems),
+            "strict" => patch.strict = flag("strict", &value, problems),
+            _ => problems.unknown("", &name, "field", &FIELDS),
+        }
+    }
+    Some(read)
+}
+
+fn whole(body: &[u8], known: &[&str], example: &str, problems: &mut Problems) -> Option<Members> {
+    let error = match members(body, "", known, problems) {
+        Ok(members) => return Some(members),
+        Err(error) => error,
+    };
+    let message = if error.is_data() {
         format!("the body must be a JSON object like {example}")
     } else {
         let (line, column) = (error.line(), error.column());
         format!("the body is not JSON (line {line}, column {column}); it must be an object like {example}")
+    };
+    problems.add_whole("invalid_json", message);
+    None
+}
+
+fn label(value: &RawValue, problems: &mut Problems) -> Option<Label> {
+    let Ok(text) = serde_json::from_str::<String>(value.get()) else {
+        let found = Kind::of(value).as_str();
+        problems.add("label", "invalid_type", format!("`label` must be a string, not {found}"));
+        return None;
+    };
+    match Label::parse(&text) {
+        Ok(label) => Some(label),
+        Err(error) => {
+            problems.add("label", "invalid_value", format!("`label` {error}"));
+            None
+        }
     }
 }
 
-/// All that is wrong with a body; not empty when it is an error.
-#[derive(Debug, Default)]
-pub(super) struct Problems(Vec<Problem>);
-
-#[derive(Debug)]
-struct Problem {
-    param: Option<String>,
-    code: &'static str,
-    message: String,
-}
-
-impl Problems {
-    /// A 400 whose message has all problems; its `param` and `code` are those of the first.
-    pub(super) fn into_response(self) -> AdminResponse {
-        let more = self.0.len().saturating_sub(MAX_LISTED);
-        let mut message = String::from("The key was not made: ");
-        for (index, problem) in self.0.iter().take(MAX_LISTED).enumerate() {
-            message.push_str(if index > 0 { "; " } else { "" });
-            message.push_str(&problem.message);
-        }
-        if more > 0 {
-            message.push_str(&format!("; and {more} more"));
-        }
-        message.push('.');
-        let (param, code) =
-            self.0.into_iter().next().map_or((None, "invalid_value"), |first| (first.param, first.code));
-        ErrorBody::request(message, code).with_param(param).into_response(StatusCode::BAD_REQUEST)
+/// A list of names with `*` and `?`; null is the default.
+fn globs(path: &str, value: &RawValue, problems: &mut Problems) -> Change<Globs> {
+    if Kind::of(value) == Kind::Null {
+        return Change::Reset;
     }
-
-    fn add(&mut self, param: Option<&str>, code: &'static str, message: impl Into<String>) {
-        self.0.push(Problem { param: param.map(str::to_owned), code, message: message.into() });
+    let Ok(items) = serde_json::from_str::<Vec<Box<RawValue>>>(value.get()) else {
+        wrong(path, value, "a list of names like [\"gpt-*\"], or null for the default", problems);
+        return Change::Leave;
+    };
+    if items.is_empty() || items.len() > MAX_GLOBS {
+        let message = format!(
+            "`{path}` must have 1 to {MAX_GLOBS} names; it has {}. [\"*\"] is all of them, null the default",
+            items.len()
+        );
+        problems.add(path, "invalid_value", message);
+        return Change::Leave;
     }
-
-    /// The members without those whose name came before: which of them counts would be a guess.
-    fn distinct(&mut self, prefix: &str, members: Members) -> Vec<(String, Box<RawValue>)> {
-        let mut kept: Vec<(String, Box<RawValue>)> = Vec::new();
-        for (name, value) in members.0 {
-            let known = FIELDS.contains(&name.as_str()) || QUOTA_FIELDS.contains(&name.as_str());
-            if known && kept.iter().any(|(earlier, _)| *earlier == name) {
-                let path = format!("{prefix}{name}");
-                self.add(Some(&path), "invalid_value", format!("`{path}` is there twice"));
-            } else {
-                kept.push((name, value));
+    let mut names = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let bounds = 1..=MAX_GLOB_CHARS;
+        match serde_json::from_str::<String>(item.get()) {
+            Ok(name) if bounds.contains(&name.chars().count()) && !name.chars().any(char::is_control) => {
+                names.push(name);
             }
-        }
-        kept
-    }
-
-    fn unknown(&mut self, prefix: &str, name: &str, known: &[&str]) {
-        let path = format!("{prefix}{}", excerpt(name));
-        let cure = match nearest(name, known) {
-            Some(near) => format!("did you mean `{prefix}{near}`?"),
-            None => format!(
-                "known are: {}",
-                known.iter().map(|name| format!("`{prefix}{name}`")).collect::<Vec<_>>().join(", ")
-            ),
-        };
-        self.add(Some(&path), "unknown_parameter", format!("`{path}` is not a field of this request, {cure}"));
-    }
-
-    fn label(&mut self, value: &RawValue) -> Option<Label> {
-        let Ok(text) = serde_json::from_str::<String>(value.get()) else {
-            let found = kind(value);
-            self.add(Some("label"), "invalid_type", format!("`label` must be a string, not {found}"));
-            return None;
-        };
-        match Label::parse(&text) {
-            Ok(label) => Some(label),
-            Err(error) => {
-                self.add(Some("label"), "invalid_value", format!("`label` {error}"));
-                None
+            _ => {
+                let wanted = format!("a name of 1 to {MAX_GLOB_CHARS} characters, in which * and ? stand for others");
+                wrong(&format!("{path}[{index}]"), item, &wanted, problems);
             }
         }
     }
-
-    /// The quota's limit; none when it is absent, null or wrong.
-    fn quota(&mut self, value: &RawValue) -> Option<NonZeroU64> {
-        if is_null(value) {
-            return None;
-        }
-        let Ok(members) = serde_json::from_str::<Members>(value.get()) else {
-            let found = kind(value);
-            let message = format!("`quota` must be an object like {{\"daily_tokens\":100000}}, not {found}");
-            self.add(Some("quota"), "invalid_type", message);
-            return None;
-        };
-        let mut daily_tokens = None;
-        for (name, value) in self.distinct("quota.", members) {
-            match name.as_str() {
-                "daily_tokens" => daily_tokens = self.daily_tokens(&value),
-                _ => self.unknown("quota.", &name, &QUOTA_FIELDS),
-            }
-        }
-        daily_tokens
-    }
-
-    fn daily_tokens(&mut self, value: &RawValue) -> Option<NonZeroU64> {
-        if is_null(value) {
-            return None;
-        }
-        let read = serde_json::from_str(value.get()).ok();
-        if read.is_none() {
-            let found = if is_number(value) { excerpt(value.get()) } else { kind(value).to_owned() };
-            let message = format!("`quota.daily_tokens` must be a whole number of at least 1, not {found}");
-            let code = if is_number(value) { "invalid_value" } else { "invalid_type" };
-            self.add(Some("quota.daily_tokens"), code, message);
-        }
-        read
-    }
+    Change::Set(Globs::new(names.iter().map(String::as_str)))
 }
 
-/// The members of a JSON object in their order, values unread.
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Error> {
-        struct Collect;
-
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
+fn expiry(value: &RawValue, now: SystemTime, problems: &mut Problems) -> Change<u64> {
+    const PATH: &str = "expires_at";
+    let at = match Kind::of(value) {
+        Kind::Null => return Change::Reset,
+        Kind::Number => serde_json::from_str(value.get()).ok().filter(|at| is_known(*at)),
+        Kind::String => serde_json::from_str::<String>(value.get()).ok().and_then(|text| second(&text)),
+        _ => None,
+    };
+    match at {
+        Some(at) if at > unix(now) => return Change::Set(at),
+        Some(_) => {
+            let message = format!("`{PATH}` lies in the past; to end a key now, revoke it with DELETE");
+            problems.add(PATH, "invalid_value", message);
         }
+        None => {
+            let wanted = "a date (\"2027-01-01\"), a time with its zone (\"2027-01-01T00:00:00Z\"), whole seconds \
+                          since 1970, or null for the default";
+            wrong(PATH, value, wanted, problems);
+        }
+    }
+    Change::Leave
+}
 
-        deserializer.deserialize_map(Collect)
+fn flag(path: &str, value: &RawValue, problems: &mut Problems) -> Change<bool> {
+    match serde_json::from_str::<Option<bool>>(value.get()) {
+        Ok(flag) => flag.into(),
+        Err(_) => {
+            wrong(path, value, "true, false, or null for the default", problems);
+            Change::Leave
+        }
     }
 }
 
-fn is_null(value: &RawValue) -> bool {
-    value.get() == "null"
-}
-
-fn is_number(value: &RawValue) -> bool {
-    kind(value) == "a number"
-}
-
-/// What kind of JSON a value is, in words. Never the value: a caller may have put a secret there.
-fn kind(value: &RawValue) -> &'static str {
-    match value.get().bytes().next() {
-        Some(b'"') => "a string",
-        Some(b'{') => "an object",
-        Some(b'[') => "an array",
-        Some(b't' | b'f') => "true or false",
-        Some(b'n') => "null",
-        _ => "a number",
-    }
-}
-
-/// The known name that the given one is most likely a slip of.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let name: String = name.chars().take(64).flat_map(char::to_lowercase).collect();
-    let alike = known.iter().map(|known| (strsim::jaro_winkler(&name, known), *known));
-    alike.filter(|(likeness, _)| *likeness >= LIKENESS).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+/// Notes a wrong value. Numbers are shown, texts never: a caller may have put a secret there.
+fn wrong(path: &str, value: &RawValue, wanted: &str, problems: &mut Problems) {
+    let kind = Kind::of(value);
+    let (found, code) = match kind {
+        Kind::Number => (excerpt(value.get()), "invalid_value"),
+        Kind::String => ("that string".to_owned(), "invalid_value"),
+        _ => (kind.as_str().to_owned(), "invalid_type"),
+    };
+    problems.add(path, code, format!("`{path}` must be {wanted}, not {found}"));
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn problems(body: &str) -> Vec<String> {
-        new_key(body.as_bytes()).unwrap_err().0.into_iter().map(|problem| problem.message).collect()
-    }
-
-    #[test]
-    fn a_label_is_enough_and_a_quota_is_taken() {
-        let new = new_key(br#" {"label":"cursor"} "#).unwrap();
-        assert_eq!((new.label.as_str(), new.settings), ("cursor", KeySettings::default()));
-        let new = new_key(br#"{"quota":{"daily_tokens":100000},"label":"cursor"}"#).unwrap();
-        assert_eq!(new.settings.limits.daily_tokens, Some(Cap::At(100_000)));
-        for quota in ["null", "{}", r#"{"daily_tokens":null}"#] {
-            let body = format!(r#"{{"label":"a","quota":{quota}}}"#);
-            assert_eq!(new_key(body.as_bytes()).unwrap().settings, KeySettings::default());
-        }
-    }
-
-    #[test]
-    fn everything_wrong_is_named_at_once_with_the_nearest_name() {
-        let found = problems(r#"{"lable":"x","quota":{"dailyTokens":5,"daily_tokens":0},"zzz":1}"#);
-        assert_eq!(found.len(), 5, "{found:?}");
-        let all = found.join("\n");
-        assert!(all.contains("`lable` is not a field of this request, did you mean `label`?"), "{all}");
-        assert!(
-            all.contains("`quota.dailyTokens` is not a field of this request, did you mean `quota.daily_tokens`?"),
-            "{all}"
-        );
-        assert!(all.contains("`quota.daily_tokens` must be a whole number of at least 1, not 0"), "{all}");
-        assert!(all.contains("`zzz` is not a field of this request, known are: `label`, `quota`"), "{all}");
-        assert!(all.contains("`label` is missing"), "{all}");
-    }
-
-    #[test]
-    fn wrong_types_are_named_without_their_values() {
-        assert_eq!(problems(r#"{"label":7}"#), ["`label` must be a string, not a number"]);
-        assert_eq!(problems(r#"{"label":null}"#), ["`label` must be a string, not null"]);
-        assert_eq!(problems(r#"{"label":""}"#), ["`label` must not be blank"]);
-        assert_eq!(problems(r#"{"label":"a\nb"}"#).len(), 1);
-        let found = problems(r#"{"label":"a","quota":"ovth_live_secret"}"#);
-        assert_eq!(found, [r#"`quota` must be an object like {"daily_tokens":100000}, not a string"#]);
-        for number in ["-1", "1.5", "1e3", "99999999999999999999999"] {
-            let found = problems(&format!(r#"{{"label":"a","quota":{{"daily_tokens":{number}}}}}"#));
-            assert_eq!(found, [format!("`quota.daily_tokens` must be a whole number of at least 1, not {number}")]);
-        }
-        let found = problems(r#"{"label":"a","quota":{"daily_tokens":"5"}}"#);
-        assert_eq!(found, ["`quota.daily_tokens` must be a whole number of at least 1, not a string"]);
-    }
-
-    #[test]
-    fn a_field_that_is_there_twice_is_refused() {
-        assert_eq!(problems(r#"{"label":"a","label":"b"}"#), ["`label` is there twice"]);
-        assert_eq!(
-            problems(r#"{"label":"a","quota":{"daily_tokens":1,"daily_tokens":2}}"#),
-            ["`quota.daily_tokens` is there twice"]
-        );
-    }
-
-    #[test]
-    fn what_is_no_object_is_told_so() {
-        for body in ["[]", "null", "7", "\"x\""] {
-            assert!(problems(body).join("").contains("must be a JSON object"), "{body}");
-        }
-        for body in ["", "{", "label=cursor", r#"{"label":"a"} x"#, "{\"label\":\"a\u{0}\"}"] {
-            assert!(problems(body).join("").contains("is not JSON (line "), "{body}");
-        }
-    }
-
-    #[test]
-    fn an_answer_to_thousands_of_unknown_fields_is_short() {
-        let fields: Vec<String> = (0..5_000).map(|number| format!("\"{}{number}\":0", "x".repeat(100))).collect();
-        let answer = new_key(format!("{{{}}}", fields.join(",")).as_bytes()).unwrap_err().into_response();
-        assert!(answer.bytes().len() < 2_500, "{}", answer.bytes().len());
-        assert!(std::str::from_utf8(answer.bytes()).unwrap().contains("; and 4991 more."));
-    }
-
-    proptest! {
-        #[test]
-        fn random_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..300)) {
-            if let Err(problems) = new_key(&body) {
-                prop_assert!(!problems.0.is_empty());
-                problems.into_response();
-            }
-        }
-
-        #[test]
-        fn random_json_never_panics(
-            name in "label|quota|daily_tokens|\\PC{0,8}",
-            inner in "daily_tokens|\\PC{0,8}",
-            value in "null|-?[0-9]{1,25}(\\.[0-9])?|\"\\PC{0,200}\"|\\[\\]|true",
-        ) {
-            for body in [
-                format!("{{\"{name}\":{value}}}"),
-                format!("{{\"label\":\"a\",\"{name}\":{value}}}"),
-                format!("{{\"label\":{value},\"quota\":{{\"{inner}\":{value}}}}}"),
-            ] {
-                if let Err(problems) = new_key(body.as_bytes()) {
-                    prop_assert!(!problems.0.is_empty());
-                    problems.into_response();
-                }
-            }
-        }
-    }
-}
+#[path = "body_tests.rs"]
+mod tests;

@@ -1,9 +1,25 @@
-//! The admin API: makes keys for whoever holds the master key. Pure request-to-answer functions; the proxy does the I/O.
+//! The admin API: keys, usage, exchanges, live counters and the care of the database, for whoever holds the master key. From requests to
+//! answers; the proxy does the I/O with clients.
 
 mod body;
+mod endpoints;
+mod exchanges;
+mod gate;
 mod health;
 mod key_info;
+mod key_object;
+mod keys;
+mod limits;
+mod moment;
+mod money;
+mod object;
+mod openapi;
+mod problems;
+mod query;
+mod quotas;
 mod response;
+mod upkeep;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -13,34 +29,102 @@ pub use key_info::key_info;
 pub use response::{AdminResponse, Body};
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
-use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
-use crate::config::{Cap, Secret};
-use crate::keys::{Key, Keys, KeysError, Minted, bearer};
-use response::ErrorBody;
+use crate::config::{Quota, Secret};
+use crate::keys::Keys;
+use crate::ledger::Ledger;
+use crate::store::StoreError;
+use endpoints::{Call, Found};
+use gate::Gate;
+use response::{Refused, storage_fault};
+use upkeep::Upkeep;
 
-const KEYS_PATH: &str = "/admin/keys";
+/// So many requests read the database at a time; others wait.
+const READERS: usize = 4;
+
+/// What of the configuration the admin API goes by. It is asked for anew with each request.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Opens the admin API.
+    pub master_key: Secret,
+    /// What keys may spend and use that have no settings of their own.
+    pub quota: Quota,
+}
 
 /// What the admin API works on.
+pub struct AdminParts {
+    /// Tells the settings as they are now.
+    pub settings: Box<dyn Fn() -> Settings + Send + Sync>,
+    /// The keys.
+    pub keys: Arc<Keys>,
+    /// The ledger.
+    pub ledger: Arc<Ledger>,
+    /// The folder of the database, in which copies of it are made.
+    pub data_dir: PathBuf,
+}
+
+/// The admin API.
 pub struct Admin {
-    master_key: Secret,
+    settings: Box<dyn Fn() -> Settings + Send + Sync>,
     keys: Arc<Keys>,
+    ledger: Arc<Ledger>,
+    gate: Gate,
+    readers: Arc<Semaphore>,
+    upkeep: Upkeep,
+    clock: fn() -> SystemTime,
 }
 
 impl Admin {
-    /// An admin API for those keys, behind that master key.
+    /// An admin API for those keys and that ledger. Deletes copies of the database that a former process left in its folder.
     #[must_use]
-    pub fn new(master_key: Secret, keys: Arc<Keys>) -> Admin {
-        Admin { master_key, keys }
+    pub fn new(parts: AdminParts) -> Admin {
+        Admin {
+            settings: parts.settings,
+            keys: parts.keys,
+            ledger: parts.ledger,
+            gate: Gate::new(),
+            readers: Arc::new(Semaphore::new(READERS)),
+            upkeep: Upkeep::new(parts.data_dir),
+            clock: SystemTime::now,
+        }
     }
 
-    fn is_admin(&self, headers: &HeaderMap) -> bool {
-        bearer(headers).is_some_and(|token| self.master_key.matches(token))
+    fn settings(&self) -> Settings {
+        (self.settings)()
+    }
+
+    fn now(&self) -> SystemTime {
+        (self.clock)()
+    }
+
+    /// Reads from the ledger on a thread that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Ledger) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refused> {
+        self.try_read(work).await.map_err(|error| Box::new(storage_fault(&error)))
+    }
+
+    async fn try_read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Ledger) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = Arc::clone(&self.readers).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let ledger = Arc::clone(&self.ledger);
+        // The place is kept until the work is done, even when nobody waits for it any more.
+        let read = spawn_blocking(move || {
+            let read = work(&ledger);
+            drop(place);
+            read
+        });
+        read.await.unwrap_or(Err(StoreError::Panicked))
     }
 }
 
@@ -55,80 +139,45 @@ impl fmt::Debug for Admin {
 ///
 /// The order of the checks is path, method, master key, body: without the master key nothing of the body is looked at.
 pub async fn handle(admin: &Admin, head: &Parts, body: Option<&[u8]>) -> Option<AdminResponse> {
-    let (method, path) = (&head.method, head.uri.path());
-    if path != KEYS_PATH {
-        return Some(no_such_path(method, path));
-    }
-    if method != Method::POST {
-        return Some(method_not_allowed(method));
-    }
-    if !admin.is_admin(&head.headers) {
-        return Some(unauthorized());
-    }
-    Some(match body::new_key(body?) {
-        Ok(new) => match admin.keys.mint(new).await {
-            Ok(minted) => created(&minted),
-            Err(error) => storage_fault(&error),
-        },
-        Err(problems) => problems.into_response(),
-    })
-}
-
-/// The answer that shows a key for the only time.
-#[derive(Serialize)]
-struct Created<'a> {
-    key: &'a str,
-    id: &'a str,
-    object: &'static str,
-    label: &'a str,
-    quota: QuotaBody,
-    created_at: u64,
-}
-
-#[derive(Serialize)]
-struct QuotaBody {
-    /// Null: the configured quota holds.
-    daily_tokens: Option<u64>,
-}
-
-fn created(minted: &Minted) -> AdminResponse {
-    let Key { id, label, settings, created_at, .. } = &*minted.record;
-    log::info!(key_id = id.as_str(), label = label.as_str(); "a key was made");
-    let body = Created {
-        key: minted.key.expose(),
-        id: id.as_str(),
-        object: "api_key",
-        label: label.as_str(),
-        quota: QuotaBody { daily_tokens: settings.limits.daily_tokens.and_then(Cap::limit) },
-        created_at: *created_at,
+    let found = match endpoints::find(&head.method, head.uri.path()) {
+        Ok(found) => found,
+        Err(refused) => return Some(*refused),
     };
-    AdminResponse::json(StatusCode::CREATED, &body)
+    let settings = admin.settings();
+    if !found.call.is_open()
+        && let Err(refused) = admin.gate.admit(&settings.master_key, &head.headers).await
+    {
+        return Some(*refused);
+    }
+    let body = match body {
+        Some(body) => body,
+        None if found.call.wants_body() => return None,
+        None => b"",
+    };
+    Some(answer(admin, settings, (head, found), body).await.unwrap_or_else(|refused| *refused))
 }
 
-fn no_such_path(method: &Method, path: &str) -> AdminResponse {
-    let shown = response::excerpt(path);
-    let message = format!("There is no {method} {shown} in the admin API. It has POST {KEYS_PATH}.");
-    ErrorBody::request(message, "unknown_url").into_response(StatusCode::NOT_FOUND)
-}
-
-fn method_not_allowed(method: &Method) -> AdminResponse {
-    let message = format!("{KEYS_PATH} takes POST, not {method}.");
-    ErrorBody::request(message, "method_not_allowed")
-        .into_response(StatusCode::METHOD_NOT_ALLOWED)
-        .with_header(ALLOW, HeaderValue::from_static("POST"))
-}
-
-fn unauthorized() -> AdminResponse {
-    let message = "The admin API wants the master key: `Authorization: Bearer $OVTH_MASTER_KEY`.";
-    ErrorBody::request(message, "invalid_api_key")
-        .into_response(StatusCode::UNAUTHORIZED)
-        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
-}
-
-fn storage_fault(error: &KeysError) -> AdminResponse {
-    log::error!(error:% = error; "a key could not be made");
-    // The caller holds the master key: this is the operator, who can act on the cause.
-    ErrorBody::server(format!("The key could not be stored: {error}."), "storage_unavailable")
-        .into_response(StatusCode::SERVICE_UNAVAILABLE)
-        .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+async fn answer(
+    admin: &Admin,
+    settings: Settings,
+    (head, Found { call, id }): (&Parts, Found<'_>),
+    body: &[u8],
+) -> Result<AdminResponse, Refused> {
+    match call {
+        Call::Overview => Ok(openapi::overview()),
+        Call::OpenApi => Ok(openapi::document()),
+        Call::ListKeys => keys::list(admin, head),
+        Call::CreateKey => keys::create(admin, &settings, head, body).await,
+        Call::ShowKey => keys::show(admin, id),
+        Call::ChangeKey => keys::change(admin, id, body).await,
+        Call::RevokeKey => keys::revoke(admin, id).await,
+        Call::RotateKey => keys::rotate(admin, &settings, (head, id), body).await,
+        Call::Usage => usage::usage(admin, head).await,
+        Call::ListExchanges => exchanges::list(admin, head).await,
+        Call::ShowExchange => exchanges::show(admin, id).await,
+        Call::Quotas => quotas::quotas(admin, settings, head).await,
+        Call::CheckLedger => upkeep::check(admin).await,
+        Call::CompactLedger => upkeep::compact(admin).await,
+        Call::BackUpLedger => upkeep::back_up(admin).await,
+    }
 }

@@ -160,11 +160,10 @@ fn model(record: Record, providers: &mut HashSet<Arc<str>>) -> Result<Model, Cat
     })
 }
 
-/// A zero in a price list is a free tier or a gap, not a price to reckon with. What is left out of classes and tiers is
-/// worked out.
+/// A zero in a price list is a free tier or a gap, not a price to reckon with.
 fn published(mut price: Price) -> Price {
     price.base.input = price.base.input.filter(|input| !input.is_zero());
-    price.completed()
+    price
 }
 
 /// The shape of that endpoint; `None` for endpoints that are no conversation (`embeddings`) or none of ours (`chat_v2`).

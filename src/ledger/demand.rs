@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ovth_filters::money::PicoDollars;
 
-use crate::config::{Allowance, Overshoot};
-use crate::keys::KeyId;
+use crate::config::{Allowance, Overshoot, Quota};
+use crate::keys::{Key, KeyId};
 
 /// Tokens (weighted) and money.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,19 @@ pub struct Payer {
     pub gateway_limits: Allowance,
     /// The end user that the client named, when end users are told apart.
     pub end_user: Option<EndUser>,
+}
+
+impl Payer {
+    /// Who pays for requests of that key, with the limits that hold now.
+    #[must_use]
+    pub fn of(key: &Key, quota: &Quota, end_user: Option<&str>) -> Payer {
+        let own = key.settings.limits;
+        let (key_limits, gateway_limits) =
+            if quota.per_user { (own.or(&quota.limits), Allowance::default()) } else { (own, quota.limits) };
+        let end_user = end_user
+            .map(|name| EndUser { name: name.into(), limits: key.settings.per_end_user.or(&quota.per_end_user) });
+        Payer { key: key.id.clone(), key_limits, gateway_limits, end_user }
+    }
 }
 
 /// A client's own user. Its limits hold besides those of the key.
