@@ -160,10 +160,11 @@ fn model(record: Record, providers: &mut HashSet<Arc<str>>) -> Result<Model, Cat
     })
 }
 
-/// A zero in a price list is a free tier or a gap, not a price to reckon with.
+/// A zero in a price list is a free tier or a gap, not a price to reckon with. What is left out of classes and tiers is
+/// worked out.
 fn published(mut price: Price) -> Price {
     price.base.input = price.base.input.filter(|input| !input.is_zero());
-    price
+    price.completed()
 }
 
 /// The shape of that endpoint; `None` for endpoints that are no conversation (`embeddings`) or none of ours (`chat_v2`).

@@ -100,10 +100,10 @@ fn cached_tokens_count_for_the_tier_and_cost_their_own_rate() {
         ..Usage::default()
     };
     let short = 10 * 100_000 + 1_000 * 10_000 + 100 * 125_000 + 200 * 200_000 + 50 * 500_000;
-    assert_eq!(price.cost(&usage), Some(PicoDollars(short)));
+    assert_eq!(price.cost(&usage, None), Some(PicoDollars(short)));
     let long = Usage { cache_read: 100_000, ..usage };
     let dear = 10 * 500_000 + 100_000 * 50_000 + 100 * 625_000 + 200 * 1_000_000 + 50 * 2_500_000;
-    assert_eq!(price.cost(&long), Some(PicoDollars(dear)));
+    assert_eq!(price.cost(&long, None), Some(PicoDollars(dear)));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn without_published_discounts_cached_tokens_cost_what_input_costs() {
     let catalog = shipped();
     let price = lookup(&catalog, "groq", "qwen/qwen3.8-27b").price.clone().unwrap();
     let usage = Usage { cache_read: 3, cache_write: 5, cache_write_1h: 7, ..Usage::default() };
-    assert_eq!(price.cost(&usage), Some(PicoDollars(15 * 800_000)));
+    assert_eq!(price.cost(&usage, None), Some(PicoDollars(15 * 800_000)));
 }
 
 #[test]
@@ -119,7 +119,59 @@ fn reasoning_has_its_own_price_where_one_is_published() {
     let catalog = shipped();
     let price = lookup(&catalog, "qwen", "qwen-turbo").price.clone().unwrap();
     let usage = Usage { output: 10, reasoning: 4, ..Usage::default() };
-    assert_eq!(price.cost(&usage), Some(PicoDollars(4 * 500_000 + 6 * 200_000)));
+    assert_eq!(price.cost(&usage, None), Some(PicoDollars(4 * 500_000 + 6 * 200_000)));
+}
+
+#[test]
+fn service_classes_have_the_prices_of_the_list_and_in_proportion_what_it_leaves_out() {
+    let catalog = shipped();
+    let cost = |provider: &str, id: &str, usage: &Usage, class: &str| {
+        let price = lookup(&catalog, provider, id).price.clone().unwrap();
+        assert!(price.covers(usage, Some(class)), "{id} {class}");
+        price.cost(usage, Some(class)).unwrap().0
+    };
+    let usage = Usage { input: 1_000, cache_read: 100, output: 10, reasoning: 5, ..Usage::default() };
+    let (input, cache_read, output) = (1_000, 100, 10);
+    let gpt = |class| cost("openai", "gpt-5", &usage, class);
+    assert_eq!(gpt("standard"), input * 1_250_000 + cache_read * 125_000 + output * 10_000_000);
+    assert_eq!(gpt("flex"), input * 625_000 + cache_read * 62_500 + output * 5_000_000);
+    assert_eq!(gpt("batch"), gpt("flex"));
+    assert_eq!(gpt("priority"), input * 2_500_000 + cache_read * 250_000 + output * 20_000_000);
+    let written = Usage { cache_write: 1, cache_write_1h: 1, ..Usage::default() };
+    assert_eq!(cost("anthropic", "claude-haiku-4-5", &written, "batch"), 625_000 + 1_000_000);
+    assert_eq!(cost("openai", "gpt-5.6", &written, "flex"), 2_500_000 + 5_000_000);
+    // The list has no tier for this class: it is as much cheaper as the rest of the class.
+    let long = Usage { input: 200_001, cache_read: 10, output: 1, ..Usage::default() };
+    let flex = 200_001 * 1_250_000 + 10 * 250_000 + 7_500_000;
+    assert_eq!(cost("google", "gemini-2.5-pro", &long, "flex"), flex);
+    let searched = Usage { web_searches: 3, ..usage };
+    assert_eq!(cost("openai", "gpt-5", &searched, "flex"), gpt("flex") + 3 * 10_000_000_000);
+    let opus = |class| cost("anthropic", "claude-opus-5-5", &usage, class);
+    assert_eq!(opus("fast+us"), opus("standard") * 22 / 10);
+    for model in catalog.models().iter().filter(|model| model.kind == Kind::Chat) {
+        let Some(price) = model.price.as_ref().filter(|price| price.is_known()) else { continue };
+        for class in ["batch", "flex", "priority", "ultrafast", "fast"] {
+            for length in [0, 10_000_000] {
+                let usage = Usage { input: length, output: 1, ..Usage::default() };
+                assert!(price.cost(&usage, Some(class)).is_some(), "{} {class}", model.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn sound_has_its_own_price_and_tiers_of_xai_begin_at_their_threshold() {
+    let catalog = shipped();
+    let audio = lookup(&catalog, "openai", "gpt-audio-1.5").price.clone().unwrap();
+    let usage = Usage { input: 10, audio_input: 4, output: 20, audio_output: 15, ..Usage::default() };
+    let expected = 6 * 2_500_000 + 4 * 32_000_000 + 5 * 10_000_000 + 15 * 64_000_000;
+    assert_eq!(audio.cost(&usage, None), Some(PicoDollars(expected)));
+    let flash = lookup(&catalog, "google", "gemini-2.5-flash").price.clone().unwrap();
+    let heard = Usage { input: 2, audio_input: 2, ..Usage::default() };
+    assert_eq!(flash.cost(&heard, Some("batch")), Some(PicoDollars(1_000_000)));
+    let grok = lookup(&catalog, "xai", "grok-4.3");
+    assert_eq!(grok.expected_cost(199_999, 0), Some(PicoDollars(199_999 * 1_250_000)));
+    assert_eq!(grok.expected_cost(200_000, 0), Some(PicoDollars(200_000 * 2_500_000)));
 }
 
 #[test]

@@ -54,7 +54,11 @@ impl Tree {
 }
 
 fn syntax_problem(error: &serde_yaml::Error) -> Problem {
-    let text = error.to_string();
+    let mut text = error.to_string();
+    // Patterns such as `*-mini` begin as YAML's own references do.
+    if text.contains("alias") || text.contains("unknown anchor") {
+        text.push_str("; text that begins with `*` needs quotes");
+    }
     match error.location() {
         Some(at) => {
             let (line, column) = (at.line(), at.column());

@@ -56,7 +56,7 @@ fn price(mut fields: Fields<'_>) -> Option<Price> {
     let base = rates(&mut fields);
     let tiers = fields.read("tiers", tiers);
     fields.finish();
-    Some(Price { base: base?, tiers: tiers.unwrap_or_default() })
+    Some(Price { base: base?, tiers: tiers.unwrap_or_default(), ..Price::default() })
 }
 
 /// The rates of a map that may hold other settings, too.
@@ -71,6 +71,9 @@ fn rates(fields: &mut Fields<'_>) -> Option<Rates> {
         cache_read: rate("cache_read"),
         cache_write: rate("cache_write"),
         cache_write_1h: rate("cache_write_1h"),
+        audio_input: rate("audio_input"),
+        audio_output: rate("audio_output"),
+        image_output: rate("image_output"),
     };
     (input.is_some() && output.is_some()).then_some(rates)
 }

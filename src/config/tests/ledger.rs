@@ -36,7 +36,7 @@ providers: {local: {base_url: 'http://127.0.0.1:1/v1', models: [llama]}}
     let prices = good(yaml, &[]).prices;
     let named: Vec<_> = prices.iter().map(|price| (&*price.provider, &*price.model)).collect();
     assert_eq!(named, [("openai", "gpt-5"), ("openrouter", "z-ai/glm-5.5"), ("local", "llama")]);
-    let no_tiers = |base| Price { base, tiers: Vec::new() };
+    let no_tiers = |base| Price { base, ..Price::default() };
     assert_eq!(prices[0].price, no_tiers(Rates { cache_read: some(125_000), ..plain(1_250_000, 10_000_000) }));
     let all = Rates {
         output_reasoning: some(2_000_000),
@@ -49,7 +49,7 @@ providers: {local: {base_url: 'http://127.0.0.1:1/v1', models: [llama]}}
         Tier { above_input_tokens: 1000, rates: plain(1_000_000, 2_000_000) },
         Tier { above_input_tokens: 2000, rates: Rates { cache_read: some(0), ..plain(3_000_000, 4_000_000) } },
     ];
-    assert_eq!(prices[2].price, Price { base: plain(0, 0), tiers });
+    assert_eq!(prices[2].price, Price { base: plain(0, 0), tiers, ..Price::default() });
 }
 
 #[test]

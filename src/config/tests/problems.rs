@@ -122,6 +122,14 @@ fn each_slip_is_told_with_path_value_and_cure() {
             "error: line 1, column 10: cannot be read as YAML: mapping values are not allowed in this context",
         ),
         (
+            "keys: {models: [*]}",
+            "error: line 1, column 18: cannot be read as YAML: did not find expected alphabetic or numeric character, while scanning an alias at line 1 column 17; text that begins with `*` needs quotes",
+        ),
+        (
+            "keys: {models: [*-mini]}",
+            "error: line 1, column 17: cannot be read as YAML: unknown anchor; text that begins with `*` needs quotes",
+        ),
+        (
             "listen: !secret x",
             "error: line 1, column 9: cannot be read as YAML: listen: tags (`!name`) have no meaning here",
         ),

@@ -15,7 +15,7 @@ use crate::config::{PriceOverride, Provider, Strategy};
 /// A price in whole dollars per million tokens.
 fn price(input: u64, output: u64) -> Price {
     let some = |dollars: u64| Some(PicoDollars(dollars * 1_000_000));
-    Price { base: Rates { input: some(input), output: some(output), ..Rates::default() }, tiers: Vec::new() }
+    Price { base: Rates { input: some(input), output: some(output), ..Rates::default() }, ..Price::default() }
 }
 
 fn set(provider: &str, model: &str, input: u64, output: u64) -> PriceOverride {
@@ -55,7 +55,7 @@ fn a_price_of_the_operator_replaces_the_catalogues_as_a_whole() {
     }
     // No discount of the catalogue is left.
     let cached = Usage { cache_read: 1_000_000, ..Usage::default() };
-    let cost = target(&snapshot, Chat, "gpt-5").price().unwrap().cost(&cached);
+    let cost = target(&snapshot, Chat, "gpt-5").price().unwrap().cost(&cached, None);
     assert_eq!(cost.unwrap().to_string(), "7");
     // Others are as they were.
     assert_eq!(target(&snapshot, Chat, "gpt-5-mini").price_source(), Catalog::embedded().unwrap().version());
@@ -101,7 +101,7 @@ fn a_model_that_the_catalogue_does_not_know_has_the_operators_price_or_none() {
     assert_eq!(target(&snapshot, Chat, "mine").price(), Some(&price(1, 2)));
     let usage = Usage { input: 5, output: 5, ..Usage::default() };
     // The operator's zero is a price, and not a gap in a list.
-    assert_eq!(target(&snapshot, Chat, "local/free").price().unwrap().cost(&usage), Some(PicoDollars::ZERO));
+    assert_eq!(target(&snapshot, Chat, "local/free").price().unwrap().cost(&usage, None), Some(PicoDollars::ZERO));
     assert_eq!(target(&snapshot, Chat, "anything").price(), None);
 }
 
