@@ -92,7 +92,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
 
     let store = Arc::new(Store::open(&data_dir)?);
     let keys = Arc::new(Keys::open(Arc::clone(&store))?);
-    let ledger = Arc::new(Ledger::open(Arc::clone(&store))?);
+    let ledger = Arc::new(Ledger::open(Arc::clone(&store), config.ledger)?);
     let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
     connections.ca_file = authorities(&data_dir)?;
     let (budget, health) = (Budget::new(config.limits.buffered_bytes), Arc::new(Health::new()));

@@ -29,7 +29,7 @@ fn house_with(quota: Quota) -> House {
     let folder = TempDir::new().unwrap();
     let store = Arc::new(Store::open(folder.path()).unwrap());
     let keys = Arc::new(Keys::open(Arc::clone(&store)).unwrap());
-    let ledger = Arc::new(Ledger::open(Arc::clone(&store)).unwrap());
+    let ledger = Arc::new(Ledger::open(Arc::clone(&store), crate::config::LedgerSettings::default()).unwrap());
     let settings = move || Settings { master_key: Secret::new(MASTER), quota: quota.clone() };
     let admin = Admin::new(AdminParts {
         settings: Box::new(settings),

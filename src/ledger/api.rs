@@ -1,23 +1,27 @@
 //! The face of the ledger: what the proxy and the admin API call.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
+use super::journal::Message;
 use super::{
-    Amount, BackupReport, CheckReport, CompactReport, Demand, Entry, EntryFilter, EntryPage, Ledger, Payer, QuotaRow,
-    Refusal, Standing, UsageQuery, UsageReport,
+    BackupReport, CheckReport, CompactReport, Demand, Entry, EntryFilter, EntryPage, JournalFigures, Ledger, Payer,
+    QuotaRow, Refusal, Reservation, Standing, UsageQuery, UsageReport, reading, upkeep,
 };
+use crate::config::OnLedgerError;
 use crate::keys::KeyId;
 use crate::store::StoreError;
 
 impl Ledger {
-    /// Whether the payer has any room at all: asked before a body is read, sets nothing aside.
+    /// Whether the payer has any room at all: asked before a body is read, sets nothing aside. Not for requests that cost nothing.
     ///
     /// # Errors
     ///
-    /// A limit has nothing left.
-    pub fn precheck(&self, _payer: &Payer, _now: SystemTime) -> Result<(), Refusal> {
-        todo!()
+    /// A limit has nothing left, or the ledger cannot be written and is not to be done without.
+    pub fn precheck(&self, payer: &Payer, now: SystemTime) -> Result<(), Refusal> {
+        self.writable()?;
+        self.core.books.precheck(payer, now).map_err(Refusal::Limit)
     }
 
     /// Sets aside what a request may spend, over all limits that apply at once, and queues that for the disk. Does not wait.
@@ -25,50 +29,61 @@ impl Ledger {
     /// # Errors
     ///
     /// A limit does not allow it, or the ledger cannot take it.
-    pub fn reserve(&self, _demand: Demand<'_>, _now: SystemTime) -> Result<Reservation, Refusal> {
-        todo!()
+    pub fn reserve(&self, demand: Demand<'_>, now: SystemTime) -> Result<Reservation, Refusal> {
+        self.writable()?;
+        Reservation::make(&self.core, demand, now)
     }
 
     /// Output tokens to reckon with for this key and model: the recent 95th percentile, 4,096 until known.
     #[must_use]
-    pub fn expected_output(&self, _key: &KeyId, _model: &str) -> u64 {
-        todo!()
+    pub fn expected_output(&self, key: &KeyId, model: &str) -> u64 {
+        self.core.books.expected_output(key, model)
     }
 
     /// What is left of the payer's limits.
     #[must_use]
-    pub fn standing(&self, _payer: &Payer, _now: SystemTime) -> Standing {
-        todo!()
+    pub fn standing(&self, payer: &Payer, now: SystemTime) -> Standing {
+        self.core.books.standing(payer, now)
     }
 
     /// Writes the entry of an exchange that never came to a reservation. Never waits, never fails; when there is no room
     /// for it, it is lost and counted as such.
-    pub fn note(&self, _entry: Entry) {
-        todo!()
+    pub fn note(&self, mut entry: Entry) {
+        let queue = &self.core.queue;
+        if !queue.take_place() {
+            return queue.lose(1);
+        }
+        entry.id = queue.next_id();
+        if queue.send(Message::Note(Box::new(entry))).is_err() {
+            queue.leave_places(1);
+            queue.lose(1);
+        }
     }
 
     /// Live counters: of the gateway, of each key and end user that has any. `limits` gives those that hold for a key.
     #[must_use]
-    pub fn quotas(&self, _limits: &dyn Fn(&KeyId) -> Option<Payer>, _now: SystemTime) -> Vec<QuotaRow> {
-        todo!()
+    pub fn quotas(&self, limits: &dyn Fn(&KeyId) -> Option<Payer>, now: SystemTime) -> Vec<QuotaRow> {
+        self.core.books.quotas(limits, now)
     }
 
-    /// Sums over exchanges. Blocks on the disk.
+    /// Sums over exchanges; what was settled before the call is in them. Blocks on the disk.
     ///
     /// # Errors
     ///
     /// The store failed.
-    pub fn usage(&self, _query: &UsageQuery) -> Result<UsageReport, StoreError> {
-        todo!()
+    pub fn usage(&self, query: &UsageQuery) -> Result<UsageReport, StoreError> {
+        self.catch_up();
+        self.core.store.read(|transaction| reading::usage(transaction, query))
     }
 
-    /// A page of entries. Blocks on the disk.
+    /// A page of entries; what was settled before the call is in it. Blocks on the disk.
     ///
     /// # Errors
     ///
     /// The store failed.
-    pub fn entries(&self, _filter: &EntryFilter) -> Result<EntryPage, StoreError> {
-        todo!()
+    pub fn entries(&self, filter: &EntryFilter) -> Result<EntryPage, StoreError> {
+        self.catch_up();
+        self.core.store.read(|transaction| reading::entries(transaction, filter))
     }
 
     /// One entry, by its number or by the id of its request. Blocks on the disk.
@@ -76,17 +91,19 @@ impl Ledger {
     /// # Errors
     ///
     /// The store failed.
-    pub fn entry(&self, _id: &str) -> Result<Option<Entry>, StoreError> {
-        todo!()
+    pub fn entry(&self, id: &str) -> Result<Option<Entry>, StoreError> {
+        self.catch_up();
+        self.core.store.read(|transaction| reading::entry(transaction, id))
     }
 
-    /// Reads everything and compares it with itself. Blocks for seconds.
+    /// Reads everything and compares it with itself. Blocks for seconds, and holds up writes for some of them.
     ///
     /// # Errors
     ///
     /// The store failed.
     pub fn check(&self) -> Result<CheckReport, StoreError> {
-        todo!()
+        self.catch_up();
+        upkeep::check(&self.core.store)
     }
 
     /// Makes the file as small as it can be. Blocks for seconds, and holds up writes for as long.
@@ -95,7 +112,8 @@ impl Ledger {
     ///
     /// The store failed.
     pub fn compact(&self) -> Result<CompactReport, StoreError> {
-        todo!()
+        self.catch_up();
+        upkeep::compact(&self.core.store)
     }
 
     /// Writes a consistent copy of the database to a new file, while everything goes on. Blocks for seconds.
@@ -103,47 +121,43 @@ impl Ledger {
     /// # Errors
     ///
     /// The store failed, or the file cannot be made (it must not exist).
-    pub fn backup(&self, _to: &Path) -> Result<BackupReport, StoreError> {
-        todo!()
+    pub fn backup(&self, to: &Path) -> Result<BackupReport, StoreError> {
+        self.catch_up();
+        upkeep::backup(&self.core.store, to)
     }
-}
 
-/// What was set aside for one request. Dropped without being settled, all of it is given back and no entry is written.
-#[derive(Debug)]
-pub struct Reservation {}
-
-impl Reservation {
-    /// The bound that the output must be given, because no more is left; `None`: what was asked for fits.
+    /// What the journal counted since the start.
     #[must_use]
-    pub fn output_cap(&self) -> Option<u64> {
-        todo!()
+    pub fn figures(&self) -> JournalFigures {
+        let queue = &self.core.queue;
+        let read = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
+        JournalFigures {
+            open: self.core.books.open(),
+            places_taken: queue.places(),
+            commits: read(&queue.figures.commits),
+            failures: read(&queue.figures.failures),
+            written: read(&queue.figures.written),
+            lost: read(&queue.figures.lost),
+            pruned: read(&queue.figures.pruned),
+            recovered: self.core.recovered,
+        }
     }
 
-    /// What was left of the payer's limits just after this was set aside.
-    #[must_use]
-    pub fn standing(&self) -> &Standing {
-        todo!()
+    /// Writes what waits for the next commit. When that fails, what is on disk is still worth reading.
+    fn catch_up(&self) {
+        let _ = self.flush();
     }
 
-    /// Waits until the reservation is on disk; at once with `durability: relaxed`, and from the second call on. Safe to drop
-    /// and call again.
-    ///
-    /// # Errors
-    ///
-    /// The store failed and the ledger is not to be done without: nothing may be sent to the client.
-    pub async fn durable(&mut self) -> Result<(), StoreError> {
-        todo!()
-    }
-
-    /// Makes sure that at least this much is set aside in all, so that a crash charges no less than what the client is about to
-    /// have. Never refuses. `true`: [`Reservation::durable`] has to be waited for again.
-    pub fn cover(&mut self, _spent: Amount) -> bool {
-        todo!()
-    }
-
-    /// Replaces what was set aside by what was spent (zero: a full refund), and writes the entry. `output_tokens` teaches
-    /// [`Ledger::expected_output`] when the provider told it. Never waits, never fails; for use in `Drop`.
-    pub fn settle(self, _spent: Amount, _entry: Entry) {
-        todo!()
+    /// Whether requests may be let in, as far as the disk is concerned.
+    fn writable(&self) -> Result<(), Refusal> {
+        let core = &self.core;
+        if core.settings.load().on_error == OnLedgerError::Serve {
+            return Ok(());
+        }
+        core.store.health().map_err(Refusal::Storage)?;
+        match core.queue.is_closed() {
+            true => Err(Refusal::Storage(StoreError::Closed)),
+            false => Ok(()),
+        }
     }
 }

@@ -1,211 +1,142 @@
-//! The account of what keys have spent: daily token counters in memory, kept on disk, and the quotas they are held to.
+//! The ledger: what may be spent, what is set aside and what was spent, in memory and on disk.
 //!
-//! A request is admitted while its key has tokens left, and charged when it is over. So a quota is overshot by what is in
-//! flight when it is reached: at most the tokens of the requests that run at that moment. A crash forgets at most the last
-//! second of charges; an orderly shutdown forgets none.
+//! [`Ledger::reserve`] sets aside what a request may spend, in the books (memory, one check over all limits) and in the journal
+//! (disk, group commit). [`Reservation::settle`] replaces that by what was spent and writes one entry. What is on disk of a
+//! request is its reservation or its entry, never both, never neither once the client was answered: a process that dies leaves
+//! reservations, and those are charged when the ledger is opened again.
 
-mod account;
 mod api;
 mod books;
 mod day;
 mod demand;
-mod disk;
 mod entry;
+mod figures;
+mod journal;
 mod query;
 mod quota;
+mod reading;
+mod recovery;
 mod refusal;
+mod reservation;
+mod retention;
+mod tab;
+mod tables;
+mod upkeep;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
-pub use api::Reservation;
 pub use demand::{Amount, Demand, EndUser, Facts, Payer};
 pub use entry::{App, AttemptEntry, Entry, UsageSource};
+pub use figures::JournalFigures;
 pub use query::{
     BackupReport, CheckReport, CompactReport, EntryFilter, EntryPage, GroupBy, QuotaRow, Sums, UsageQuery, UsageReport,
     UsageRow,
 };
 pub use quota::QuotaSpent;
 pub use refusal::{Hit, LimitName, Refusal, Room, Scope, Standing};
+pub use reservation::Reservation;
+pub use tab::Tab;
 
-use std::collections::HashMap;
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-use crate::config::{Cap, Quota};
-use crate::keys::{Key, KeyId};
+use crate::config::LedgerSettings;
 use crate::store::{Store, StoreError};
-use account::Account;
-use day::Day;
+use books::Books;
+use journal::{Message, Queue};
+use tables::{TOTALS, Totals};
 
-/// The row of the counter of all keys together. No key id looks like it.
-const GATEWAY: &str = "gateway";
-
-/// All counters, and the thread that writes them to the store every second.
+/// The ledger of one data folder.
 #[derive(Debug)]
 pub struct Ledger {
-    books: Arc<Books>,
-    thread: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
+    core: Arc<Core>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the ledger and its thread share.
+/// What the ledger and its reservations share.
 #[derive(Debug)]
-struct Books {
+struct Core {
     store: Arc<Store>,
-    gateway: Arc<Account>,
-    /// Copied when a key is seen for the first time; read without a lock by every request.
-    by_key: ArcSwap<HashMap<KeyId, Arc<Account>>>,
-    flushing: Mutex<()>,
+    books: Books,
+    queue: Arc<Queue>,
+    settings: Arc<ArcSwap<LedgerSettings>>,
+    recovered: u64,
 }
 
 impl Ledger {
-    /// Loads the counters and starts the thread that writes them. Blocks on the disk.
+    /// Charges what a dead process had set aside, loads the counters of this day and month, and starts the thread that writes.
+    /// Blocks on the disk.
     ///
     /// # Errors
     ///
-    /// The store failed, or the thread could not be started.
-    pub fn open(store: Arc<Store>) -> Result<Ledger, StoreError> {
-        store.write_blocking(disk::create_table)?;
-        let mut gateway = Account::fresh(GATEWAY.into());
-        let mut by_key = HashMap::new();
-        for account in store.read(disk::load)? {
-            if &**account.owner() == GATEWAY {
-                gateway = account;
-            } else if let Some(key) = KeyId::parse(account.owner()) {
-                by_key.insert(key, Arc::new(account));
-            }
+    /// The store failed, holds a row that cannot be read, or the thread could not be started.
+    pub fn open(store: Arc<Store>, settings: LedgerSettings) -> Result<Ledger, StoreError> {
+        let recovered = store.write_blocking(|transaction| {
+            tables::create(transaction)?;
+            recovery::charge_the_dead(transaction)
+        })?;
+        if recovered > 0 {
+            log::warn!(requests = recovered; "the last process died: what it had set aside for requests under way was charged");
         }
-        let books = Arc::new(Books {
-            store,
-            gateway: Arc::new(gateway),
-            by_key: ArcSwap::from_pointee(by_key),
-            flushing: Mutex::new(()),
-        });
-        let (stop, stopped) = mpsc::channel();
-        let thread = {
-            let books = Arc::clone(&books);
-            thread::Builder::new().name("ledger".into()).spawn(move || disk::run(&books, &stopped))
-        };
-        let thread = thread.map_err(|source| StoreError::Thread { source: Arc::new(source) })?;
-        Ok(Ledger { books, thread: Mutex::new(Some((stop, thread))) })
+        let books = Books::new();
+        let last_id = store.read(|transaction| {
+            recovery::restore(transaction, &books, SystemTime::now())?;
+            Ok(Totals::read(&transaction.open_table(TOTALS)?)?.last_id)
+        })?;
+        let queue = Arc::new(Queue::new(last_id));
+        let settings = Arc::new(ArcSwap::from_pointee(settings));
+        let thread = journal::spawn(Arc::clone(&store), Arc::clone(&queue), Arc::clone(&settings))?;
+        let core = Arc::new(Core { store, books, queue, settings, recovered });
+        Ok(Ledger { core, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Lets a request of that key begin, and answers what it is to be charged to. Reads memory only.
-    ///
-    /// The key's own limit, or else with `per_user` the configured one, holds for the key; without `per_user` the
-    /// configured one holds for all keys together, also for those that have their own.
+    /// Works by these settings from now on.
+    pub fn set_settings(&self, settings: LedgerSettings) {
+        self.core.settings.store(Arc::new(settings));
+        // Retention may have changed. A thread that has ended deletes nothing.
+        let _ = self.core.queue.send(Message::Prune);
+    }
+
+    /// Writes what waits for the next commit, and waits for the disk. Blocks.
     ///
     /// # Errors
     ///
-    /// A limit that applies is spent.
-    pub fn admit(&self, key: &Key, quota: &Quota, now: SystemTime) -> Result<Tab, QuotaSpent> {
-        let tab = Tab { key: self.books.account(&key.id), gateway: Arc::clone(&self.books.gateway) };
-        let (own, configured) = (key.settings.limits.daily_tokens, quota.limits.daily_tokens);
-        let (for_key, for_all) = if quota.per_user { (own.or(configured), None) } else { (own, configured) };
-        let (for_key, for_all) = (for_key.and_then(Cap::limit), for_all.and_then(Cap::limit));
-        let today = Day::of(now);
-        for (scope, account, limit) in [(Scope::Key, &tab.key, for_key), (Scope::Gateway, &tab.gateway, for_all)] {
-            let Some(limit) = limit else { continue };
-            let used = account.spent(today);
-            if used >= limit {
-                return Err(QuotaSpent::new(scope, limit, used, now));
-            }
-        }
-        Ok(tab)
-    }
-
-    /// What that key has spent today.
-    #[must_use]
-    pub fn spent(&self, key: &KeyId, now: SystemTime) -> u64 {
-        self.books.by_key.load().get(key).map_or(0, |account| account.spent(Day::of(now)))
-    }
-
-    /// What all keys together have spent today.
-    #[must_use]
-    pub fn spent_by_all(&self, now: SystemTime) -> u64 {
-        self.books.gateway.spent(Day::of(now))
-    }
-
-    /// Writes what has changed, and waits for the disk. The thread does this every second. Blocks.
-    ///
-    /// # Errors
-    ///
-    /// The store failed; the counters are kept and written next time.
+    /// The store failed; what could not be written is kept and tried again.
     pub fn flush(&self) -> Result<(), StoreError> {
-        disk::flush(&self.books)
+        self.ask(Message::Flush)
     }
 
-    /// Stops the thread and writes what has changed. To be called when no request runs any more and before
-    /// [`Store::shutdown`]; what is charged later is lost. A second call only writes. Blocks. Dropping the ledger does
-    /// the same and only logs the error.
+    /// Writes everything and stops the thread. To be called when no request runs any more and before [`Store::shutdown`]; what is
+    /// settled later is lost. A second call does nothing. Blocks. Dropping the ledger does the same and only logs the error.
     ///
     /// # Errors
     ///
-    /// The store failed: the last second of charges is lost.
+    /// The store failed: requests that were settled since are charged as reserved at the next start.
     pub fn shutdown(&self) -> Result<(), StoreError> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((stop, thread)) = thread {
-            drop(stop);
-            // A panic of it was reported when it happened; what it did not write is written now.
-            let _ = thread.join();
-        }
-        self.flush()
+        let Some(thread) = thread else { return Ok(()) };
+        let outcome = self.ask(Message::Stop);
+        // A panic of it was reported when it happened.
+        let _ = thread.join();
+        outcome
+    }
+
+    fn ask(&self, message: impl FnOnce(mpsc::Sender<Result<(), StoreError>>) -> Message) -> Result<(), StoreError> {
+        let (reply, answer) = mpsc::channel();
+        self.core.queue.send(message(reply)).map_err(|_| StoreError::Closed)?;
+        answer.recv().unwrap_or(Err(StoreError::Panicked))
     }
 }
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        if self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
-            // It was shut down, and the store may be closed by now.
-            return;
-        }
         if let Err(error) = self.shutdown() {
-            log::error!(error:% = error; "the last token counters were not written");
+            log::error!(error:% = error; "the last exchanges were not written to the ledger");
         }
-    }
-}
-
-impl Books {
-    /// The account of that key; opened when it is the first time.
-    fn account(&self, key: &KeyId) -> Arc<Account> {
-        if let Some(account) = self.by_key.load().get(key) {
-            return Arc::clone(account);
-        }
-        let opened = Arc::new(Account::fresh(key.as_str().into()));
-        self.by_key.rcu(|accounts| {
-            let mut accounts = HashMap::clone(accounts);
-            // Another request of the same key may have been faster.
-            accounts.entry(key.clone()).or_insert_with(|| Arc::clone(&opened));
-            accounts
-        });
-        self.by_key.load().get(key).map_or(opened, Arc::clone)
-    }
-
-    fn accounts(&self) -> impl Iterator<Item = Arc<Account>> {
-        let by_key = self.by_key.load_full();
-        let keys: Vec<_> = by_key.values().map(Arc::clone).collect();
-        keys.into_iter().chain([Arc::clone(&self.gateway)])
-    }
-}
-
-/// The accounts that one request is charged to.
-#[derive(Clone, Debug)]
-pub struct Tab {
-    key: Arc<Account>,
-    gateway: Arc<Account>,
-}
-
-impl Tab {
-    /// Charges tokens to the day of `now`. Neither blocks nor fails, so that it may be called in `Drop`; a ledger that is
-    /// gone does not count them any more.
-    pub fn charge(&self, tokens: u64, now: SystemTime) {
-        let today = Day::of(now);
-        self.key.charge(tokens, today);
-        self.gateway.charge(tokens, today);
     }
 }

@@ -1,196 +1,260 @@
-//! Tests of the ledger: limits, whose they are, restarts, and disks that are gone.
+//! Tests of the ledger as a whole: a request's life, restarts, limits, and what is read afterwards.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, UNIX_EPOCH};
 
+use futures::executor::block_on;
+use ovth_filters::money::PicoDollars;
+use ovth_filters::neutral::Usage;
 use tempfile::TempDir;
 
-use crate::config::{Allowance, Cap};
-use crate::keys::{KeySettings, Keys, Label, NewKey};
-
 use super::*;
+use crate::config::{Allowance, Cap, Durability, Overshoot};
+use crate::keys::KeyId;
 
+/// A ledger in a folder of its own.
 struct House {
     store: Arc<Store>,
-    keys: Keys,
     ledger: Ledger,
 }
 
 fn house(folder: &TempDir) -> House {
     let store = Arc::new(Store::open(folder.path()).unwrap());
-    let keys = Keys::open(Arc::clone(&store)).unwrap();
-    let ledger = Ledger::open(Arc::clone(&store)).unwrap();
-    House { store, keys, ledger }
+    let ledger = Ledger::open(Arc::clone(&store), LedgerSettings::default()).unwrap();
+    House { store, ledger }
 }
 
 impl House {
-    fn key(&self, daily_tokens: Option<u64>) -> Arc<Key> {
-        let limits = Allowance { daily_tokens: daily_tokens.map(Cap::At), ..Allowance::default() };
-        let settings = KeySettings { limits, ..KeySettings::default() };
-        let new = NewKey { label: Label::parse("test").unwrap(), settings };
-        futures::executor::block_on(self.keys.mint(new)).unwrap().record
+    /// Ends as a process does that is killed: nothing more is written.
+    fn kill(self) {
+        self.store.shutdown().unwrap();
+        let _ = self.ledger.shutdown();
+    }
+
+    fn usage(&self) -> Sums {
+        self.ledger.usage(&UsageQuery::default()).unwrap().total
+    }
+
+    fn all(&self) -> Vec<Entry> {
+        self.ledger.entries(&EntryFilter { limit: 1_000, ..EntryFilter::default() }).unwrap().entries
+    }
+
+    fn check(&self) -> CheckReport {
+        let report = self.ledger.check().unwrap();
+        assert_eq!(report.problems, Vec::<String>::new());
+        report
+    }
+
+    fn today(&self, payer: &Payer) -> Amount {
+        let key = Some(payer.key.as_str());
+        let rows = self.ledger.quotas(&|_| None, SystemTime::now());
+        let row = rows.iter().find(|row| row.key.as_deref() == key && row.end_user.is_none());
+        row.map(|row| row.today).unwrap_or_default()
     }
 }
 
-fn each(daily_tokens: u64) -> Quota {
-    Quota {
-        limits: Allowance { daily_tokens: Some(Cap::At(daily_tokens)), ..Allowance::default() },
-        ..Quota::default()
+fn key(number: u64) -> KeyId {
+    KeyId::parse(&format!("key_{number:016x}")).unwrap()
+}
+
+fn payer(number: u64) -> Payer {
+    let none = Allowance::default();
+    Payer { key: key(number), key_limits: none, gateway_limits: none, end_user: None }
+}
+
+fn limited(number: u64, daily_tokens: u64) -> Payer {
+    let key_limits = Allowance { daily_tokens: Some(Cap::At(daily_tokens)), ..Allowance::default() };
+    Payer { key_limits, ..payer(number) }
+}
+
+fn demand<'a>(payer: &'a Payer, request: &str, tokens: u64) -> Demand<'a> {
+    Demand {
+        payer,
+        input: Amount { tokens, cost: PicoDollars(tokens * 10) },
+        output_tokens: 0,
+        output_weight: 1_000,
+        output_price: PicoDollars(20),
+        can_cap: false,
+        overshoot: Overshoot::Expected,
+        facts: Facts {
+            request_id: request.into(),
+            shape: "chat".into(),
+            operation: "generate".into(),
+            route: Some("fast".into()),
+            provider: "openai".into(),
+            model: "gpt-5".into(),
+            model_asked: "fast".into(),
+            stream: true,
+        },
     }
 }
 
-fn all(daily_tokens: u64) -> Quota {
-    Quota { per_user: false, ..each(daily_tokens) }
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
 }
 
-fn noon() -> SystemTime {
-    Day(20_779).start() + Duration::from_secs(43_200)
-}
-
-#[test]
-fn a_key_is_refused_once_its_limit_is_reached_and_admitted_after_midnight() {
-    let folder = TempDir::new().unwrap();
-    let house = house(&folder);
-    let key = house.key(None);
-    let quota = each(100);
-    house.ledger.admit(&key, &quota, noon()).unwrap().charge(99, noon());
-    house.ledger.admit(&key, &quota, noon()).unwrap().charge(40, noon());
-    let spent = house.ledger.admit(&key, &quota, noon()).unwrap_err();
-    assert_eq!((spent.scope, spent.limit, spent.used), (Scope::Key, 100, 139));
-    assert_eq!(spent.retry_after, 43_200);
-    house.ledger.admit(&key, &quota, noon() + Duration::from_secs(43_199)).unwrap_err();
-    house.ledger.admit(&key, &quota, noon() + Duration::from_secs(43_200)).unwrap();
-}
-
-#[test]
-fn a_keys_own_limit_comes_before_the_configured_one() {
-    let folder = TempDir::new().unwrap();
-    let house = house(&folder);
-    let (generous, tight) = (house.key(Some(1_000)), house.key(Some(10)));
-    for key in [&generous, &tight] {
-        house.ledger.admit(key, &each(100), noon()).unwrap().charge(500, noon());
+/// An entry of a request that ended well.
+fn entry(request: &str, usage: Usage) -> Entry {
+    Entry {
+        request_id: request.into(),
+        started_at_ms: now_ms(),
+        operation: "generate".into(),
+        shape: "chat".into(),
+        provider: Some("openai".into()),
+        model: Some("gpt-5".into()),
+        status: Some(200),
+        outcome: "ok".into(),
+        usage: Some(usage),
+        usage_source: UsageSource::Provider,
+        cost: Some(PicoDollars(usage.output * 7)),
+        duration_ms: 5,
+        ..Entry::default()
     }
-    house.ledger.admit(&generous, &each(100), noon()).unwrap();
-    assert_eq!(house.ledger.admit(&tight, &each(100), noon()).unwrap_err().limit, 10);
+}
+
+fn spent(tokens: u64, cost: u64) -> Amount {
+    Amount { tokens, cost: PicoDollars(cost) }
 }
 
 #[test]
-fn with_per_user_one_key_does_not_spend_for_another() {
+fn a_settled_request_is_an_entry_and_counts_after_a_restart() {
     let folder = TempDir::new().unwrap();
-    let house = house(&folder);
-    let (one, other) = (house.key(None), house.key(None));
-    house.ledger.admit(&one, &each(100), noon()).unwrap().charge(500, noon());
-    house.ledger.admit(&one, &each(100), noon()).unwrap_err();
-    house.ledger.admit(&other, &each(100), noon()).unwrap();
+    let first = house(&folder);
+    let payer = payer(1);
+    let mut reservation = first.ledger.reserve(demand(&payer, "req_1", 100), SystemTime::now()).unwrap();
+    block_on(reservation.durable()).unwrap();
+    block_on(reservation.durable()).unwrap();
+    assert_eq!(first.check().reservations, 1);
+    reservation.settle(spent(70, 700), entry("req_1", Usage { input: 50, output: 20, ..Usage::default() }));
+    let [found] = first.all().try_into().unwrap();
+    assert_eq!((&*found.request_id, &*found.key_id, found.charged_tokens), ("req_1", payer.key.as_str(), 70));
+    assert_eq!(first.ledger.entry("req_1").unwrap(), Some(found.clone()));
+    assert_eq!(first.ledger.entry(&found.id.to_string()).unwrap(), Some(found));
+    assert_eq!(first.ledger.entry("req_2").unwrap(), None);
+    let sums = first.usage();
+    assert_eq!((sums.requests, sums.errors, sums.charged_tokens), (1, 0, 70));
+    assert_eq!((sums.usage.input, sums.usage.output, sums.cost), (50, 20, PicoDollars(140)));
+    first.check();
+    drop(first);
+
+    let second = house(&folder);
+    assert_eq!(second.today(&payer), spent(70, 700));
+    assert_eq!(second.usage(), sums);
+    assert_eq!(second.ledger.figures().recovered, 0);
+    second.check();
 }
 
 #[test]
-fn without_per_user_all_keys_share_the_configured_limit() {
+fn what_a_dead_process_had_set_aside_is_charged_once() {
     let folder = TempDir::new().unwrap();
-    let house = house(&folder);
-    let (one, other, limited) = (house.key(None), house.key(Some(1_000)), house.key(Some(30)));
-    house.ledger.admit(&limited, &all(100), noon()).unwrap().charge(40, noon());
-    assert_eq!(house.ledger.admit(&limited, &all(100), noon()).unwrap_err().scope, Scope::Key);
-    house.ledger.admit(&one, &all(100), noon()).unwrap().charge(30, noon());
-    house.ledger.admit(&other, &all(100), noon()).unwrap().charge(30, noon());
-    for key in [&one, &other] {
-        let spent = house.ledger.admit(key, &all(100), noon()).unwrap_err();
-        assert_eq!((spent.scope, spent.limit, spent.used), (Scope::Gateway, 100, 100));
+    let first = house(&folder);
+    let payer = payer(1);
+    let mut covered = first.ledger.reserve(demand(&payer, "req_1", 100), SystemTime::now()).unwrap();
+    let mut plain = first.ledger.reserve(demand(&payer, "req_2", 40), SystemTime::now()).unwrap();
+    assert!(covered.cover(spent(150, 0)));
+    assert!(!covered.cover(spent(150, 0)));
+    block_on(covered.durable()).unwrap();
+    block_on(plain.durable()).unwrap();
+    first.kill();
+    drop((covered, plain));
+
+    for start in 0..3 {
+        let next = house(&folder);
+        assert_eq!(next.ledger.figures().recovered, if start == 0 { 2 } else { 0 });
+        assert_eq!(next.today(&payer).tokens, 200 + 40, "what is covered at least doubles");
+        let entries = next.all();
+        assert_eq!(entries.len(), 2);
+        for entry in &entries {
+            assert_eq!((&*entry.outcome, entry.usage_source), ("recovered", UsageSource::Reserved));
+            assert_eq!(entry.route.as_deref(), Some("fast"));
+        }
+        next.check();
+        next.kill();
     }
-    assert_eq!(house.ledger.spent_by_all(noon()), 100);
 }
 
 #[test]
-fn without_any_limit_everything_is_admitted_and_counted() {
+fn numbers_go_on_above_all_that_are_on_disk() {
+    let folder = TempDir::new().unwrap();
+    let mut last = 0;
+    for start in 0..4 {
+        let next = house(&folder);
+        let payer = payer(1);
+        let mut open = next.ledger.reserve(demand(&payer, "open", 1), SystemTime::now()).unwrap();
+        block_on(open.durable()).unwrap();
+        next.ledger.note(entry("noted", Usage::default()));
+        next.ledger.flush().unwrap();
+        let newest = next.all().first().unwrap().id;
+        assert!(newest > last, "start {start}");
+        last = newest;
+        next.kill();
+    }
+}
+
+#[test]
+fn what_is_dropped_unsettled_leaves_no_trace() {
     let folder = TempDir::new().unwrap();
     let house = house(&folder);
-    let key = house.key(None);
+    let payer = limited(1, 100);
     for _ in 0..3 {
-        house.ledger.admit(&key, &Quota::default(), noon()).unwrap().charge(1_000_000, noon());
+        let mut reservation = house.ledger.reserve(demand(&payer, "req", 100), SystemTime::now()).unwrap();
+        assert!(matches!(
+            house.ledger.reserve(demand(&payer, "req", 100), SystemTime::now()),
+            Err(Refusal::Limit(Hit { room: Room { name: LimitName::DailyTokens, .. }, .. }))
+        ));
+        block_on(reservation.durable()).unwrap();
     }
-    assert_eq!(house.ledger.spent(&key.id, noon()), 3_000_000);
+    house.ledger.flush().unwrap();
+    assert_eq!(house.all(), []);
+    assert_eq!(house.check(), CheckReport::default());
+    assert_eq!(house.ledger.figures().places_taken, 0);
 }
 
 #[test]
-fn counters_survive_a_restart() {
-    let folder = TempDir::new().unwrap();
-    let first = house(&folder);
-    let (one, other) = (first.key(None), first.key(None));
-    let tab = first.ledger.admit(&one, &each(100), noon()).unwrap();
-    tab.charge(70, noon());
-    first.ledger.flush().unwrap();
-    tab.charge(30, noon());
-    first.ledger.admit(&other, &each(100), noon()).unwrap().charge(5, noon());
-    first.ledger.shutdown().unwrap();
-    first.store.shutdown().unwrap();
-    drop(first);
-
-    let second = house(&folder);
-    assert_eq!(second.ledger.spent(&one.id, noon()), 100);
-    assert_eq!(second.ledger.spent(&other.id, noon()), 5);
-    assert_eq!(second.ledger.spent_by_all(noon()), 105);
-    assert_eq!(second.ledger.admit(&one, &each(100), noon()).unwrap_err().used, 100);
-}
-
-#[test]
-fn a_dropped_ledger_has_written_its_counters() {
-    let folder = TempDir::new().unwrap();
-    let first = house(&folder);
-    let key = first.key(None);
-    first.ledger.admit(&key, &each(100), noon()).unwrap().charge(7, noon());
-    drop(first);
-    assert_eq!(house(&folder).ledger.spent(&key.id, noon()), 7);
-}
-
-#[test]
-fn the_thread_writes_by_itself() {
+fn a_note_is_an_entry_that_nobody_is_charged_for() {
     let folder = TempDir::new().unwrap();
     let house = house(&folder);
-    let key = house.key(None);
-    house.ledger.admit(&key, &each(100), noon()).unwrap().charge(7, noon());
-    // Its interval is a second; without it this loop would not end.
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while house.store.read(disk::load).unwrap().iter().map(|account| account.spent(Day(20_779))).sum::<u64>() < 14 {
-        assert!(Instant::now() < deadline, "nothing was written in a minute");
-        thread::yield_now();
-    }
-}
-
-#[test]
-fn without_storage_quotas_still_hold() {
-    let folder = TempDir::new().unwrap();
-    let house = house(&folder);
-    let key = house.key(None);
-    house.store.shutdown().unwrap();
-    house.ledger.admit(&key, &each(100), noon()).unwrap().charge(100, noon());
-    house.ledger.admit(&key, &each(100), noon()).unwrap_err();
-    assert!(matches!(house.ledger.flush().unwrap_err(), StoreError::Closed));
-    assert!(house.ledger.shutdown().is_err());
-}
-
-#[test]
-fn many_threads_charge_many_keys_exactly() {
-    let folder = TempDir::new().unwrap();
-    let first = house(&folder);
-    let keys: Vec<_> = (0..10).map(|_| first.key(None)).collect();
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for count in 0..1_000 {
-                    let key = keys.get(count % keys.len()).unwrap();
-                    first.ledger.admit(key, &each(u64::MAX), noon()).unwrap().charge(3, noon());
-                }
-            });
-        }
-        // Written in the midst of it, as the thread does.
-        for _ in 0..5 {
-            first.ledger.flush().unwrap();
-        }
+    house.ledger.note(Entry {
+        outcome: "quota".into(),
+        key_id: key(1).as_str().into(),
+        ..entry("req", Usage::default())
     });
-    drop(first);
-    let second = house(&folder);
-    for key in &keys {
-        assert_eq!(second.ledger.spent(&key.id, noon()), 8 * 100 * 3);
+    let sums = house.usage();
+    assert_eq!((sums.requests, sums.errors, sums.charged_tokens), (1, 1, 0));
+    assert_eq!(house.today(&payer(1)), Amount::default());
+    assert_eq!(house.check().counters, 0);
+}
+
+#[test]
+fn relaxed_reservations_are_not_waited_for_and_reach_the_disk_all_the_same() {
+    let folder = TempDir::new().unwrap();
+    let store = Arc::new(Store::open(folder.path()).unwrap());
+    let relaxed = LedgerSettings { durability: Durability::Relaxed, ..LedgerSettings::default() };
+    let ledger = Ledger::open(Arc::clone(&store), relaxed).unwrap();
+    let payer = payer(1);
+    let mut reservation = ledger.reserve(demand(&payer, "req", 100), SystemTime::now()).unwrap();
+    block_on(reservation.durable()).unwrap();
+    assert!(!reservation.cover(spent(300, 0)));
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while ledger.figures().commits == 0 {
+        assert!(std::time::Instant::now() < deadline, "nothing was written in a minute");
+        std::thread::yield_now();
     }
-    assert_eq!(second.ledger.spent_by_all(noon()), 8 * 1_000 * 3);
+    House { store, ledger }.kill();
+    assert_eq!(house(&folder).today(&payer).tokens, 300);
+}
+
+#[test]
+fn after_the_shutdown_nothing_is_let_in_and_nothing_panics() {
+    let folder = TempDir::new().unwrap();
+    let house = house(&folder);
+    let payer = payer(1);
+    let open = house.ledger.reserve(demand(&payer, "req", 100), SystemTime::now()).unwrap();
+    house.ledger.shutdown().unwrap();
+    house.ledger.shutdown().unwrap();
+    assert!(matches!(house.ledger.reserve(demand(&payer, "req", 1), SystemTime::now()), Err(Refusal::Storage(_))));
+    assert!(house.ledger.flush().is_err());
+    open.settle(spent(1, 1), Entry::default());
+    house.ledger.note(Entry::default());
+    assert_eq!(house.ledger.figures().lost, 2);
 }

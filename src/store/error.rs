@@ -89,6 +89,9 @@ pub enum StoreError {
     /// A write panicked; nothing of it was kept.
     #[error("a write to the database panicked")]
     Panicked,
+    /// The database is wanted alone, and somebody reads it for too long.
+    #[error("the database is being read, by a backup perhaps. Try again when that is done")]
+    Busy,
     /// The store was shut down.
     #[error("the database is closed")]
     Closed,
@@ -109,6 +112,7 @@ impl StoreError {
             StoreError::Database { .. } => "database",
             StoreError::Thread { .. } => "thread",
             StoreError::Panicked => "panicked",
+            StoreError::Busy => "busy",
             StoreError::Closed => "closed",
         }
     }
@@ -143,7 +147,7 @@ impl StoreError {
     }
 
     /// Whether a write itself was wrong (a table with other types, a value too large), and not the storage below it.
-    pub(super) fn is_job(&self) -> bool {
+    pub(crate) fn is_job(&self) -> bool {
         let StoreError::Database { source, .. } = self else { return false };
         !matches!(
             **source,

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use redb::Database;
+use redb::{Builder, Database};
 
 use super::StoreError;
 
@@ -35,13 +35,20 @@ pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
 /// to a new file, so that a restart would forget it.
 pub(super) fn reopen(path: &Path) -> Result<Database, StoreError> {
     let size = path.metadata().map_err(|error| StoreError::from_io(path, error))?.len();
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(size <= CHECKED_BYTES);
+    let mut builder = builder();
+    builder.set_check_integrity_on_open(size <= CHECKED_BYTES);
     // Unwind safety: nothing is left of a database that panicked while it was opened.
     match catch_unwind(AssertUnwindSafe(|| builder.create(path))) {
         Ok(opened) => opened.map_err(|error| StoreError::from_redb(path, error.into())),
         Err(_) => Err(StoreError::Corrupt { path: path.into(), reason: "redb gave up reading it".into() }),
     }
+}
+
+/// How every database of ours is opened.
+pub(super) fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
 }
 
 /// Makes an empty file that only its owner may read, unless it is there.

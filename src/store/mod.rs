@@ -1,7 +1,10 @@
 //! The one database file of the gateway: opening it, reading it, and the single thread that writes it.
 
+mod alone;
+mod copy;
 mod error;
 mod file;
+mod migrate;
 mod schema;
 mod slot;
 mod writer;
@@ -19,6 +22,7 @@ use std::thread::{self, JoinHandle};
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
+use alone::Alone;
 use slot::Slot;
 use writer::{Message, Opener, Pending, Writer};
 
@@ -123,10 +127,29 @@ impl Store {
     ///
     /// `work` failed, the disk failed, or the store is closed.
     pub fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, StoreError> {
-        let database = self.slot.database()?;
+        let database = self.slot.database_for_reading()?;
         let fail = |error: redb::Error| StoreError::from_redb(self.slot.path(), error);
         let transaction = database.begin_read().map_err(|error| fail(error.into()))?;
         work(&transaction).map_err(fail)
+    }
+
+    /// Runs `work` on the writer's thread with the database for itself: reads and writes wait meanwhile, those that are queued
+    /// come first. Afterwards the database is opened again if `work` failed. Blocks on the disk.
+    ///
+    /// # Errors
+    ///
+    /// `work` failed, reads took too long to end ([`StoreError::Busy`]), the disk failed, or the store is closed.
+    pub fn alone<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Database) -> Result<T, redb::Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let sole = Box::new(Alone::new(work, reply));
+        futures::executor::block_on(async {
+            self.queue.send(Message::Alone(sole)).await.map_err(|_| StoreError::Closed)?;
+            answer.await.unwrap_or(Err(StoreError::Closed))
+        })
     }
 
     /// Whether the last write reached the disk; the reason when it did not. Never blocks.

@@ -2,23 +2,28 @@
 
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase, TableDefinition, TableError};
+use redb::{Database, ReadableDatabase, TableDefinition, TableError, WriteTransaction};
 
-use super::StoreError;
+use super::{StoreError, migrate};
 
 /// The version this release writes. It goes up when an older release could not read the tables any more.
-pub const SCHEMA_VERSION: u64 = 1;
+pub const SCHEMA_VERSION: u64 = 2;
 
 const META: TableDefinition<'static, &'static str, u64> = TableDefinition::new("meta");
 const VERSION: &str = "schema";
 
-/// Checks the version of a database, and writes it into a new one.
+/// Checks the version of a database, migrates an older one, and writes the version into a new one.
 pub(super) fn settle(database: &Database, path: &Path) -> Result<(), StoreError> {
     let found = read(database).map_err(|error| StoreError::from_redb(path, error))?;
     match found {
         Found::Version(SCHEMA_VERSION) => Ok(()),
         Found::Version(found) if found > SCHEMA_VERSION => {
             Err(StoreError::Newer { path: path.into(), found, known: SCHEMA_VERSION })
+        }
+        Found::Version(1) => {
+            migrate::from_1(database).map_err(|error| StoreError::from_redb(path, error))?;
+            log::info!(path:% = path.display(), from = 1, to = SCHEMA_VERSION; "the database was migrated");
+            Ok(())
         }
         // There was no version before the first.
         Found::Version(_) | Found::Foreign => Err(StoreError::Foreign { path: path.into() }),
@@ -51,6 +56,11 @@ fn read(database: &Database) -> Result<Found, redb::Error> {
 /// Writes the version; its own function so that tests can make a file from the future.
 pub(super) fn write(database: &Database, version: u64) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
-    transaction.open_table(META)?.insert(VERSION, version)?;
+    put_version(&transaction, version)?;
     Ok(transaction.commit()?)
+}
+
+pub(super) fn put_version(transaction: &WriteTransaction, version: u64) -> Result<(), redb::Error> {
+    transaction.open_table(META)?.insert(VERSION, version)?;
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use redb::{Database, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
+use super::alone::Sole;
 use super::{Slot, StoreError};
 
 /// How many writes share a commit at most.
@@ -19,6 +20,8 @@ pub(super) type Opener = Box<dyn FnMut() -> Result<Database, StoreError> + Send>
 pub(super) enum Message {
     /// Write, and answer when it is durable.
     Job(Box<dyn Job>),
+    /// Let this have the database for itself.
+    Alone(Box<dyn Sole>),
     /// Commit what is queued, take nothing more, close the database.
     Stop,
 }
@@ -27,6 +30,7 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Message::Job(_) => "Job",
+            Message::Alone(_) => "Alone",
             Message::Stop => "Stop",
         })
     }
@@ -67,7 +71,9 @@ where
     }
 
     fn done(self: Box<Self>, result: Result<(), StoreError>) {
-        let Pending { then, outcome, reply, .. } = *self;
+        let Pending { work, then, outcome, reply } = *self;
+        // What the work holds is free by the time that its writer goes on.
+        drop(work);
         let result = result.map(|()| outcome.expect("a committed job has run to its end"));
         if let Ok(outcome) = &result {
             then(outcome);
@@ -113,17 +119,43 @@ impl Writer {
         let mut messages = Vec::with_capacity(BATCH);
         while self.queue.blocking_recv_many(&mut messages, BATCH) > 0 {
             let mut jobs = Vec::with_capacity(messages.len());
+            let mut soles = Vec::new();
             for message in messages.drain(..) {
                 match message {
                     Message::Job(job) => jobs.push(job),
+                    Message::Alone(sole) => soles.push(sole),
                     Message::Stop => self.queue.close(),
                 }
             }
             if !jobs.is_empty() {
                 self.settle(jobs);
             }
+            for sole in soles {
+                self.leave_alone(sole);
+            }
         }
         self.slot.close()
+    }
+
+    /// Lets a job have the database for itself. Whatever it leaves behind, the database is open afterwards if it can be.
+    fn leave_alone(&mut self, sole: Box<dyn Sole>) {
+        let database = self.database().map(drop).and_then(|()| self.slot.withdraw().ok_or(StoreError::Busy));
+        match database {
+            Ok(database) => {
+                let (database, fault) = sole.run(database, self.slot.path());
+                self.slot.give_back(database);
+                if let Some(fault) = fault {
+                    self.slot.fail(fault);
+                }
+                if self.slot.database().is_err() {
+                    self.reopen();
+                }
+            }
+            Err(error) => {
+                self.slot.give_back(None);
+                sole.refuse(error);
+            }
+        }
     }
 
     /// Commits the jobs together and answers them; when one of them spoils that, each by itself.

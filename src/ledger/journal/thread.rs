@@ -1,0 +1,246 @@
+//! The journal's thread: gathers what is to be written, commits it, and tries again what failed.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use super::{Batch, DELAY, Message, Queue};
+use crate::config::LedgerSettings;
+use crate::ledger::retention;
+use crate::store::{Store, StoreError};
+
+/// The longest time between two attempts on storage that fails; it doubles from [`DELAY`].
+const MOST_DELAY: Duration = Duration::from_secs(4);
+
+/// How often the health of the store is looked at when there is nothing to write: nothing else may come that would find out
+/// that it works again.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// How often old rows are looked for.
+const PRUNE: Duration = Duration::from_secs(60);
+
+/// What a commit is waited for by.
+type Waiters = Vec<mpsc::Sender<Result<(), StoreError>>>;
+
+/// Starts the thread.
+pub(in crate::ledger) fn spawn(
+    store: Arc<Store>,
+    queue: Arc<Queue>,
+    settings: Arc<ArcSwap<LedgerSettings>>,
+) -> Result<JoinHandle<()>, StoreError> {
+    let now = Instant::now();
+    let mut journal = Journal { store, queue, settings, batch: Batch::default(), fault: None, prune_at: now };
+    thread::Builder::new()
+        .name("ledger".into())
+        .spawn(move || journal.run())
+        .map_err(|source| StoreError::Thread { source: Arc::new(source) })
+}
+
+struct Journal {
+    store: Arc<Store>,
+    queue: Arc<Queue>,
+    settings: Arc<ArcSwap<LedgerSettings>>,
+    /// What is not on disk yet.
+    batch: Batch,
+    fault: Option<Fault>,
+    prune_at: Instant,
+}
+
+/// Storage failed.
+struct Fault {
+    error: StoreError,
+    delay: Duration,
+    retry_at: Instant,
+}
+
+impl Journal {
+    fn run(&mut self) {
+        loop {
+            let (waiters, stop) = self.take();
+            if !waiters.is_empty() || self.fault.as_ref().is_none_or(|fault| fault.retry_at <= Instant::now()) {
+                let outcome = self.write();
+                for waiter in waiters {
+                    // Nobody may wait any more.
+                    let _ = waiter.send(outcome.clone());
+                }
+            }
+            if let Some(stopped) = stop {
+                let outcome = self.write();
+                self.close(&StoreError::Closed);
+                let _ = stopped.send(outcome);
+                return;
+            }
+            self.prune();
+        }
+    }
+
+    /// Waits for messages and adds them to the batch. Gives those who want to know when all of it is written, and the one who
+    /// wants the thread to end.
+    fn take(&mut self) -> (Waiters, Option<mpsc::Sender<Result<(), StoreError>>>) {
+        let now = Instant::now();
+        let wake_at = match &self.fault {
+            Some(fault) => fault.retry_at,
+            None => self.prune_at.min(now + PROBE),
+        };
+        let (mut waiters, mut stop) = (Vec::new(), None);
+        for message in self.queue.receive(wake_at) {
+            match message {
+                Message::Reserve { slip, amount, version, .. } => {
+                    if let Some(fault) = &self.fault {
+                        // Whoever waits for it is told at once. It is tried again all the same: the request may go on.
+                        slip.receipt.fail(version, &fault.error);
+                    }
+                    self.batch.put(slip, amount, version);
+                }
+                Message::Settle { slip, spent, entry } => self.batch.settle(&slip, spent, entry),
+                Message::Cancel(slip) => self.batch.cancel(slip.id),
+                Message::Note(entry) => self.batch.note(entry),
+                Message::Flush(waiter) => waiters.push(waiter),
+                Message::Stop(waiter) => stop = Some(waiter),
+                Message::Prune => self.prune_at = now,
+            }
+        }
+        (waiters, stop)
+    }
+
+    /// Writes what is not on disk yet. With nothing to write it only tries the storage, while that is at fault.
+    fn write(&mut self) -> Result<(), StoreError> {
+        if self.batch.is_empty() && self.fault.is_none() && self.store.health().is_ok() {
+            return Ok(());
+        }
+        let batch = Arc::new(std::mem::take(&mut self.batch));
+        let outcome = self.commit(&batch);
+        self.batch = Arc::unwrap_or_clone(batch);
+        match outcome {
+            Ok(()) => {
+                self.written();
+                Ok(())
+            }
+            Err(error) if error.is_job() || matches!(error, StoreError::Panicked) => {
+                self.write_one_by_one();
+                self.fault.as_ref().map_or(Ok(()), |fault| Err(fault.error.clone()))
+            }
+            Err(error) => {
+                self.failed(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    fn commit(&self, batch: &Arc<Batch>) -> Result<(), StoreError> {
+        let work = Arc::clone(batch);
+        self.store.write_blocking(move |transaction| if work.is_empty() { Ok(()) } else { work.apply(transaction) })
+    }
+
+    /// Takes note that the batch is on disk.
+    fn written(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
+            self.queue.figures.commits.fetch_add(1, Ordering::Relaxed);
+            self.queue.figures.written.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        }
+        if self.fault.take().is_some() {
+            log::info!(requests = batch.len(); "the ledger is written again");
+        }
+        self.queue.leave_places(batch.places());
+        for put in batch.puts.values() {
+            put.slip.receipt.write(put.version);
+        }
+    }
+
+    /// Takes note that storage failed: those who wait are told, everything is kept.
+    fn failed(&mut self, error: StoreError) {
+        self.queue.figures.failures.fetch_add(1, Ordering::Relaxed);
+        for put in self.batch.puts.values() {
+            put.slip.receipt.fail(put.version, &error);
+        }
+        let delay = match &self.fault {
+            Some(fault) => (fault.delay * 2).min(MOST_DELAY),
+            None => {
+                log::error!(error:% = error; "the ledger cannot be written; what is settled is kept in memory and tried again");
+                DELAY
+            }
+        };
+        self.fault = Some(Fault { error, delay, retry_at: Instant::now() + delay });
+    }
+
+    /// One request spoils the commit of all: what cannot be written even alone is given up, so that the others are not held up
+    /// for ever.
+    fn write_one_by_one(&mut self) {
+        let mut rest = std::mem::take(&mut self.batch).split();
+        while let Some(one) = rest.next() {
+            let one = Arc::new(one);
+            let outcome = self.commit(&one);
+            self.batch = Arc::unwrap_or_clone(one);
+            match outcome {
+                Ok(()) => self.written(),
+                Err(error) if error.is_job() || matches!(error, StoreError::Panicked) => {
+                    log::error!(error:% = error; "an exchange could not be written to the ledger and is given up");
+                    let lost = std::mem::take(&mut self.batch);
+                    self.queue.figures.lost.fetch_add(lost.done.len() as u64, Ordering::Relaxed);
+                    self.queue.leave_places(lost.places());
+                    for put in lost.puts.values() {
+                        put.slip.receipt.fail(put.version, &error);
+                    }
+                }
+                Err(error) => {
+                    for more in rest.by_ref() {
+                        self.batch.puts.extend(more.puts);
+                        self.batch.cancels.extend(more.cancels);
+                        self.batch.done.extend(more.done);
+                    }
+                    self.failed(error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Deletes a piece of what is too old, when it is time to and nothing else is to be written.
+    fn prune(&mut self) {
+        if self.prune_at > Instant::now() || self.fault.is_some() || !self.batch.is_empty() {
+            return;
+        }
+        let retention = self.settings.load().retention;
+        let now = std::time::SystemTime::now();
+        match self.store.write_blocking(move |transaction| retention::prune(transaction, &retention, now)) {
+            Ok(pruned) => {
+                self.queue.figures.pruned.fetch_add(pruned.entries, Ordering::Relaxed);
+                self.prune_at = if pruned.more { Instant::now() } else { Instant::now() + PRUNE };
+            }
+            Err(error) => {
+                log::warn!(error:% = error; "old rows of the ledger could not be deleted");
+                self.prune_at = Instant::now() + PRUNE;
+            }
+        }
+    }
+
+    /// Takes nothing more; whoever waits is told so.
+    fn close(&mut self, error: &StoreError) {
+        for message in self.queue.close() {
+            match message {
+                Message::Reserve { slip, version, .. } => slip.receipt.fail(version, error),
+                Message::Settle { .. } | Message::Note(_) => {
+                    self.queue.figures.lost.fetch_add(1, Ordering::Relaxed);
+                }
+                Message::Flush(waiter) | Message::Stop(waiter) => {
+                    let _ = waiter.send(Err(error.clone()));
+                }
+                Message::Cancel(_) | Message::Prune => {}
+            }
+        }
+        for put in self.batch.puts.values() {
+            put.slip.receipt.fail(put.version, error);
+        }
+    }
+}
+
+/// After a panic nobody may wait for a thread that is gone.
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.close(&StoreError::Panicked);
+    }
+}
