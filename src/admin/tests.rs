@@ -1,5 +1,5 @@
 //! Tests of the admin API as its callers see it: statuses, headers, bodies.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
@@ -11,6 +11,8 @@ use crate::store::Store;
 use super::*;
 
 mod keys;
+mod openapi;
+mod schema;
 
 const MASTER: &str = "ovth_master_0123456789abcdef0123456789abcdef";
 
@@ -70,17 +72,19 @@ impl<'a> Ask<'a> {
 
     async fn send_as(self, house: &House, token: &str) -> AdminResponse {
         let mut request = http::Request::builder()
-            .method(self.method)
+            .method(self.method.clone())
             .uri(self.target)
             .header(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        match handle(&house.admin, &head, None).await {
+        let response = match handle(&house.admin, &head, None).await {
             Some(response) => response,
             None => handle(&house.admin, &head, Some(self.body.as_bytes())).await.unwrap(),
-        }
+        };
+        openapi::hold(&self.method, head.uri.path(), self.body, &response);
+        response
     }
 }
 

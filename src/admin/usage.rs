@@ -38,6 +38,9 @@ pub(super) struct Tokens {
     cache_write_1h: u64,
     output: u64,
     reasoning: u64,
+    audio_input: u64,
+    audio_output: u64,
+    image_output: u64,
 }
 
 impl From<&Usage> for Tokens {
@@ -49,6 +52,9 @@ impl From<&Usage> for Tokens {
             cache_write_1h: usage.cache_write_1h,
             output: usage.output,
             reasoning: usage.reasoning,
+            audio_input: usage.audio_input,
+            audio_output: usage.audio_output,
+            image_output: usage.image_output,
         }
     }
 }
@@ -58,6 +64,7 @@ struct SumsBody {
     requests: u64,
     errors: u64,
     tokens: Tokens,
+    web_searches: u64,
     charged_tokens: u64,
     cost_usd: Usd,
     unpriced_requests: u64,
@@ -70,6 +77,7 @@ impl From<&Sums> for SumsBody {
             requests: sums.requests,
             errors: sums.errors,
             tokens: Tokens::from(&sums.usage),
+            web_searches: sums.usage.web_searches,
             charged_tokens: sums.charged_tokens,
             cost_usd: Usd(sums.cost),
             unpriced_requests: sums.unpriced_requests,
