@@ -76,8 +76,8 @@ impl Part {
     }
 }
 
-/// Answers `GET /v1/key`: `limits` are those that hold for the key now. What is used counts what is under way; `usage` and
-/// `tokens` are what was written to disk, which settled exchanges are within a quarter of a second.
+/// Answers `GET /v1/key`: `limits` are those that hold for the key now. What is used of them counts requests under way; `usage` and
+/// `tokens` count those that are over.
 pub async fn key_info(admin: &Admin, key: &Key, limits: Payer) -> AdminResponse {
     #[derive(Serialize)]
     struct Envelope<'a> {

@@ -10,7 +10,9 @@ use crate::store::Store;
 
 use super::*;
 
+mod client;
 mod keys;
+mod ledger;
 mod openapi;
 mod schema;
 
@@ -20,7 +22,7 @@ struct House {
     store: Arc<Store>,
     keys: Arc<Keys>,
     admin: Admin,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 fn house() -> House {
@@ -39,7 +41,7 @@ fn house_with(quota: Quota) -> House {
         ledger,
         data_dir: folder.path().to_owned(),
     });
-    House { store, keys, admin, _folder: folder }
+    House { store, keys, admin, folder }
 }
 
 /// One request, as the proxy makes it: without its body first.

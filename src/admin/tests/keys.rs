@@ -110,7 +110,7 @@ async fn unknown_keys_are_404() {
             Ask::new(Method::PATCH, &path).body("{}"),
             Ask::new(Method::DELETE, &path),
             post(&rotate),
-            get(&format!("/admin/quotas?key=key_0123456789abcdef")),
+            get("/admin/quotas?key=key_0123456789abcdef"),
         ] {
             let error = told(&ask.send(&house).await, 404);
             assert!(error["error"]["message"].as_str().unwrap().contains("GET /admin/keys"), "{error}");
