@@ -1,7 +1,7 @@
 //! `prices`: what the operator pays for a model instead of what the catalogue says, as the file has it.
 
 use ovth_filters::money::PicoDollars;
-use ovth_filters::price::{Price, Rates, Tier};
+use ovth_filters::price::{ClassPrice, Classes, Multiplier, Multipliers, Price, Rates, Tier};
 
 use crate::config::PriceOverride;
 use crate::config::nearest::did_you_mean;
@@ -12,7 +12,9 @@ const MAX_MODEL_BYTES: usize = 200;
 const MAX_TIERS: usize = 16;
 const MAX_TIER_TOKENS: u64 = 1_000_000_000;
 
-/// The largest price of a million tokens, in dollars.
+const MAX_MULTIPLIER: u64 = 1_000;
+
+/// The largest price of a million tokens, or of a thousand searches, in dollars.
 const MAX_USD: u64 = 1_000_000;
 
 /// One entry of `prices`; its provider is not looked for yet.
@@ -54,9 +56,47 @@ impl<'a> RawPrice<'a> {
 
 fn price(mut fields: Fields<'_>) -> Option<Price> {
     let base = rates(&mut fields);
-    let tiers = fields.read("tiers", tiers);
+    let tiers = fields.read("tiers", tiers).unwrap_or_default();
+    let classes = Classes {
+        batch: fields.read("batch", class),
+        flex: fields.read("flex", class),
+        priority: fields.read("priority", class),
+        ultrafast: fields.read("ultrafast", class),
+    };
+    let multipliers = multipliers(fields.section("multipliers"));
+    let web_search = fields.read("web_search_per_1000", usd_per_thousand);
     fields.finish();
-    Some(Price { base: base?, tiers: tiers.unwrap_or_default(), ..Price::default() })
+    let price = Price { base: base?, tiers, tiers_begin_at_threshold: false, classes, multipliers, web_search };
+    // As in the catalogue: what a tier or a class leaves out is in proportion.
+    Some(price.completed())
+}
+
+/// What another service class costs.
+fn class(node: &Node<'_>) -> Option<Box<ClassPrice>> {
+    let mut fields = node.fields();
+    let base = rates(&mut fields);
+    let tiers = fields.read("tiers", tiers).unwrap_or_default();
+    fields.finish();
+    Some(Box::new(ClassPrice { base: base?, tiers }))
+}
+
+fn multipliers(mut fields: Fields<'_>) -> Multipliers {
+    let read = Multipliers {
+        fast_mode: fields.read("fast_mode", multiplier),
+        inference_geo_us: fields.read("inference_geo_us", multiplier),
+    };
+    fields.finish();
+    read
+}
+
+fn multiplier(node: &Node<'_>) -> Option<Multiplier> {
+    let allowed =
+        format_args!("a number from 0 to {MAX_MULTIPLIER} with at most 6 digits after the point, such as 1.1");
+    node.decimal(allowed, |text| {
+        // The digits of a decimal in millionths, as those of a price are.
+        let PicoDollars(millionths) = PicoDollars::per_token(text).ok()?;
+        (millionths <= MAX_MULTIPLIER * 1_000_000).then_some(Multiplier(millionths))
+    })
 }
 
 /// The rates of a map that may hold other settings, too.
@@ -92,6 +132,16 @@ fn usd_per_million(node: &Node<'_>) -> Option<PicoDollars> {
     );
     node.decimal(allowed, |text| {
         PicoDollars::per_token(text).ok().filter(|PicoDollars(price)| *price <= MAX_USD * 1_000_000)
+    })
+}
+
+/// The price of one of what is sold by the thousand.
+fn usd_per_thousand(node: &Node<'_>) -> Option<PicoDollars> {
+    let allowed =
+        format_args!("US dollars per thousand from 0 to {MAX_USD} with at most 6 digits after the point, such as 10");
+    node.decimal(allowed, |text| {
+        let PicoDollars(price) = PicoDollars::per_token(text).ok()?;
+        (price <= MAX_USD * 1_000_000).then_some(PicoDollars(price).times(1_000))
     })
 }
 

@@ -107,10 +107,21 @@ fn every_setting_is_in_the_example() {
         "cache_write",
         "cache_write_1h",
         "output_reasoning",
+        "audio_input",
+        "audio_output",
+        "image_output",
         "tiers",
         "above_input_tokens",
-        "input",
-        "output",
+        "batch",
+        "flex",
+        "priority",
+        "ultrafast",
+        "multipliers",
+        "fast_mode",
+        "inference_geo_us",
+        "web_search_per_1000",
+        "input:",
+        "output:",
     ] {
         assert!(EXAMPLE.contains(setting), "{setting}");
     }

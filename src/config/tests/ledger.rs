@@ -1,7 +1,7 @@
 //! How the ledger works and what models cost, as files set it.
 
 use ovth_filters::money::PicoDollars;
-use ovth_filters::price::{Price, Rates, Tier};
+use ovth_filters::price::{ClassPrice, Classes, Multiplier, Multipliers, Price, Rates, Tier};
 
 use super::{check, good, told};
 use crate::config::{Durability, LedgerSettings, OnLedgerError, Retention};
@@ -53,6 +53,47 @@ providers: {local: {base_url: 'http://127.0.0.1:1/v1', models: [llama]}}
 }
 
 #[test]
+fn a_price_may_hold_all_that_the_catalogue_knows() {
+    let yaml = "prices:
+  openai/gpt-5:
+    input: 2
+    output: 8
+    cache_write: 3
+    audio_input: 4
+    audio_output: 16
+    image_output: 32.5
+    tiers: [{above_input_tokens: 9, input: 4, output: 8}]
+    flex: {input: 1, output: 4}
+    batch: {input: 1, output: 2, cache_write: 1, tiers: [{above_input_tokens: 9, input: 3, output: 3}]}
+    priority: {input: 4, output: 16}
+    ultrafast: {input: 20, output: 80}
+    multipliers: {fast_mode: 6, inference_geo_us: 1.1}
+    web_search_per_1000: 10.5
+";
+    let json = r#"{
+        "input": "2", "output": "8", "cache_write": "3", "audio_input": "4", "audio_output": "16", "image_output": "32.5",
+        "tiers": [{"above_input_tokens": 9, "input": "4", "output": "8"}],
+        "flex": {"input": "1", "output": "4"},
+        "batch": {"input": "1", "output": "2", "cache_write": "1", "tiers": [{"above_input_tokens": 9, "input": "3", "output": "3"}]},
+        "priority": {"input": "4", "output": "16"},
+        "ultrafast": {"input": "20", "output": "80"},
+        "multipliers": {"fast_mode": "6", "inference_geo_us": "1.1"},
+        "web_search_per_1000": "10.5"}"#;
+    let expected: Price = serde_json::from_str(json).unwrap();
+    let price = &good(yaml, &[]).prices[0].price;
+    assert_eq!(*price, expected.completed());
+    assert_eq!(price.web_search, Some(PicoDollars(10_500_000_000)));
+    let multipliers =
+        Multipliers { fast_mode: Some(Multiplier(6_000_000)), inference_geo_us: Some(Multiplier(1_100_000)) };
+    assert_eq!(price.multipliers, multipliers);
+    // Left out of the class: as much cheaper as its input is.
+    let Classes { flex: Some(flex), .. } = &price.classes else { unreachable!("flex was set") };
+    let ClassPrice { base, tiers } = &**flex;
+    assert_eq!((base.cache_write, base.output), (Some(PicoDollars(1_500_000)), Some(PicoDollars(4_000_000))));
+    assert_eq!(tiers[0].rates.input, Some(PicoDollars(2_000_000)));
+}
+
+#[test]
 fn each_slip_is_told_with_path_value_and_cure() {
     let usd =
         "must be US dollars per million tokens from 0 to 1000000 with at most 6 digits after the point, such as 1.25";
@@ -73,6 +114,22 @@ fn each_slip_is_told_with_path_value_and_cure() {
         (price("input: 1e-1, output: 1"), format!("{at}.input: {usd}; it is 1e-1")),
         (price("input: -1, output: 1"), format!("{at}.input: {usd}; it is -1")),
         (price("input: 1000000.1, output: 1"), format!("{at}.input: {usd}; it is 1000000.1")),
+        (
+            price("input: 1, output: 1, flex: {input: 1}"),
+            format!("{at}.flex.output: is missing: US dollars per million tokens, such as 1.25"),
+        ),
+        (
+            price("input: 1, output: 1, multipliers: {fast_mode: 1001}"),
+            format!(
+                "{at}.multipliers.fast_mode: must be a number from 0 to 1000 with at most 6 digits after the point, such as 1.1; it is 1001"
+            ),
+        ),
+        (
+            price("input: 1, output: 1, web_search_per_1000: ten"),
+            format!(
+                "{at}.web_search_per_1000: must be US dollars per thousand from 0 to 1000000 with at most 6 digits after the point, such as 10; it is \"ten\""
+            ),
+        ),
         (
             price("input: 1, output: 1, tiers: [{input: 1, output: 1}]"),
             format!("{at}.tiers[0].above_input_tokens: is missing: the tokens of a prompt above which the tier begins"),

@@ -193,6 +193,8 @@ proptest! {
     fn a_number_is_taken_exactly_or_refused(
         number in r"-?[0-9]{1,22}(\.[0-9]{1,20})?|[0-9]{1,3}\.[0-9]{1,7}|[0-9]{0,3}\.?[0-9]{0,2}[eE][-+]?[0-9]{1,3}"
     ) {
+        // YAML reads it as 0.
+        prop_assume!(number != "-0");
         let whole = number.parse::<u64>().ok().filter(|number| (1..=1_000_000_000_000_000).contains(number));
         let tokens = read("quota: {daily_tokens", &number).map(|config| config.quota.limits.daily_tokens);
         // YAML takes digits after a zero for text.
