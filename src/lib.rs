@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod observe;
 pub mod providers;
 pub mod proxy;
+pub mod reconcile;
 pub mod resolver;
 pub mod routing;
 pub mod server;

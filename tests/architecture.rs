@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may know, besides itself and `ovth_filters`.
-const TABLE: [(&str, &[&str]); 12] = [
+const TABLE: [(&str, &[&str]); 13] = [
     ("observe", &[]),
     ("config", &[]),
     ("resolver", &["config", "observe"]),
@@ -18,6 +18,7 @@ const TABLE: [(&str, &[&str]); 12] = [
     ("routing", &["config", "catalog", "providers"]),
     ("proxy", &["config", "observe", "resolver", "catalog", "store", "keys", "ledger", "providers", "routing"]),
     ("admin", &["config", "observe", "resolver", "catalog", "store", "keys", "ledger", "providers", "routing"]),
+    ("reconcile", &["catalog"]),
     ("simulator", &[]),
 ];
 

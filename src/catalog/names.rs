@@ -102,6 +102,11 @@ pub(super) fn split_author(name: &str) -> Option<(&str, &str)> {
     name.split_once('/').filter(|(author, bare)| !author.is_empty() && !bare.is_empty())
 }
 
+/// The name without a date at its end.
+pub(crate) fn undated(name: &str) -> &str {
+    split_date(name).map_or(name, |(base, _)| base)
+}
+
 /// The name without a date at its end, and that date with its hyphen: `-20250929` (Anthropic) or `-2025-09-29` (OpenAI).
 fn split_date(name: &str) -> Option<(&str, &str)> {
     ["-YYYYMMDD", "-YYYY-MM-DD"].into_iter().find_map(|pattern| {
