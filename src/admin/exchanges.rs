@@ -138,6 +138,12 @@ impl<'a> From<&'a Entry> for EntryObject<'a> {
     }
 }
 
+/// An exchange as `GET /admin/exchanges/{id}` shows it, for exports of a database that no gateway has open.
+#[must_use]
+pub fn exchange_json(entry: &Entry) -> String {
+    serde_json::to_string(&EntryObject::from(entry)).expect("an entry has no maps with keys that are no text")
+}
+
 /// `GET /admin/exchanges`
 pub(super) async fn list(admin: &Admin, head: &Parts) -> Result<AdminResponse, Refused> {
     #[derive(Serialize)]

@@ -24,6 +24,7 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
+pub use exchanges::exchange_json;
 pub use health::{Checks, Drain, StoreCheck, healthz, readyz};
 pub use key_info::key_info;
 pub use response::{AdminResponse, Body};

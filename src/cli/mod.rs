@@ -1,10 +1,24 @@
 //! The command line: what can be said, and which command it starts.
 
 mod check;
+mod connection;
 mod demo;
+mod exchanges;
+mod failure;
+mod figures;
+mod filter;
+mod keys;
+mod ledger;
 mod load;
+mod print;
+mod quotas;
+mod reconcile;
+mod remote;
 mod serve;
 mod simulate;
+mod table;
+mod usage;
+mod when;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +34,12 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Usage(args) => usage::run(&args),
+        Command::Exchanges(args) => exchanges::run(&args),
+        Command::Quotas(args) => quotas::run(&args),
+        Command::Ledger(args) => ledger::run(&args),
+        Command::Reconcile(args) => reconcile::run(&args),
     }
 }
 
@@ -39,10 +59,14 @@ Examples:
   ovth demo                          see it work, without any key
   ovth check --config config.yaml    find every mistake in a configuration
   ovth serve --config config.yaml    run the gateway
+  ovth keys create cursor            mint a key for an app, at the running gateway
+  ovth usage --since 7d              see what was spent
 
 Environment:
-  OVTH_CONFIG    the configuration file, where --config is not given
-  OVTH_LOG       what is logged, e.g. `debug` or `info,ovth::access=off`";
+  OVTH_CONFIG        the configuration file, where --config is not given
+  OVTH_LOG           what is logged, e.g. `debug` or `info,ovth::access=off`
+  OVTH_URL           the running gateway, where --url is not given
+  OVTH_MASTER_KEY    the master key, which keys, usage and the like ask the gateway with";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -50,6 +74,12 @@ enum Command {
     Check(check::Arguments),
     Demo(demo::Arguments),
     Simulate(simulate::Arguments),
+    Keys(keys::Arguments),
+    Usage(usage::Arguments),
+    Exchanges(exchanges::Arguments),
+    Quotas(quotas::Arguments),
+    Ledger(ledger::Arguments),
+    Reconcile(reconcile::Arguments),
 }
 
 /// Where the configuration is.

@@ -58,6 +58,12 @@ impl Store {
         Store::start(path, database, Box::new(move || file::reopen(&target)))
     }
 
+    /// Whether there is a database in that folder. [`Store::open`] would make one.
+    #[must_use]
+    pub fn is_in(data_dir: &Path) -> bool {
+        data_dir.join(file::NAME).exists()
+    }
+
     /// Starts the writer on a database; `reopen` opens it again after a fault.
     fn start(path: PathBuf, database: Database, reopen: Opener) -> Result<Store, StoreError> {
         let slot = Arc::new(Slot::new(path, database));

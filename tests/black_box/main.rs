@@ -15,6 +15,7 @@ mod support;
 mod aborts;
 mod bodies;
 mod budget;
+mod cli;
 mod commits;
 mod deadlines;
 mod early;

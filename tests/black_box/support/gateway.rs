@@ -64,6 +64,11 @@ impl Gateway {
         self.address
     }
 
+    /// The folder with its configuration and its data.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// A key without a quota of its own.
     pub(crate) fn key(&self) -> &str {
         &self.key

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub(crate) use answer::{After, Answer, Gate};
 pub(crate) use bed::{Bed, provider};
 pub(crate) use client::{Connection, Request, Response, Way, gzip, send};
-pub(crate) use gateway::Gateway;
+pub(crate) use gateway::{Gateway, free_address};
 pub(crate) use http1::End;
 pub(crate) use record::{Record, Tokens};
 pub(crate) use recording::Recording;
