@@ -180,3 +180,9 @@ fn each_with_length(purpose: &[u8], parts: &[&[u8]], mut feed: impl FnMut(&[u8])
         feed(part);
     }
 }
+
+/// How many rows both tables have.
+#[cfg(test)]
+pub(super) fn lens(transaction: &WriteTransaction) -> Result<(u64, u64), redb::Error> {
+    Ok((transaction.open_table(ROWS)?.len()?, transaction.open_table(TIMES)?.len()?))
+}

@@ -1,11 +1,64 @@
 //! Tests of the keys: made, found again, refused; and that nothing prints a secret.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod idempotent;
+mod lifecycle;
+mod model;
+mod scale;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
+
 use tempfile::TempDir;
 
 use crate::config::{Allowance, Cap};
 
 use super::*;
+
+/// Keys on a disk, and the clock they go by.
+struct House {
+    folder: TempDir,
+    store: Arc<Store>,
+    keys: Arc<Keys>,
+    seconds: Arc<AtomicU64>,
+}
+
+impl House {
+    fn new() -> House {
+        let folder = TempDir::new().unwrap();
+        let (store, keys) = open(&folder);
+        let seconds = Arc::new(AtomicU64::new(1_800_000_000));
+        House { folder, store, keys: Arc::new(keys), seconds }.restarted()
+    }
+
+    /// The same after the process was started anew.
+    fn restarted(self) -> House {
+        let House { folder, store, keys, seconds } = self;
+        store.shutdown().unwrap();
+        drop((keys, store));
+        let store = Arc::new(Store::open(folder.path()).unwrap());
+        let tick = Arc::clone(&seconds);
+        let clock = Clock::new(move || at(tick.load(Ordering::Relaxed)));
+        let keys = Arc::new(Keys::open_with(Arc::clone(&store), clock).unwrap());
+        House { folder, store, keys, seconds }
+    }
+
+    fn now(&self) -> u64 {
+        self.seconds.load(Ordering::Relaxed)
+    }
+
+    fn wait(&self, seconds: u64) {
+        self.seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    fn present(&self, secret: &Secret) -> Result<Arc<Key>, AuthError> {
+        self.keys.authenticate(secret.expose().as_bytes(), at(self.now()))
+    }
+}
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
 
 fn open(folder: &TempDir) -> (Arc<Store>, Keys) {
     let store = Arc::new(Store::open(folder.path()).unwrap());
