@@ -369,3 +369,28 @@ async fn writes_that_wait_share_one_commit() {
     assert_eq!(syncs.load(Ordering::SeqCst) - before, 2 * per_commit, "one for the holder, one for the forty");
     assert_eq!(note(&store, "a").unwrap(), Some(39));
 }
+
+#[tokio::test]
+async fn what_follows_a_write_runs_in_order_and_also_when_nobody_waits_any_more() {
+    let folder = TempDir::new().unwrap();
+    let (store, fails, _) = store_on_disk(folder.path());
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let follow = |number: u64| {
+        let seen = Arc::clone(&seen);
+        let write = move |transaction: &WriteTransaction| {
+            transaction.open_table(NOTES)?.insert("a", number)?;
+            Ok(number)
+        };
+        store.write_then(write, move |number| seen.lock().unwrap().push(*number))
+    };
+    // Polled once: it is in the queue.
+    assert!(futures::FutureExt::now_or_never(follow(1)).is_none());
+    let (two, three) = futures::join!(follow(2), follow(3));
+    assert_eq!((two.unwrap(), three.unwrap()), (2, 3));
+    assert_eq!(*seen.lock().unwrap(), [1, 2, 3]);
+    fails.store(true, Ordering::SeqCst);
+    follow(4).await.unwrap_err();
+    fails.store(false, Ordering::SeqCst);
+    follow(5).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [1, 2, 3, 5]);
+}

@@ -166,7 +166,7 @@ fn is_remembered(house: &House, number: u64, now: u64) -> bool {
 }
 
 fn rows(house: &House) -> (u64, u64) {
-    house.store.write_blocking(|transaction| idempotency::lens(transaction)).unwrap()
+    house.store.write_blocking(idempotency::lens).unwrap()
 }
 
 #[test]
