@@ -124,7 +124,7 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&WriteTransaction) -> Result<T, redb::Error> + Send + 'static,
     {
-        futures::executor::block_on(self.write(work))
+        block_on(self.write(work))
     }
 
     /// Runs `work` on a snapshot of the last commit. Blocks on the disk: never call it on a worker thread.
@@ -152,7 +152,7 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         let sole = Box::new(Alone::new(work, reply));
-        futures::executor::block_on(async {
+        block_on(async {
             self.queue.send(Message::Alone(sole)).await.map_err(|_| StoreError::Closed)?;
             answer.await.unwrap_or(Err(StoreError::Closed))
         })
@@ -183,7 +183,7 @@ impl Store {
         let handle = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(handle) = handle else { return Ok(()) };
         // An error means that the writer has ended already; joining it tells why.
-        let _ = futures::executor::block_on(self.queue.send(Message::Stop));
+        let _ = block_on(self.queue.send(Message::Stop));
         handle.join().unwrap_or(Err(StoreError::Panicked))
     }
 }
@@ -194,4 +194,10 @@ impl Drop for Store {
             log::error!(error:% = error; "the database was not closed cleanly");
         }
     }
+}
+
+/// Waits for an answer of the writer's thread. Without a budget: within a task of tokio that has spent its own, its channels
+/// would wait for that task to give way, which it does not while it blocks.
+fn block_on<T>(answer: impl Future<Output = T>) -> T {
+    futures::executor::block_on(tokio::task::unconstrained(answer))
 }

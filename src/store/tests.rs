@@ -394,3 +394,13 @@ async fn what_follows_a_write_runs_in_order_and_also_when_nobody_waits_any_more(
     follow(5).await.unwrap();
     assert_eq!(*seen.lock().unwrap(), [1, 2, 3, 5]);
 }
+
+#[tokio::test]
+async fn a_task_that_has_spent_its_budget_may_block_all_the_same() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    while futures::FutureExt::now_or_never(tokio::task::coop::consume_budget()).is_some() {}
+    put(&store, "a", 1).unwrap();
+    assert_eq!(note(&store, "a").unwrap(), Some(1));
+    store.shutdown().unwrap();
+}
