@@ -24,11 +24,16 @@ pub(super) fn least_output(demand: &Demand<'_>) -> u64 {
     if demand.can_cap { demand.output_tokens.min(LEAST_OUTPUT) } else { demand.output_tokens }
 }
 
-/// The most output tokens for which these tokens and this money suffice; no more than were asked for.
+/// The most output tokens for which these tokens and this money suffice; no more than were asked for. The largest number suffices for
+/// everything, as amounts end there.
 pub(super) fn output_within(demand: &Demand<'_>, tokens: u64, cost: u64) -> u64 {
-    let for_output = tokens.saturating_sub(demand.input.tokens);
-    let by_tokens = (u128::from(for_output) * 1000).checked_div(demand.output_weight.into());
-    let by_cost = cost.saturating_sub(demand.input.cost.0).checked_div(demand.output_price.0);
-    let by_tokens = by_tokens.map_or(u64::MAX, |most| u64::try_from(most).unwrap_or(u64::MAX));
-    demand.output_tokens.min(by_tokens).min(by_cost.unwrap_or(u64::MAX))
+    let most = |left: u64, input: u64, thousandths: u128| match (u128::from(left.saturating_sub(input)) * 1000)
+        .checked_div(thousandths)
+    {
+        Some(most) if left < u64::MAX => u64::try_from(most).unwrap_or(u64::MAX),
+        _ => u64::MAX,
+    };
+    let by_tokens = most(tokens, demand.input.tokens, demand.output_weight.into());
+    let by_cost = most(cost, demand.input.cost.0, u128::from(demand.output_price.0) * 1000);
+    demand.output_tokens.min(by_tokens).min(by_cost)
 }
