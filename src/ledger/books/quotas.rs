@@ -12,7 +12,7 @@ use crate::keys::KeyId;
 use crate::ledger::{Payer, QuotaRow, Scope};
 
 /// Accounts that are read at once.
-const PIECE: usize = 256;
+const PIECE: usize = 64;
 
 impl Books {
     /// Counters of the gateway, of each key and of each end user that has any today or this month, or requests under way; in that order.
