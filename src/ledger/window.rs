@@ -56,11 +56,6 @@ impl Day {
 }
 
 impl Month {
-    /// The month of a moment; the first one for moments before 1970.
-    pub(super) fn of(now: SystemTime) -> Month {
-        Day::of(now).month()
-    }
-
     /// The month after.
     pub(super) const fn next(self) -> Month {
         Month(self.0.saturating_add(1))
@@ -105,10 +100,10 @@ mod tests {
             (1_798_675_200, 2026, 12),
             (4_107_542_400, 2100, 3), // 2100-03-01, the day after the 28th of February
         ] {
-            assert_eq!(Month::of(at(seconds)), Month((year - 1970) * 12 + month - 1), "{seconds}");
+            assert_eq!(Day::of(at(seconds)).month(), Month((year - 1970) * 12 + month - 1), "{seconds}");
         }
         assert_eq!(Month((2028 - 1970) * 12 + 2).start(), at(1_835_481_600), "2028-03-01");
-        assert_eq!(Month::of(at(1_835_481_600 - 1)), Month((2028 - 1970) * 12 + 1));
+        assert_eq!(Day::of(at(1_835_481_600 - 1)).month(), Month((2028 - 1970) * 12 + 1));
         assert_eq!(Month((2027 - 1970) * 12).start(), at(1_798_761_600), "2027-01-01");
         assert_eq!(Month(11).next(), Month(12));
     }
@@ -139,7 +134,7 @@ mod tests {
         let last = Day(u32::MAX);
         assert_eq!(last.next(), last);
         assert_eq!(Day::of(last.start()), last);
-        assert_eq!(Month::of(last.month().start()), last.month());
+        assert_eq!(Day::of(last.month().start()).month(), last.month());
         assert!(Month(u32::MAX).next().start() > last.start());
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct Place(u32);
 /// All accounts. Those of the gateway and of keys stay for ever: there are no more than keys have been made.
 #[derive(Debug)]
 pub(super) struct Accounts {
+    #[expect(clippy::vec_box, reason = "or the books were closed for milliseconds whenever it grows")]
     all: Vec<Box<Account>>,
     by_owner: HashMap<Owner, Place>,
     end_users: usize,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::accounts::Place;
 use crate::keys::KeyId;
-use crate::ledger::window::{Day, Month};
+use crate::ledger::window::Day;
 use crate::ledger::{Amount, Standing};
 
 /// Who has an account.
@@ -23,10 +23,8 @@ pub(in crate::ledger) enum Owner {
 pub(in crate::ledger) struct Grant {
     /// The accounts that it counts for: the key's, the gateway's, and the end user's if one was named.
     pub(in crate::ledger) owners: Vec<Owner>,
-    /// The day that it is charged to.
+    /// The day that it is charged to, and with it its month.
     pub(in crate::ledger) day: Day,
-    /// The month that it is charged to.
-    pub(in crate::ledger) month: Month,
     /// What is set aside now.
     pub(in crate::ledger) reserved: Amount,
     /// The bound that the output must be given.

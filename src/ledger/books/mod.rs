@@ -124,8 +124,8 @@ impl Books {
         drop(open);
 
         let standing = Standing { rooms };
-        let Moment { day, month, second, .. } = moment;
-        Ok(Grant { owners, day, month, reserved, output_cap, standing, key, model, holds, second })
+        let Moment { day, second, .. } = moment;
+        Ok(Grant { owners, day, reserved, output_cap, standing, key, model, holds, second })
     }
 
     /// Makes sure that at least this much is set aside. What grows becomes at least twice what it was, so that a long stream seldom

@@ -185,7 +185,7 @@ fn midnight_and_a_sliding_minute_fall_between_any_two_steps() {
     let limits = Allowance { requests_per_minute: at(2), monthly_tokens: at(130), ..daily(100) };
     let payer = payer(1, limits);
     // The last second of November: day, month and minute end within these waits.
-    let late = Month::of(noon()).next().start() - seconds(1);
+    let late = Day::of(noon()).month().next().start() - seconds(1);
     let scripts = [
         script(&payer, 60, 0, &[Step::Reserve, Step::Cover(70), Step::Settle(65)]),
         script(&payer, 50, 0, &[Step::Reserve, Step::Settle(55)]),

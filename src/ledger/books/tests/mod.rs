@@ -69,7 +69,7 @@ fn what_is_set_aside_counts_and_what_is_settled_replaces_it() {
     assert_eq!((grant.reserved, grant.output_cap), (tokens(60), None));
     assert_eq!(grant.standing.rooms[0].used, 60);
     assert_eq!(grant.owners, [Owner::Key(key(1)), Owner::Gateway]);
-    assert_eq!((grant.day, grant.month), (Day(20_779), Month::of(noon())));
+    assert_eq!(grant.day, Day(20_779));
     let hit = books.reserve(&demand(&payer, 30, 11), noon()).unwrap_err();
     assert_eq!((hit.room.name, hit.room.left(), hit.needed, hit.retry_after), (LimitName::DailyTokens, 40, 41, 43_200));
     books.settle(grant, tokens(35), Some(5));
@@ -199,7 +199,7 @@ fn counters_that_were_on_disk_count() {
     let limits = Allowance { monthly_tokens: at(100), ..daily(50) };
     let (books, payer) = (Books::new(), payer(1, limits));
     let owner = Owner::Key(key(1));
-    books.restore(&owner, Period::Month(Month::of(noon())), tokens(90), 4);
+    books.restore(&owner, Period::Month(Day::of(noon()).month()), tokens(90), 4);
     books.restore(&owner, Period::Day(Day::of(noon())), tokens(20), 2);
     books.restore(&owner, Period::Day(Day(20_700)), tokens(49), 9);
     let used: Vec<u64> = books.standing(&payer, noon()).rooms.iter().map(|room| room.used).collect();

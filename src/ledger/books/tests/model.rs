@@ -45,6 +45,9 @@ pub(super) struct Model {
     second: u64,
 }
 
+/// Requests under way, set aside, spent today and this month, requests of today and this month.
+pub(super) type Row = (Owner, u64, Amount, [Amount; 2], [u64; 2]);
+
 #[derive(Clone, Copy, Debug)]
 struct Moment {
     now: SystemTime,
@@ -100,7 +103,7 @@ fn parties(payer: &Payer) -> Vec<(Scope, Owner, Allowance)> {
 }
 
 fn total(demand: &Demand<'_>, output: u64) -> Amount {
-    let weighted = (u128::from(output) * u128::from(demand.output_weight) + 999) / 1000;
+    let weighted = (u128::from(output) * u128::from(demand.output_weight)).div_ceil(1000);
     let narrow = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
     Amount {
         tokens: narrow(u128::from(demand.input.tokens) + weighted),
@@ -344,8 +347,8 @@ impl Model {
         self.open_of(&Owner::Gateway)
     }
 
-    /// For each owner with anything: requests under way, set aside, spent today and this month, requests of today and this month.
-    pub(super) fn rows(&mut self, now: SystemTime) -> Vec<(Owner, u64, Amount, [Amount; 2], [u64; 2])> {
+    /// A row for each owner with anything.
+    pub(super) fn rows(&mut self, now: SystemTime) -> Vec<Row> {
         let moment = self.moment(now);
         let owners: Vec<Owner> = self.owners.keys().cloned().collect();
         owners.iter().for_each(|owner| self.touch(owner, &moment));
@@ -364,9 +367,8 @@ impl Model {
             let ((today, day_count), (month, month_count)) = (spent(true), spent(false));
             (owner.clone(), self.open_of(owner) as u64, reserved, [today, month], [day_count, month_count])
         };
-        let blank = |row: &(Owner, u64, Amount, [Amount; 2], [u64; 2])| {
-            row.0 != Owner::Gateway && row.1 == 0 && row.3 == [Amount::default(); 2] && row.4 == [0, 0]
-        };
+        let blank =
+            |row: &Row| row.0 != Owner::Gateway && row.1 == 0 && row.3 == [Amount::default(); 2] && row.4 == [0, 0];
         self.owners.iter().map(row).filter(|row| !blank(row)).collect()
     }
 }
