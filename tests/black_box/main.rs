@@ -13,6 +13,7 @@
 mod support;
 
 mod aborts;
+mod admin;
 mod bodies;
 mod budget;
 mod cli;

@@ -1,5 +1,6 @@
 //! Sums over exchanges, from the daily sums: an answer over a million entries reads some ten thousand rows.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
@@ -36,13 +37,16 @@ pub(in crate::ledger) fn usage(transaction: &ReadTransaction, query: &UsageQuery
 
 fn all(transaction: &ReadTransaction, days: RangeInclusive<u32>, groups: &mut Groups<'_>) -> Result<(), redb::Error> {
     let table = transaction.open_table(SUMS)?;
-    for row in ReadableTable::range(&table, (*days.start(), "", "", "", "")..)? {
-        let (name, sums) = row?;
-        let (day, key, route, provider, model) = name.value();
-        if day > *days.end() {
-            break;
+    let mut walk = Walk::new(days, groups.query);
+    while let Some(from) = walk.from() {
+        for row in ReadableTable::range(&table, (from, walk.key, "", "", "")..)? {
+            let (name, sums) = row?;
+            let (day, key, route, provider, model) = name.value();
+            match walk.step(day, key) {
+                Step::Take => groups.add(&Found { day, key, end_user: "", route, provider, model }, sums.value())?,
+                Step::Leap => break,
+            }
         }
-        groups.add(&Found { day, key, end_user: "", route, provider, model }, sums.value())?;
     }
     Ok(())
 }
@@ -53,15 +57,63 @@ fn by_user(
     groups: &mut Groups<'_>,
 ) -> Result<(), redb::Error> {
     let table = transaction.open_table(USER_SUMS)?;
-    for row in ReadableTable::range(&table, (*days.start(), "", "", "", "", "")..)? {
-        let (name, sums) = row?;
-        let (day, key, end_user, route, provider, model) = name.value();
-        if day > *days.end() {
-            break;
+    let mut walk = Walk::new(days, groups.query);
+    while let Some(from) = walk.from() {
+        for row in ReadableTable::range(&table, (from, walk.key, "", "", "", "")..)? {
+            let (name, sums) = row?;
+            let (day, key, end_user, route, provider, model) = name.value();
+            match walk.step(day, key) {
+                Step::Take => groups.add(&Found { day, key, end_user, route, provider, model }, sums.value())?,
+                Step::Leap => break,
+            }
         }
-        groups.add(&Found { day, key, end_user, route, provider, model }, sums.value())?;
     }
     Ok(())
+}
+
+/// The way through rows that are ordered by day and then by key. For one key it leaps over those of the others: a client that
+/// asks about its own key does not read what all of them spent.
+struct Walk<'a> {
+    last: u32,
+    /// The one key, or empty for all of them.
+    key: &'a str,
+    /// Where to go on: at that day, and not before.
+    next: Option<u32>,
+}
+
+enum Step {
+    Take,
+    Leap,
+}
+
+impl<'a> Walk<'a> {
+    fn new(days: RangeInclusive<u32>, query: &'a UsageQuery) -> Walk<'a> {
+        Walk { last: *days.end(), key: query.key.as_deref().unwrap_or_default(), next: Some(*days.start()) }
+    }
+
+    /// The day from which on to read; none: the way is over, unless a row says that it is not.
+    fn from(&mut self) -> Option<u32> {
+        self.next.take().filter(|day| *day <= self.last)
+    }
+
+    /// What to do with a row.
+    fn step(&mut self, day: u32, key: &str) -> Step {
+        if day > self.last {
+            return Step::Leap;
+        }
+        match key.cmp(self.key) {
+            _ if self.key.is_empty() => Step::Take,
+            Ordering::Equal => Step::Take,
+            // A later day, in which the key is still to come.
+            Ordering::Less => self.leap(Some(day)),
+            Ordering::Greater => self.leap(day.checked_add(1)),
+        }
+    }
+
+    fn leap(&mut self, to: Option<u32>) -> Step {
+        self.next = to;
+        Step::Leap
+    }
 }
 
 /// Sums by group.
@@ -167,6 +219,42 @@ impl UsageRow {
             GroupBy::Provider => self.provider.as_deref(),
             GroupBy::Route => self.route.as_deref(),
             GroupBy::EndUser => self.end_user.as_deref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_way_of_one_key_meets_all_its_rows_and_leaps_over_others(
+            rows in proptest::collection::btree_set((0_u32..8, "[a-d]", 0_u8..3), 0..60),
+            first in 0_u32..9,
+            last in 0_u32..9,
+            key in proptest::option::of("[a-e]"),
+        ) {
+            let expected: Vec<_> = rows
+                .iter()
+                .filter(|(day, of, _)| (first..=last).contains(day) && key.as_ref().is_none_or(|key| key == of))
+                .collect();
+            let query = UsageQuery { key: key.clone(), ..UsageQuery::default() };
+            let mut walk = Walk::new(first..=last, &query);
+            let (mut met, mut reads) = (Vec::new(), 0);
+            while let Some(from) = walk.from() {
+                for row in rows.range((from, walk.key.to_owned(), 0)..) {
+                    reads += 1;
+                    match walk.step(row.0, &row.1) {
+                        Step::Take => met.push(row),
+                        Step::Leap => break,
+                    }
+                }
+            }
+            prop_assert_eq!(&met, &expected);
+            prop_assert!(key.is_none() || reads <= expected.len() + 2 * 8 + 1, "{} reads", reads);
         }
     }
 }

@@ -91,6 +91,11 @@ impl Gateway {
         send(self.address, &request, Way::Sized).await
     }
 
+    /// Sends a request with the master key.
+    pub(crate) async fn as_admin(&self, request: Request, way: Way) -> Response {
+        send(self.address, &request.bearer(MASTER_KEY), way).await
+    }
+
     /// Sends a request with our key on a connection of its own.
     pub(crate) async fn post(&self, shape: Shape, body: impl Into<bytes::Bytes>) -> Response {
         self.send(&self.request(shape, body), Way::Sized).await
