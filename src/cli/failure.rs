@@ -26,9 +26,11 @@ pub(super) enum Failure {
          --url or OVTH_URL"
     )]
     Unreachable { url: String, reason: String },
+    #[error("{url} cannot be asked: {}", clean(reason))]
+    Unasked { url: String, reason: String },
     #[error("{url} did not answer within {seconds} s")]
     TimedOut { url: String, seconds: u64 },
-    #[error("the answer of {url} broke off: {reason}")]
+    #[error("the answer of {url} broke off: {}", clean(reason))]
     Broken { url: String, reason: String },
     #[error("the gateway at {url} does not know this master key: {origin} is not the one that it runs with")]
     Unauthorized { url: String, origin: String },

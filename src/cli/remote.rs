@@ -1,6 +1,6 @@
 //! The running gateway, asked over its admin API: one request at a time, each bounded in time and size.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -245,13 +245,34 @@ fn unanswered(url: String, error: &ureq::Error, limit: Duration) -> Failure {
             Failure::Unreachable { url, reason: format!("no connection within {} s", CONNECT.as_secs()) }
         }
         ureq::Error::Timeout(_) => Failure::TimedOut { url, seconds: limit.as_secs() },
-        ureq::Error::Io(source) if source.kind() == std::io::ErrorKind::ConnectionRefused => {
-            Failure::Unreachable { url, reason: "connection refused".to_owned() }
-        }
+        ureq::Error::Io(source) => unconnected(url, source),
         ureq::Error::HostNotFound => Failure::Unreachable { url, reason: "there is no such host".to_owned() },
         ureq::Error::ConnectionFailed => Failure::Unreachable { url, reason: "no connection".to_owned() },
-        error => Failure::Broken { url, reason: error.to_string() },
+        error => Failure::Unasked { url, reason: error.to_string() },
     }
+}
+
+/// What it means that a connection cannot be made or used.
+fn unconnected(url: String, source: &io::Error) -> Failure {
+    use io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    let reason = match source.kind() {
+        ConnectionRefused => return Failure::Unreachable { url, reason: "connection refused".to_owned() },
+        HostUnreachable | NetworkUnreachable | AddrNotAvailable => {
+            return Failure::Unreachable { url, reason: source.to_string() };
+        }
+        _ => source.to_string(),
+    };
+    let hint = match reason.as_str() {
+        text if text.contains("certificate") => {
+            ". Its certificate must be of an authority that this machine trusts; SSL_CERT_FILE can name another"
+        }
+        text if text.contains("InvalidContentType") => ". Does it speak http and not https?",
+        _ if url.starts_with("http://") && source.kind() == io::ErrorKind::ConnectionReset => {
+            ". Does it speak https and not http?"
+        }
+        _ => "",
+    };
+    Failure::Unasked { url, reason: format!("{reason}{hint}") }
 }
 
 /// Finds out whether anything answers at an address, whatever it is. No key is sent.
