@@ -9,7 +9,7 @@ use super::response::{Refused, excerpt};
 
 /// How many rows a page has when nothing is said, and at most.
 const DEFAULT_LIMIT: usize = 100;
-const MAX_LIMIT: usize = 1000;
+pub(super) const MAX_LIMIT: usize = 1000;
 
 /// The longest name of a key, model, provider, route or end user.
 const MAX_TEXT: usize = 512;
@@ -75,10 +75,15 @@ impl<'a> Parameters<'a> {
 
     /// How many rows a page has.
     pub(super) fn limit(&mut self) -> usize {
+        self.limit_or(DEFAULT_LIMIT)
+    }
+
+    /// How many rows a page has; so many when nothing is said.
+    pub(super) fn limit_or(&mut self, default: usize) -> usize {
         let wanted = format!("a whole number from 1 to {MAX_LIMIT}");
         let limit = self
             .read("limit", wanted, |text| text.parse::<usize>().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)));
-        limit.unwrap_or(DEFAULT_LIMIT)
+        limit.unwrap_or(default)
     }
 
     /// Whether something is wanted; by default it is not.

@@ -10,7 +10,7 @@ use ovth_filters::money::PicoDollars;
 
 use super::moment::unix;
 use super::money::Usd;
-use super::query::Parameters;
+use super::query::{MAX_LIMIT, Parameters};
 use super::response::{AdminResponse, Refused, not_found};
 use super::usage::KEY_ID;
 use super::{Admin, Settings};
@@ -102,8 +102,10 @@ impl<'a> From<&'a QuotaRow> for Row<'a> {
 
 /// `GET /admin/quotas`
 pub(super) async fn quotas(admin: &Admin, settings: Settings, head: &Parts) -> Result<AdminResponse, Refused> {
-    let mut query = Parameters::new(head.uri.query(), &["key"]);
+    let mut query = Parameters::new(head.uri.query(), &["key", "limit", "cursor"]);
     let only = query.read("key", KEY_ID, KeyId::parse);
+    let limit = query.limit_or(MAX_LIMIT);
+    let after = query.text("cursor");
     query.finish()?;
     if let Some(id) = &only
         && admin.keys.get(id).is_none()
@@ -112,7 +114,7 @@ pub(super) async fn quotas(admin: &Admin, settings: Settings, head: &Parts) -> R
         return Err(Box::new(not_found(message)));
     }
     let (keys, now) = (Arc::clone(&admin.keys), admin.now());
-    let rows = admin
+    let page = admin
         .read(move |ledger| {
             let payer = |id: &KeyId, end_user| Some(Payer::of(&*keys.get(id)?, &settings.quota, end_user));
             let mut rows = ledger.quotas(&|id| payer(id, Some("")), now);
@@ -123,10 +125,62 @@ pub(super) async fn quotas(admin: &Admin, settings: Settings, head: &Parts) -> R
                     rows.insert(0, unused(id, rooms.unwrap_or_default()));
                 }
             }
-            Ok(rows)
+            Ok(Page::of(rows, after.as_deref(), limit))
         })
         .await?;
-    Ok(json(&rows))
+    Ok(page.into_response())
+}
+
+/// Some of the rows, in the order of their names.
+struct Page {
+    rows: Vec<QuotaRow>,
+    has_more: bool,
+}
+
+impl Page {
+    fn of(mut rows: Vec<QuotaRow>, after: Option<&str>, limit: usize) -> Page {
+        if let Some(after) = after.map(name_of) {
+            rows.retain(|row| name(row) > after);
+        }
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        Page { rows, has_more }
+    }
+
+    fn into_response(self) -> AdminResponse {
+        #[derive(Serialize)]
+        struct List<'a> {
+            object: &'static str,
+            data: Vec<Row<'a>>,
+            has_more: bool,
+            next: Option<String>,
+        }
+        let next = self.rows.last().filter(|_| self.has_more).map(cursor);
+        let data = self.rows.iter().map(Row::from).collect();
+        AdminResponse::json(StatusCode::OK, &List { object: "list", data, has_more: self.has_more, next })
+    }
+}
+
+/// What a row is named by: nothing (the gateway), a key, or a key and its end user.
+type Name<'a> = (Option<&'a str>, Option<&'a str>);
+
+fn name(row: &QuotaRow) -> Name<'_> {
+    (row.key.as_deref(), row.end_user.as_deref())
+}
+
+/// The name as one text, and back. Ids of keys have no slash in them.
+fn cursor(row: &QuotaRow) -> String {
+    match name(row) {
+        (key, Some(end_user)) => format!("{}/{end_user}", key.unwrap_or_default()),
+        (key, None) => key.unwrap_or_default().to_owned(),
+    }
+}
+
+fn name_of(cursor: &str) -> Name<'_> {
+    match cursor.split_once('/') {
+        Some((key, end_user)) => (Some(key), Some(end_user)),
+        None => (Some(cursor).filter(|key| !key.is_empty()), None),
+    }
 }
 
 /// The counters of a key that was not used this month.
@@ -144,13 +198,4 @@ fn unused(id: &KeyId, mut rooms: Vec<Room>) -> QuotaRow {
         requests_this_month: 0,
         rooms,
     }
-}
-
-fn json(rows: &[QuotaRow]) -> AdminResponse {
-    #[derive(Serialize)]
-    struct List<'a> {
-        object: &'static str,
-        data: Vec<Row<'a>>,
-    }
-    AdminResponse::json(StatusCode::OK, &List { object: "list", data: rows.iter().map(Row::from).collect() })
 }

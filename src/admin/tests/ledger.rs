@@ -255,6 +255,16 @@ async fn live_counters_show_what_is_under_way_and_what_is_left() {
     let limit = &unused["data"][0]["limits"][0];
     assert_eq!((limit["used"].as_u64(), limit["limit"].as_u64()), (Some(0), Some(1000)));
     drop(open);
+
+    let (mut paged, mut target) = (Vec::new(), "/admin/quotas?limit=1".to_owned());
+    loop {
+        let page = house.told(&target).await;
+        paged.extend(page["data"].as_array().unwrap().iter().map(|row| (row["key"].clone(), row["end_user"].clone())));
+        let Some(next) = page["next"].as_str() else { break };
+        target = format!("/admin/quotas?limit=1&cursor={next}");
+    }
+    let whole: Vec<_> = rows.iter().map(|row| (row["key"].clone(), row["end_user"].clone())).collect();
+    assert_eq!(paged, whole, "the gateway, the key, its end user");
 }
 
 #[tokio::test]
