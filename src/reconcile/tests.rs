@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::civil::date;
 
 use super::*;
 use crate::catalog::Catalog;
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::embedded().unwrap());
 
 /// As OpenAI's dashboard writes it: buckets of a day, counts with a point, a day without usage, two rows of one model.
 const OPENAI: &str = "\
@@ -34,7 +37,7 @@ fn read(text: &str) -> Result<Export, ExportError> {
 
 fn read_of(text: &str, api_keys: &[&str]) -> Result<Export, ExportError> {
     let api_keys: Vec<String> = api_keys.iter().map(|key| (*key).to_owned()).collect();
-    Export::read(text.as_bytes(), &api_keys, &Catalog::embedded().unwrap())
+    Export::read(text.as_bytes(), &api_keys, &CATALOG)
 }
 
 fn told(export: &Export) -> Vec<(String, &str, Counts)> {
@@ -166,7 +169,7 @@ fn what_makes_no_sense_is_told_with_its_place() {
 #[test]
 fn the_size_is_bounded() {
     let endless = std::io::Read::chain(OPENAI.as_bytes(), std::io::repeat(b'\n'));
-    let read = Export::read(endless, &[], &Catalog::embedded().unwrap());
+    let read = Export::read(endless, &[], &CATALOG);
     assert!(matches!(read, Err(ExportError::TooLarge)), "{read:?}");
 }
 
@@ -252,4 +255,20 @@ fn failed_requests_may_be_counted_or_not() {
     }
     let failed = cells(&[(1, "a", Counts { failed_requests: 3, ..Counts::default() })]);
     assert_eq!(compare(&failed, &BTreeMap::new(), ALL, Tolerance::default()), Comparison::default());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_is_too_strange_to_be_refused(
+        layout in proptest::sample::select(vec![OPENAI, ANTHROPIC, ""]),
+        kept in 0_usize..600,
+        rest in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        cells in "[0-9.,;:TZ\"\n\t -]{0,120}",
+    ) {
+        let mut bytes: Vec<u8> = layout.bytes().take(kept).collect();
+        bytes.extend(cells.bytes());
+        bytes.extend(rest);
+        // Read or refused: both are well, a panic is not.
+        let _ = Export::read(bytes.as_slice(), &[], &CATALOG);
+    }
 }
