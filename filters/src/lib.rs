@@ -3,6 +3,7 @@
 pub mod json;
 pub mod money;
 pub mod neutral;
+pub mod prefix;
 pub mod price;
 pub mod shapes;
 pub mod sse;
