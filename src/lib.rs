@@ -4,6 +4,7 @@ pub mod admin;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod conversations;
 pub mod keys;
 pub mod ledger;
 pub mod observe;

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may know, besides itself and `ovth_filters`.
-const TABLE: [(&str, &[&str]); 13] = [
+const TABLE: [(&str, &[&str]); 14] = [
     ("observe", &[]),
     ("config", &[]),
+    ("conversations", &["config", "observe"]),
     ("resolver", &["config", "observe"]),
     ("catalog", &["config", "observe"]),
     ("store", &["config", "observe"]),
@@ -16,7 +17,21 @@ const TABLE: [(&str, &[&str]); 13] = [
     ("ledger", &["config", "observe", "store", "keys"]),
     ("providers", &["config"]),
     ("routing", &["config", "catalog", "providers"]),
-    ("proxy", &["config", "observe", "resolver", "catalog", "store", "keys", "ledger", "providers", "routing"]),
+    (
+        "proxy",
+        &[
+            "config",
+            "conversations",
+            "observe",
+            "resolver",
+            "catalog",
+            "store",
+            "keys",
+            "ledger",
+            "providers",
+            "routing",
+        ],
+    ),
     ("admin", &["config", "observe", "resolver", "catalog", "store", "keys", "ledger", "providers", "routing"]),
     ("reconcile", &["catalog"]),
     ("simulator", &[]),

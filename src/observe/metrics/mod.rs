@@ -51,6 +51,8 @@ pub struct Metrics {
     durations: [OnceLock<Histogram>; OPERATIONS],
     failovers: IntCounterVec,
     quota_refusals: IntCounter,
+    /// By the place of the reason in [`names::CACHE_BREAK_REASONS`].
+    cache_breaks: [IntCounter; names::CACHE_BREAK_REASONS.len()],
     heartbeats: IntCounter,
     client_aborts: IntCounter,
     by_provider: provider::Families,
@@ -64,6 +66,7 @@ impl Metrics {
         let registry = Registry::new();
         #[cfg(target_os = "linux")]
         register(&registry, prometheus::process_collector::ProcessCollector::for_self());
+        let cache_breaks = counters(&registry, &names::CACHE_BREAKS);
         gauges(&registry, &names::BUILD_INFO).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Metrics {
             buffered_bytes: gauge(&registry, &names::BUFFERED_BYTES),
@@ -76,6 +79,7 @@ impl Metrics {
             durations: Default::default(),
             failovers: counters(&registry, &names::FAILOVERS),
             quota_refusals: counter(&registry, &names::QUOTA_REFUSALS),
+            cache_breaks: names::CACHE_BREAK_REASONS.map(|reason| cache_breaks.with_label_values(&[reason])),
             heartbeats: counter(&registry, &names::HEARTBEATS),
             client_aborts: counter(&registry, &names::CLIENT_ABORTS),
             by_provider: provider::Families::new(&registry),
@@ -105,6 +109,15 @@ impl Metrics {
     /// Counts that another target is tried because of an error of that class.
     pub fn failover(&self, reason: ErrorClass) {
         self.failovers.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// Counts that a provider's prompt cache was not read as it could have been. A reason that is not declared is not counted.
+    pub fn cache_break(&self, reason: &'static str) {
+        let known = names::CACHE_BREAK_REASONS.iter().zip(&self.cache_breaks).find(|(name, _)| **name == reason);
+        debug_assert!(known.is_some(), "the reason {reason} of a cache break is not declared");
+        if let Some((_, counter)) = known {
+            counter.inc();
+        }
     }
 
     /// Counts a whole exchange at its end: the request, its duration, tokens, heartbeats, abort or refusal.

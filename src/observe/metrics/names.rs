@@ -67,6 +67,16 @@ pub(super) const COOLED_TARGETS: Metric = Metric {
 pub(super) const QUOTA_REFUSALS: Metric =
     Metric { name: "ovth_quota_refusals_total", help: "Requests refused because a quota was spent.", labels: &[] };
 
+pub(super) const CACHE_BREAKS: Metric = Metric {
+    name: "ovth_cache_breaks_total",
+    help: "Times that far less was read from a provider's prompt cache than the turn before had in it, by why.",
+    labels: &["reason"],
+};
+
+/// The reasons of [`CACHE_BREAKS`]: each has a series from the start, and there are no others.
+pub(super) const CACHE_BREAK_REASONS: [&str; 7] =
+    ["target_changed", "tools_changed", "system_changed", "settings_changed", "prefix_diverged", "expired", "provider"];
+
 pub(super) const HEARTBEATS: Metric = Metric {
     name: "ovth_heartbeats_total",
     help: "Heartbeats written into streams whose provider was silent.",

@@ -116,6 +116,18 @@ fn every_pair_of_operation_and_shape_has_a_series_of_its_own() {
 }
 
 #[test]
+fn cache_breaks_are_counted_by_reason_and_every_reason_is_there_from_the_start() {
+    let metrics = Metrics::new();
+    metrics.cache_break("tools_changed");
+    metrics.cache_break("tools_changed");
+    let rendered = metrics.render();
+    assert_line(&rendered, r#"ovth_cache_breaks_total{reason="tools_changed"} 2"#);
+    for reason in names::CACHE_BREAK_REASONS.into_iter().filter(|reason| *reason != "tools_changed") {
+        assert_line(&rendered, &format!("ovth_cache_breaks_total{{reason=\"{reason}\"}} 0"));
+    }
+}
+
+#[test]
 fn a_request_is_in_flight_until_its_guard_is_dropped() {
     let metrics = Metrics::new();
     let guard = metrics.begin();
