@@ -311,7 +311,7 @@ fn encode(request: &Request, way: Way) -> (Vec<u8>, Vec<u8>) {
             head.push_str(&format!("content-encoding: gzip\r\ncontent-length: {}\r\n", body.len()));
         }
         Way::Expect => head.push_str(&format!("expect: 100-continue\r\ncontent-length: {}\r\n", body.len())),
-        Way::Sized | Way::Http10 if request.method == "POST" => {
+        Way::Sized | Way::Http10 if request.method == "POST" || !request.body.is_empty() => {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
         Way::Sized | Way::Http10 => {}
