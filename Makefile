@@ -9,7 +9,7 @@ ifneq ($(OVTH_RECORDINGS),)
 export OVTH_RECORDINGS
 endif
 
-.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-long check bench
+.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long check bench
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -26,7 +26,7 @@ demo: setup ## Run the gateway against a provider in a box and show what goes in
 run: setup ## Run the gateway with CONFIG (config.yaml).
 	$(CARGO) run --release --locked -- serve --config $(CONFIG)
 
-test: test-rust test-sdk test-readme ## Run all tests, the official SDKs and the README's commands included.
+test: test-rust test-sdk test-readme test-prices ## Run all tests, the official SDKs and the README's commands included.
 
 test-rust: setup-test
 	$(CARGO) test --locked --workspace
@@ -38,6 +38,9 @@ test-sdk: setup-test
 test-readme: setup-test
 	$(CARGO) build --locked
 	python3 tests/readme/run.py
+
+test-prices: setup-test
+	tests/prices/run.sh
 
 test-long: setup-test ## Run the tests that take minutes.
 	$(CARGO) test --locked --workspace -- --include-ignored --nocapture

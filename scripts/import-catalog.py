@@ -158,6 +158,24 @@ QUALITY_FLOOR = {
     "zai": ["glm-4.6", "glm-4.7", "glm-5", "glm-5.1", "glm-5.2", "glm-5.3"],
 }
 
+# Searches cost the same with every model of a provider that can search; the facts leave the price out for these. By
+# genai-prices 0.2.3 and https://platform.claude.com/docs/en/about-claude/pricing
+WEB_SEARCH_PER_1000 = {
+    "anthropic": {
+        "10": [
+            "claude-3-5-haiku-20241022",
+            "claude-3-5-sonnet-20241022",
+            "claude-3-7-sonnet-20250219",
+            "claude-fable-5-2",
+            "claude-haiku-4-5",
+            "claude-mythos-5-2",
+            "claude-opus-4-0",
+            "claude-opus-4-1",
+            "claude-sonnet-4-0",
+        ],
+    },
+}
+
 # From this generation on OpenAI's Chat Completions refuses function tools while the model reasons ("Function tools
 # with reasoning_effort are not supported ... use /v1/responses"): https://github.com/openai/openai-openapi/issues/541
 REFUSES_TOOLS_ON_CHAT = re.compile(r"gpt-(5\.[4-9]|[6-9])")
@@ -221,6 +239,12 @@ def decided(facts):
                 sys.exit(f"{provider}/{name} is on the quality floor but is not served or calls no tools")
             if date.fromisoformat(record.get("shutdown_date") or "9999-12-31") < FLOOR_SERVED_UNTIL:
                 sys.exit(f"{provider}/{name} is on the quality floor but shuts down soon")
+    for provider, prices in WEB_SEARCH_PER_1000.items():
+        for price, names in prices.items():
+            for name in names:
+                if "web_search_per_1000" in records[provider, name]["price"]:
+                    sys.exit(f"{provider}/{name} has a price of searches in the facts")
+                records[provider, name]["price"] = records[provider, name]["price"] | {"web_search_per_1000": price}
     for (provider, name), record in records.items():
         if provider == "openai" and "chat" in record["api"] and REFUSES_TOOLS_ON_CHAT.match(name):
             record["capabilities"] = record["capabilities"] | {"chat_tools_while_reasoning": False}

@@ -1,5 +1,7 @@
 //! What a client calls its own user, as a name that fits into an account book: one person, one short name.
 
+use std::borrow::Cow;
+
 use crate::json::{Cursor, Text};
 
 /// The longest name that is kept as it is, in bytes.
@@ -11,7 +13,11 @@ const KEPT_BYTES: usize = 96;
 /// The name in that text: without control characters and white space around it, shortened; `None` when nothing is left.
 pub(super) fn name(text: Text<'_>) -> Option<String> {
     let text = text.decode()?;
-    let name: String = person(&text)?.chars().filter(|char| !char.is_control()).collect();
+    let name = person(&text)?;
+    let name = match name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        true => Cow::Borrowed(name),
+        false => name.chars().filter(|char| !char.is_control()).collect(),
+    };
     let name = name.trim();
     (!name.is_empty()).then(|| shortened(name))
 }

@@ -1,0 +1,55 @@
+//! How long it takes to peek at a request. A measurement: run it alone, with `--release --ignored --nocapture`.
+#![expect(clippy::print_stderr, clippy::unwrap_used, reason = "tests")]
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use ovth_filters::shapes::peek;
+use ovth_filters::{Operation, Shape};
+
+/// A conversation of so many messages, with what coding clients send besides.
+fn body(shape: Shape, messages: usize) -> String {
+    let mut body = String::from(r#"{"model":"claude-sonnet-4.5","max_tokens":32000,"stream":true,"temperature":1,"#);
+    body += match shape {
+        Shape::Messages => {
+            r#""metadata":{"user_id":"{\"device_id\":\"0123456789abcdef0123456789abcdef\",\"account_uuid\":\"\",\"session_id\":\"0d31d0b6-91d4-4e65-8d4e-4a2c1d4f8f4b\"}"},"#
+        }
+        _ => r#""user":"somebody@example.org","#,
+    };
+    body += r#""messages":["#;
+    for at in 0..messages {
+        let role = if at % 2 == 0 { "user" } else { "assistant" };
+        let text = "Where is the \\\"bound\\\" set?\\n".repeat(20);
+        write!(
+            body,
+            r#"{}{{"role":"{role}","content":[{{"type":"text","text":"{text}"}}]}}"#,
+            if at > 0 { "," } else { "" }
+        )
+        .unwrap();
+    }
+    body + "]}"
+}
+
+#[test]
+#[ignore = "a measurement: run it alone, with --release"]
+fn peeking_is_cheap() {
+    for shape in [Shape::Chat, Shape::Messages] {
+        for messages in [1, 100, 2_000] {
+            let body = body(shape, messages);
+            let rounds = 2_000_000 / body.len() + 10;
+            let mut best = Duration::MAX;
+            for _ in 0..20 {
+                let started = Instant::now();
+                for _ in 0..rounds {
+                    std::hint::black_box(
+                        peek(shape, Operation::Generate, std::hint::black_box(body.as_bytes())).unwrap(),
+                    );
+                }
+                best = best.min(started.elapsed() / u32::try_from(rounds).unwrap());
+            }
+            eprintln!("{shape:?}, {} bytes: {best:?}", body.len());
+            let bound = Duration::from_micros(20 + body.len() as u64 / 500);
+            assert!(cfg!(debug_assertions) || best < bound, "{shape:?}: {best:?}");
+        }
+    }
+}
