@@ -9,7 +9,7 @@ ifneq ($(OVTH_RECORDINGS),)
 export OVTH_RECORDINGS
 endif
 
-.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long check bench
+.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long check bench bench-ledger
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -52,3 +52,6 @@ check: setup ## Check format, lints and documentation.
 
 bench: setup ## Compare the gateway with the simulator alone and with nginx, if that is installed.
 	$(CARGO) bench --locked --bench gateway -- $(BENCH_ARGS)
+
+bench-ledger: setup ## Measure what durable accounting costs in latency and in exchanges a second.
+	$(CARGO) bench --locked --bench ledger -- $(BENCH_ARGS)

@@ -25,6 +25,7 @@ use pingora_proxy::ProxyServiceBuilder;
 use socket2::{Domain, Socket, Type};
 
 use crate::admin::{self, Admin, AdminParts, AdminResponse, Body, Checks, Drain};
+use crate::conversations::Conversations;
 use crate::keys::{Key, Keys, KeysError};
 use crate::ledger::{Ledger, Payer};
 use crate::observe::{Metrics, metrics};
@@ -110,6 +111,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
         snapshot,
         keys,
         ledger: Arc::clone(&ledger),
+        conversations: Arc::new(Conversations::new()),
         metrics: Arc::clone(metrics),
         resolver: Arc::new(Resolver::new()),
         health,

@@ -15,7 +15,7 @@ pub struct Reservation {
     core: Arc<Core>,
     slip: Arc<Slip>,
     /// Gone when it is settled.
-    pub(super) grant: Option<Grant>,
+    grant: Option<Grant>,
     output_cap: Option<u64>,
     standing: Standing,
     /// How often something was set aside.

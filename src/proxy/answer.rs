@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header;
-use ovth_filters::neutral::ApiError;
+use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora_core::{Error, Result};
 use pingora_proxy::ProxyHttp;
 use tokio::time::{Instant, timeout};
@@ -14,6 +14,8 @@ use super::Gateway;
 use super::attempt::{Answer, Exchange, Failed, Outcome, TOO_LONG, broken_error, failed, out_of_time, silence};
 use super::body::ResponseBody;
 use super::downstream::{Framing, mark_event_stream};
+use super::targets::End;
+use super::tell::tell_error;
 use super::upstream::{self, Wire};
 use super::watch::Interrupt;
 use crate::providers::Failure;
@@ -30,6 +32,12 @@ const HOLD_TIME: Duration = Duration::from_secs(2);
 
 /// Upstream chunks that are ready go to the client in one write, up to this size.
 const BATCH_BYTES: usize = 64 * 1024;
+
+/// The ledger has so long to take a reservation; usually it is a few milliseconds, and the provider's own time covers them.
+const LEDGER_TIME: Duration = Duration::from_secs(10);
+
+/// What a client is told when it does not.
+const UNWRITTEN: &str = "the ledger of this gateway could not be written, and nothing is served unmetered; try again";
 
 /// After the shape's last event the provider's connection is waited for so long, so that it can be used again.
 const LINGER: Duration = Duration::from_secs(2);
@@ -94,8 +102,8 @@ impl Exchange<'_, '_> {
                 Ok(Err(error)) => return self.end_early(&pump, read_error(target, &error)).await,
                 Err(Interrupt::ClientGone) => return Outcome::Gone,
                 Err(Interrupt::Stage) if pump.hold_expired() => {
-                    if self.flush(&mut pump, false).await.is_err() {
-                        return Outcome::Gone;
+                    if let Err(stop) = self.flush(&mut pump, false).await {
+                        return self.stopped(stop).await;
                     }
                     continue;
                 }
@@ -171,8 +179,10 @@ impl Exchange<'_, '_> {
         }
         let over = done || end;
         if over && !complete {
-            if pump.committed && self.flush(pump, false).await.is_err() {
-                return Some(Outcome::Gone);
+            if pump.committed
+                && let Err(stop) = self.flush(pump, false).await
+            {
+                return Some(self.stopped(stop).await);
             }
             return Some(self.end_early(pump, broken_error(target, "its answer ended in the middle")).await);
         }
@@ -181,8 +191,8 @@ impl Exchange<'_, '_> {
         if !pump.committed && !pump.content && !over && pump.pending.len() <= bound {
             return None;
         }
-        if self.flush(pump, over).await.is_err() {
-            return Some(Outcome::Gone);
+        if let Err(stop) = self.flush(pump, over).await {
+            return Some(self.stopped(stop).await);
         }
         over.then_some(Outcome::Served)
     }
@@ -198,18 +208,60 @@ impl Exchange<'_, '_> {
         match self.flush(pump, passed).await {
             Ok(()) if passed => Outcome::Broken(failure.error),
             Ok(()) => Outcome::Broken(self.tell_in_stream(failure.error).await),
-            Err(_) => Outcome::Gone,
+            Err(stop) => self.stopped(stop).await,
         }
     }
 
-    /// Writes what is pending; the first time with the head.
-    async fn flush(&mut self, pump: &mut Pump, end: bool) -> Result<()> {
+    /// Writes what is pending; the first time with the head. What was set aside for it is on disk before that.
+    async fn flush(&mut self, pump: &mut Pump, end: bool) -> Result<(), Stopped> {
+        self.settle_first(pump.committed).await?;
         if !pump.committed {
             pump.committed = true;
             if let Some(meter) = &mut self.context.meter {
                 meter.first_byte();
             }
         }
+        self.write_pending(pump, end).await.map_err(|_| Stopped::ClientGone)
+    }
+
+    /// Waits until the disk has what the client is about to be given: before the first byte, and when it is more than was set aside.
+    async fn settle_first(&mut self, committed: bool) -> Result<(), Stopped> {
+        let Some(meter) = &mut self.context.meter else { return Ok(()) };
+        if !meter.cover() && committed {
+            return Ok(());
+        }
+        let deadline = Some(Instant::now() + LEDGER_TIME);
+        match self.watch.wait(self.downstream, deadline, meter.durable()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(Interrupt::Stage | Interrupt::Total) => Err(Stopped::Unwritten),
+            Err(Interrupt::ClientGone) => Err(Stopped::ClientGone),
+        }
+    }
+
+    /// Ends an answer that could not be written.
+    async fn stopped(&mut self, stopped: Stopped) -> Outcome {
+        match stopped {
+            Stopped::ClientGone => Outcome::Gone,
+            Stopped::Unwritten => {
+                let error = ApiError::new(ErrorClass::Unavailable, UNWRITTEN)
+                    .with_code("ledger_unavailable")
+                    .with_retry_after(5);
+                if self.downstream.head_written() {
+                    return Outcome::Broken(self.tell_in_stream(error).await);
+                }
+                if let Some(meter) = &mut self.context.meter {
+                    // The client is given nothing, and so is charged nothing.
+                    meter.attempt_failed();
+                }
+                match tell_error(self.downstream, self.context, &error).await {
+                    End::Gone => Outcome::Gone,
+                    _ => Outcome::Broken(error),
+                }
+            }
+        }
+    }
+
+    async fn write_pending(&mut self, pump: &mut Pump, end: bool) -> Result<()> {
         if !self.downstream.head_written() {
             let events = self.response().is_some_and(ResponseBody::is_events);
             let passed = self.context.attempt.as_mut().map(|attempt| &mut attempt.passed_headers);
@@ -284,6 +336,13 @@ impl Exchange<'_, '_> {
     }
 }
 
+/// Why nothing more was written.
+enum Stopped {
+    ClientGone,
+    /// The ledger could not be written.
+    Unwritten,
+}
+
 /// The state of an answer on its way to the client.
 struct Pump {
     pending: BytesMut,
@@ -344,7 +403,7 @@ fn read_error(target: &Target, error: &Error) -> ApiError {
 
 fn not_a_stream(target: &Target) -> ApiError {
     ApiError::new(
-        ovth_filters::neutral::ErrorClass::Upstream,
+        ErrorClass::Upstream,
         format!("provider {} was asked for a stream and answered with something else", target.upstream.id()),
     )
 }

@@ -52,6 +52,8 @@ pub(super) struct Asked {
     pub(super) operation: Operation,
     pub(super) peek: Peek,
     pub(super) body: Body,
+    /// The bound that the answer is given, where that is lower than what the client asked for.
+    pub(super) output_bound: Option<u64>,
 }
 
 /// One try at one target.
@@ -78,8 +80,12 @@ impl Attempt {
     pub(super) fn new(target: Arc<Target>, asked: &Asked, address: SocketAddr) -> Attempt {
         let ask_usage = target.upstream.provider().stream_options;
         let completion_tokens_field = target.takes_max_completion_tokens();
-        let edits =
-            asked.peek.edits(&Edits { model: &target.model, ask_usage, completion_tokens_field, max_output: None });
+        let edits = asked.peek.edits(&Edits {
+            model: &target.model,
+            ask_usage,
+            completion_tokens_field,
+            max_output: asked.output_bound,
+        });
         Attempt {
             operation: asked.operation,
             address,

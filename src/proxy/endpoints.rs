@@ -18,6 +18,8 @@ pub(super) enum Endpoint {
     Models,
     /// One route or model, by its percent-decoded name.
     Model(String),
+    /// What a client's own key may do and has used.
+    Key,
     /// Whether the process lives.
     Health,
     /// Whether it can serve.
@@ -47,6 +49,7 @@ enum Kind {
     Exchange(Operation),
     Models,
     Model,
+    Key,
     Health,
     Ready,
     Root,
@@ -56,7 +59,7 @@ impl Kind {
     const fn allow(self) -> &'static str {
         match self {
             Kind::Exchange(_) => "POST, OPTIONS",
-            Kind::Models | Kind::Model | Kind::Health | Kind::Ready | Kind::Root => "GET, HEAD, OPTIONS",
+            Kind::Models | Kind::Model | Kind::Key | Kind::Health | Kind::Ready | Kind::Root => "GET, HEAD, OPTIONS",
         }
     }
 
@@ -79,6 +82,7 @@ const PATHS: &[(&str, Kind)] = &[
     ("/v1/models/{*id}", Kind::Model),
     ("/anthropic/v1/models", Kind::Models),
     ("/anthropic/v1/models/{*id}", Kind::Model),
+    ("/v1/key", Kind::Key),
     ("/healthz", Kind::Health),
     ("/readyz", Kind::Ready),
     ("/", Kind::Root),
@@ -92,6 +96,14 @@ static ROUTER: LazyLock<Router<Kind>> = LazyLock::new(|| {
     }
     router
 });
+
+/// The paths that go to a provider, and what is asked on them; those under `/v1` also begin with `/api`.
+pub fn exchange_paths() -> impl Iterator<Item = (&'static str, Operation)> {
+    PATHS.iter().filter_map(|(path, kind)| match kind {
+        Kind::Exchange(operation) => Some((*path, *operation)),
+        _ => None,
+    })
+}
 
 /// Looks a request up.
 pub(super) fn find(method: &Method, path: &str) -> Found {
@@ -107,6 +119,7 @@ pub(super) fn find(method: &Method, path: &str) -> Found {
         Kind::Exchange(operation) => Endpoint::Exchange { operation },
         Kind::Models => Endpoint::Models,
         Kind::Model => Endpoint::Model(percent_decoded(matched.params.get("id").unwrap_or_default())),
+        Kind::Key => Endpoint::Key,
         Kind::Health => Endpoint::Health,
         Kind::Ready => Endpoint::Ready,
         Kind::Root => Endpoint::Root,

@@ -4,23 +4,31 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::prefix::Prefix;
 use ovth_filters::{Operation, Shape, shapes};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use tokio::time::Instant;
 
+use super::admission::{self, Admitted, Denied};
 use super::attempt::Exchange;
+use super::authenticate::authenticate;
 use super::context::{Asked, Context};
 use super::downstream::Downstream;
 use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError};
 use super::reply::{Marks, Reply};
 use super::targets::{End, try_targets};
 use super::watch::Watch;
-use super::{Gateway, credentials};
-use crate::keys::{AuthError, Key};
-use crate::ledger::QuotaSpent;
+use super::{Gateway, limits};
+use crate::ledger::{Facts, Payer, Refusal};
 use crate::observe::{self, ShortText};
 use crate::routing::{Ask, Plan};
+
+/// A limit that resets within so many seconds is worth a new try by the client's SDK.
+const SHORT_WAIT: u64 = 60;
+
+/// Where Claude Code names its session.
+const SESSION_HEADER: &str = "x-claude-code-session-id";
 
 /// Serves one request that goes to a provider.
 ///
@@ -34,7 +42,7 @@ pub(super) async fn serve(
     operation: Operation,
 ) -> Result<()> {
     let mut marks = Marks::new(shape, context.request_id.clone(), true);
-    match prepare(gateway, session, context, shape, operation).await {
+    match prepare(gateway, session, context, &mut marks, operation).await {
         Ok((asked, plan)) => run(gateway, session, context, marks, &asked, plan).await,
         Err(IntakeError::ClientGone) => Err(gone()),
         Err(IntakeError::Refused(error)) => {
@@ -44,26 +52,29 @@ pub(super) async fn serve(
     }
 }
 
-/// Everything before the first attempt: the key, the body, the plan, the quota.
+/// Everything before the first attempt: the key, the body, the plan, and what is set aside.
 async fn prepare(
     gateway: &Gateway,
     session: &mut Session,
     context: &mut Context,
-    shape: Shape,
+    marks: &mut Marks,
     operation: Operation,
 ) -> Result<(Asked, Plan), IntakeError> {
+    let shape = marks.shape();
     let snapshot = Arc::clone(&context.snapshot);
     let config = snapshot.config();
-    let key = authenticate(gateway, session, context, shape)?;
+    let headers = &session.req_header().headers;
+    let key = authenticate(gateway, headers, shape, &config.quota)?;
+    with_meter(context, |meter| meter.bill_to(&gateway.ledger, &key, headers));
     if operation == Operation::Generate {
-        let admitted = gateway.ledger.admit(&key, &config.quota, SystemTime::now());
-        let tab = admitted.map_err(|spent| IntakeError::Refused(quota_error(&spent)))?;
-        with_meter(context, |meter| meter.charge_to(tab));
+        let payer = Payer::of(&key, &config.quota, None);
+        let admitted = gateway.ledger.precheck(&payer, SystemTime::now());
+        admitted.map_err(|refusal| refused(gateway, marks, &payer, &refusal))?;
     }
     let until = Instant::from_std(context.arrived) + config.timeouts.total;
     let bounds = Bounds { bytes: config.limits.body_bytes, until };
     let body = intake::read(session, bounds, &gateway.budget).await?;
-    let (peek, body) = peek(shape, operation, body).await?;
+    let (Looked { peek, prefix }, body) = peek(shape, operation, body).await?;
     if let Some(meter) = &mut context.meter {
         let record = &mut meter.record;
         record.bytes_in = body.bytes.len() as u64;
@@ -73,51 +84,90 @@ async fn prepare(
     let input_tokens = peek.estimated_input_tokens();
     let ask =
         Ask { shape, operation, model: &peek.model, needs: peek.needs, input_tokens, max_output: peek.max_output };
-    let plan = snapshot.plan(&ask)?;
-    with_meter(context, |meter| meter.estimate_input(input_tokens));
-    if let Some(meter) = &mut context.meter {
+    let mut plan = snapshot.plan(&ask)?;
+    admission::keep_allowed(&mut plan, &key, &config.quota)?;
+    let session_id = headers_text(session, SESSION_HEADER);
+    with_meter(context, |meter| {
+        meter.conversation(prefix, session_id);
+        meter.estimate_input(input_tokens);
         meter.record.route.clone_from(&plan.route);
         meter.record.strategy = plan.route.is_some().then_some(plan.strategy);
-    }
-    Ok((Asked { shape, operation, peek, body }, plan))
+    });
+    let payer = Payer::of(&key, &config.quota, peek.end_user.as_deref());
+    let request = admission::Request {
+        operation,
+        peek: &peek,
+        plan: &plan,
+        payer: &payer,
+        strict: admission::is_strict(&key, &config.quota),
+        facts: facts(context, shape, operation, &peek, &plan),
+    };
+    let Admitted { reservation, output_bound } = match admission::reserve(&gateway.ledger, config, request) {
+        Ok(admitted) => admitted,
+        Err(Denied::Error(error)) => return Err(error.into()),
+        Err(Denied::Refusal(refusal)) => return Err(refused(gateway, marks, &payer, &refusal).into()),
+    };
+    limits::mark(marks, reservation.standing(), SystemTime::now());
+    let end_user = payer.end_user.map(|user| user.name);
+    with_meter(context, |meter| meter.reserved(reservation, config.quota.weights, end_user));
+    Ok((Asked { shape, operation, peek, body, output_bound }, plan))
 }
 
-fn authenticate(
-    gateway: &Gateway,
-    session: &Session,
-    context: &mut Context,
-    shape: Shape,
-) -> Result<Arc<Key>, ApiError> {
-    let Some(presented) = credentials::presented(&session.req_header().headers, shape) else {
-        return Err(ApiError::new(
-            ErrorClass::ClientAuth,
-            "no API key: send one as 'Authorization: Bearer ovth_live_...' or 'x-api-key: ovth_live_...'",
-        )
-        .with_code("invalid_api_key"));
-    };
-    let key = gateway.keys.authenticate(presented, SystemTime::now()).map_err(|error| match error {
-        AuthError::Unknown | AuthError::Revoked | AuthError::Expired | AuthError::Replaced => {
-            ApiError::new(ErrorClass::ClientAuth, error.to_string()).with_code("invalid_api_key")
-        }
-        AuthError::Storage => ApiError::new(ErrorClass::Unavailable, error.to_string()).with_retry_after(1),
-    })?;
-    if let Some(meter) = &mut context.meter {
-        meter.record.key_id = Some(Arc::from(key.id.as_str()));
+fn headers_text(session: &Session, name: &str) -> Option<ShortText> {
+    session.req_header().headers.get(name)?.to_str().ok().map(ShortText::from)
+}
+
+/// What an entry says of a request if the process dies in the middle of it.
+fn facts(context: &Context, shape: Shape, operation: Operation, peek: &shapes::Peek, plan: &Plan) -> Facts {
+    let first = plan.targets.first();
+    Facts {
+        request_id: context.request_id.as_str().into(),
+        shape: shape.as_str().into(),
+        operation: operation.as_str().into(),
+        route: plan.route.as_deref().map(Into::into),
+        provider: first.map_or("", |target| target.upstream.id()).into(),
+        model: first.map_or("", |target| &target.model).into(),
+        model_asked: (&*ShortText::from(peek.model.as_str())).into(),
+        stream: peek.stream,
     }
-    Ok(key)
+}
+
+/// A refusal as an error, counted, with what is left in the headers.
+fn refused(gateway: &Gateway, marks: &mut Marks, payer: &Payer, refusal: &Refusal) -> ApiError {
+    let now = SystemTime::now();
+    limits::mark(marks, &gateway.ledger.standing(payer, now), now);
+    gateway.metrics.quota_refusal(match refusal {
+        Refusal::Limit(hit) => hit.room.name.as_str(),
+        Refusal::Storage(_) => "ledger_unavailable",
+        Refusal::Full => "ledger_busy",
+    });
+    limits::error(refusal)
+}
+
+/// What is seen of a body before it goes anywhere.
+struct Looked {
+    peek: shapes::Peek,
+    /// What a prompt cache sees of it.
+    prefix: Option<Prefix>,
+}
+
+fn look(shape: Shape, operation: Operation, bytes: &[u8]) -> Result<Looked, ApiError> {
+    let peek = shapes::peek(shape, operation, bytes)?;
+    let prefix = if operation == Operation::Generate { Prefix::of(shape, bytes) } else { None };
+    Ok(Looked { peek, prefix })
 }
 
 /// Looks into the body; a large one off the worker thread.
-async fn peek(shape: Shape, operation: Operation, body: Body) -> Result<(shapes::Peek, Body), ApiError> {
+async fn peek(shape: Shape, operation: Operation, body: Body) -> Result<(Looked, Body), ApiError> {
     if body.bytes.len() < BLOCKING_BYTES {
-        return Ok((shapes::peek(shape, operation, &body.bytes)?, body));
+        return Ok((look(shape, operation, &body.bytes)?, body));
     }
     let bytes = body.bytes.clone();
-    let peeked = tokio::task::spawn_blocking(move || shapes::peek(shape, operation, &bytes)).await;
-    let peeked = peeked.unwrap_or_else(|_| {
+    let looked = tokio::task::spawn_blocking(move || look(shape, operation, &bytes)).await;
+    let looked = looked.unwrap_or_else(|_| {
         Err(ApiError::new(ErrorClass::Internal, "the request body could not be read by the gateway"))
     });
-    Ok((peeked?, body))
+    Ok((looked?, body))
 }
 
 async fn run(
@@ -179,13 +229,15 @@ async fn refuse(session: &mut Session, context: &mut Context, marks: &Marks, err
 /// Tells SDKs whether to try again by themselves, where the status alone would mislead them.
 fn mark_retry(marks: &mut Marks, error: &ApiError) {
     match error.class {
-        ErrorClass::Quota | ErrorClass::BadRequest | ErrorClass::UnknownModel => marks.set("x-should-retry", "false"),
+        // A limit of a minute, or of requests at a time, passes soon; the SDKs wait for what `retry-after` says.
+        ErrorClass::Quota if error.retry_after.is_some_and(|seconds| seconds <= SHORT_WAIT) => {
+            marks.set("x-should-retry", "true");
+        }
+        ErrorClass::Quota | ErrorClass::NoCredit | ErrorClass::BadRequest | ErrorClass::UnknownModel => {
+            marks.set("x-should-retry", "false")
+        }
         _ => {}
     }
-}
-
-fn quota_error(spent: &QuotaSpent) -> ApiError {
-    ApiError::new(ErrorClass::Quota, spent.to_string()).with_code("quota_exceeded").with_retry_after(spent.retry_after)
 }
 
 pub(super) fn with_meter(context: &mut Context, change: impl FnOnce(&mut super::meter::Meter)) {

@@ -14,6 +14,7 @@ use pingora_core::Result;
 use pingora_proxy::Session;
 use tokio::time::Instant;
 
+use super::authenticate::authenticate;
 use super::context::Context;
 use super::endpoints::{self, Endpoint, Found};
 use super::intake::{self, Bounds, IntakeError};
@@ -103,6 +104,7 @@ pub(super) async fn answer(
             Err(IntakeError::Refused(error)) => Reply::error(Shape::Chat, &error, marks.request_id()),
             Err(IntakeError::ClientGone) => return Err(exchange::gone()),
         },
+        Found::Endpoint(Endpoint::Key) => own_key(gateway, session, context, shape).await,
         Found::Endpoint(endpoint) => from_snapshot(gateway, session, context, shape, &endpoint),
     };
     reply.send(session, &marks).await.map(drop)
@@ -147,7 +149,7 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
         },
         Endpoint::Ready => answered(gateway.local.ready(session.is_process_shutting_down())),
         Endpoint::Health => answered(gateway.local.health()),
-        Endpoint::Root | Endpoint::Admin | Endpoint::Exchange { .. } => Reply::json(200, ROOT),
+        Endpoint::Root | Endpoint::Admin | Endpoint::Key | Endpoint::Exchange { .. } => Reply::json(200, ROOT),
     }
 }
 
@@ -157,6 +159,15 @@ const ROOT: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     r#"","openai_base_url":"/v1","anthropic_base_url":"/anthropic","models":"/v1/models"}"#
 );
+
+/// Tells a client about its own key.
+async fn own_key(gateway: &Gateway, session: &Session, context: &Context, shape: Shape) -> Reply {
+    let quota = &context.snapshot.config().quota;
+    match authenticate(gateway, &session.req_header().headers, shape, quota) {
+        Ok(key) => answered(gateway.local.key_info(&key, Payer::of(&key, quota, None)).await),
+        Err(error) => Reply::error(shape, &error, &context.request_id),
+    }
+}
 
 async fn ask_admin(gateway: &Gateway, session: &mut Session) -> Result<Reply, IntakeError> {
     let head = session.req_header().as_owned_parts();

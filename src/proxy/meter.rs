@@ -1,4 +1,5 @@
-//! The meter of one exchange: it owns the record and settles exactly once, when it is dropped: success, failure, abort and panic alike.
+//! The meter of one exchange: it owns the record and the reservation, and settles exactly once, when it is dropped: success, failure, abort
+//! and panic alike.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -6,11 +7,17 @@ use std::time::{Instant, SystemTime};
 use http::HeaderMap;
 use ovth_filters::Operation;
 use ovth_filters::neutral::{ErrorClass, Usage};
+use ovth_filters::prefix::Prefix;
 
 use super::body::ResponseBody;
-
-use crate::ledger::Tab;
+use super::entry;
+use crate::config::Weights;
+use crate::conversations::{Conversations, Turn};
+use crate::keys::Key;
+use crate::ledger::{Amount, App, Ledger, Reservation, UsageSource};
 use crate::observe::{Metrics, Outcome, Record, ShortText};
+use crate::routing::Target;
+use crate::store::StoreError;
 
 /// Bytes of text that count as one token where a provider told no figure.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -20,43 +27,102 @@ pub(super) struct Meter {
     /// What the log line will say.
     pub(super) record: Record,
     metrics: Arc<Metrics>,
-    account: Option<Tab>,
     arrived: Instant,
+    began: SystemTime,
     input_estimate: u64,
     observed: Observed,
+    bill: Option<Bill>,
+    target: Option<Arc<Target>>,
+    conversations: Arc<Conversations>,
+    conversation: Option<Conversation>,
+}
+
+/// Which conversation the exchange is a turn of.
+struct Conversation {
+    prefix: Prefix,
+    session: Option<ShortText>,
+}
+
+/// Who pays for an exchange, and what was set aside for it.
+struct Bill {
+    ledger: Arc<Ledger>,
+    key: Arc<Key>,
+    app: App,
+    weights: Weights,
+    end_user: Option<Arc<str>>,
+    reservation: Option<Reservation>,
 }
 
 /// What is known of the attempt under way.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Observed {
     /// The provider has the whole request, and so may bill for it.
     sent: bool,
     usage: Option<Usage>,
     usage_is_final: bool,
     delivered_bytes: u64,
+    finish_reason: Option<ShortText>,
+    service_class: Option<ShortText>,
 }
 
 impl Meter {
     /// Begins to count.
-    pub(super) fn new(record: Record, metrics: &Arc<Metrics>, arrived: Instant) -> Meter {
+    pub(super) fn new(
+        record: Record,
+        metrics: &Arc<Metrics>,
+        conversations: &Arc<Conversations>,
+        arrived: Instant,
+    ) -> Meter {
         Meter {
             record,
             metrics: Arc::clone(metrics),
-            account: None,
             arrived,
+            began: SystemTime::now(),
             input_estimate: 0,
             observed: Observed::default(),
+            bill: None,
+            target: None,
+            conversations: Arc::clone(conversations),
+            conversation: None,
         }
     }
 
-    /// From here on tokens are charged to this account.
-    pub(super) fn charge_to(&mut self, account: Tab) {
-        self.account = Some(account);
+    /// From here on there is an entry, and it names this key.
+    pub(super) fn bill_to(&mut self, ledger: &Arc<Ledger>, key: &Arc<Key>, headers: &HeaderMap) {
+        self.record.key_id = Some(Arc::from(key.id.as_str()));
+        self.bill = Some(Bill {
+            ledger: Arc::clone(ledger),
+            key: Arc::clone(key),
+            app: entry::app(headers),
+            weights: Weights::default(),
+            end_user: None,
+            reservation: None,
+        });
+    }
+
+    /// Takes what was set aside, to settle it.
+    pub(super) fn reserved(&mut self, reservation: Reservation, weights: Weights, end_user: Option<Arc<str>>) {
+        if let Some(bill) = &mut self.bill {
+            (bill.reservation, bill.weights, bill.end_user) = (Some(reservation), weights, end_user);
+        }
+    }
+
+    /// The exchange is a turn of a conversation.
+    pub(super) fn conversation(&mut self, prefix: Option<Prefix>, session: Option<ShortText>) {
+        self.conversation = prefix.map(|prefix| Conversation { prefix, session });
     }
 
     /// The count of the prompt where the provider tells none.
     pub(super) const fn estimate_input(&mut self, tokens: u64) {
         self.input_estimate = tokens;
+    }
+
+    /// The target of the attempt that begins.
+    pub(super) fn target(&mut self, target: &Arc<Target>) {
+        self.record.provider = Some(Arc::clone(target.upstream.id()));
+        self.record.model_served = Some(Arc::clone(&target.model));
+        self.record.upstream_shape = Some(target.shape);
+        self.target = Some(Arc::clone(target));
     }
 
     /// The provider has the whole request.
@@ -67,9 +133,34 @@ impl Meter {
     /// Takes over what was counted of an answer so far.
     pub(super) fn observe(&mut self, response: &ResponseBody) {
         let tap = response.tap();
-        self.observed.usage = tap.usage();
-        self.observed.usage_is_final = tap.usage_is_final();
-        self.observed.delivered_bytes = tap.delivered_bytes() + response.unread_bytes();
+        let observed = &mut self.observed;
+        observed.usage = tap.usage();
+        observed.usage_is_final = tap.usage_is_final();
+        observed.delivered_bytes = tap.delivered_bytes() + response.unread_bytes();
+        if observed.finish_reason.is_none() {
+            observed.finish_reason = tap.finish_reason().map(ShortText::from);
+        }
+        if observed.service_class.is_none() {
+            observed.service_class = tap.service_class().map(ShortText::from);
+        }
+    }
+
+    /// Whether more is about to go to the client than was set aside: then [`Meter::durable`] has to be waited for first.
+    pub(super) fn cover(&mut self) -> bool {
+        let spent = self.spent().1;
+        let reservation = self.bill.as_mut().and_then(|bill| bill.reservation.as_mut());
+        reservation.is_some_and(|reservation| reservation.cover(spent))
+    }
+
+    /// Waits until what was set aside is on disk.
+    ///
+    /// # Errors
+    /// The ledger cannot be written: nothing may go to the client.
+    pub(super) async fn durable(&mut self) -> Result<(), StoreError> {
+        match self.bill.as_mut().and_then(|bill| bill.reservation.as_mut()) {
+            Some(reservation) => reservation.durable().await,
+            None => Ok(()),
+        }
     }
 
     /// Notes the provider's own id of the request.
@@ -98,36 +189,91 @@ impl Meter {
         self.record.outcome = Outcome::Failed(class);
     }
 
-    fn usage(&self) -> Option<(Usage, bool)> {
-        let Observed { sent, usage, usage_is_final, delivered_bytes } = self.observed;
+    /// Tokens by kind and where they come from, as far as is known.
+    fn usage(&self) -> (Option<Usage>, UsageSource) {
+        if self.record.operation != Some(Operation::Generate) {
+            // Counting tokens spends none.
+            return (None, UsageSource::None);
+        }
+        let Observed { sent, usage, usage_is_final, delivered_bytes, .. } = &self.observed;
         let delivered = delivered_bytes.div_ceil(BYTES_PER_TOKEN);
-        match usage {
-            Some(usage) if usage_is_final => Some((usage, false)),
+        match *usage {
+            Some(usage) if *usage_is_final => (Some(usage), UsageSource::Provider),
             Some(mut usage) => {
                 usage.output = usage.output.max(delivered);
                 if usage.prompt() == 0 {
                     usage.input = self.input_estimate;
                 }
-                Some((usage, true))
+                (Some(usage), UsageSource::Estimated)
             }
-            None if sent => Some((Usage { input: self.input_estimate, output: delivered, ..Usage::default() }, true)),
-            None => None,
+            None if *sent => {
+                let usage = Usage { input: self.input_estimate, output: delivered, ..Usage::default() };
+                (Some(usage), UsageSource::Estimated)
+            }
+            None => (None, UsageSource::None),
+        }
+    }
+
+    /// What was spent so far: known costs, and the amount that limits are charged.
+    fn spent(&self) -> (Option<ovth_filters::money::PicoDollars>, Amount) {
+        let (Some(usage), Some(bill)) = (self.usage().0, &self.bill) else { return (None, Amount::default()) };
+        let price = self.target.as_ref().and_then(|target| target.price());
+        let cost = price.and_then(|price| price.cost(&usage, self.observed.service_class.as_deref()));
+        (cost, Amount { tokens: bill.weights.count(&usage), cost: cost.unwrap_or_default() })
+    }
+
+    /// Why far less was read from the prompt cache than the turn before had in it, counted.
+    fn cache_break(&mut self, key: &str, usage: Option<&Usage>, source: UsageSource) -> Option<Box<str>> {
+        let Conversation { prefix, session } = self.conversation.take()?;
+        let (usage, target) = (usage.filter(|_| source == UsageSource::Provider)?, self.target.as_ref()?);
+        let answered = self.arrived + self.record.time_to_first_byte.unwrap_or_default();
+        let broken = self.conversations.turn(Turn {
+            key,
+            session: session.as_deref(),
+            prefix,
+            provider: target.upstream.id(),
+            model: &target.model,
+            usage,
+            began: self.arrived,
+            answered,
+        })?;
+        self.metrics.cache_break(broken.reason.as_str());
+        Some(broken.to_string().into())
+    }
+
+    /// Ends the account: the reservation becomes what was spent, and an entry is written.
+    fn settle(&mut self) {
+        let (usage, source) = self.usage();
+        let (cost, spent) = self.spent();
+        self.record.usage = usage;
+        self.record.usage_estimated = source == UsageSource::Estimated;
+        let Some(Bill { ledger, key, app, end_user, reservation, .. }) = self.bill.take() else { return };
+        let cache_break = self.cache_break(key.id.as_str(), usage.as_ref(), source);
+        let mut entry = entry::of(&self.record, self.began);
+        entry.key_id = key.id.as_str().into();
+        entry.app = app;
+        entry.end_user = end_user.as_deref().map(Into::into);
+        entry.usage = usage;
+        entry.cache_break = cache_break;
+        entry.usage_source = source;
+        entry.charged_tokens = spent.tokens;
+        entry.cost = cost;
+        if cost.is_some() {
+            entry.price_source = self.target.as_ref().map(|target| target.price_source().into());
+        }
+        entry.service_class = self.observed.service_class.as_deref().map(Into::into);
+        entry.finish_reason = self.observed.finish_reason.as_deref().map(Into::into);
+        match reservation {
+            Some(reservation) => reservation.settle(spent, entry),
+            None => ledger.note(entry),
         }
     }
 }
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        if self.record.operation == Some(Operation::Generate)
-            && let Some((usage, estimated)) = self.usage()
-        {
-            self.record.usage = Some(usage);
-            self.record.usage_estimated = estimated;
-            if let Some(account) = &self.account {
-                account.charge(usage.total(), SystemTime::now());
-            }
-        }
         self.record.duration = self.arrived.elapsed();
+        self.settle();
         self.metrics.exchange(&self.record);
         self.record.emit();
     }

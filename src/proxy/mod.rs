@@ -1,15 +1,19 @@
 //! Everything that touches Pingora's `ProxyHttp`: the gateway's phases, each of which delegates.
 
+mod admission;
 mod answer;
 mod attempt;
+mod authenticate;
 mod body;
 mod budget;
 mod context;
 mod credentials;
 mod downstream;
 mod endpoints;
+mod entry;
 mod exchange;
 mod intake;
+mod limits;
 mod local;
 mod meter;
 mod reply;
@@ -37,9 +41,11 @@ use self::body::ResponseBody;
 pub use self::budget::Budget;
 use self::context::Attempt;
 pub use self::context::Context;
+pub use self::endpoints::exchange_paths;
 use self::endpoints::{Endpoint, Found};
 pub use self::local::{LocalAnswer, LocalApi, LocalBody};
 use self::meter::Meter;
+use crate::conversations::Conversations;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::observe::{Metrics, Record};
@@ -58,6 +64,8 @@ pub struct Gateway {
     pub keys: Arc<Keys>,
     /// What they have used.
     pub ledger: Arc<Ledger>,
+    /// What conversations had in providers' prompt caches.
+    pub conversations: Arc<Conversations>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Addresses of providers.
@@ -100,7 +108,7 @@ impl ProxyHttp for Gateway {
                 let mut record = Record::new(context.request_id.as_str(), shape);
                 record.operation = Some(operation);
                 record.client_retry_count = retry_count(request);
-                context.meter = Some(Meter::new(record, &self.metrics, context.arrived));
+                context.meter = Some(Meter::new(record, &self.metrics, &self.conversations, context.arrived));
                 exchange::serve(self, session, context, shape, operation).await?;
             }
             found => local::answer(self, session, context, shape, found).await?,

@@ -71,14 +71,11 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
     tell(exchange.downstream, exchange.context, &plan, failures, out_of_time).await
 }
 
-fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Target) {
+fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target>) {
     let mut attempts = 0;
     with_meter(exchange.context, |meter| {
-        let record = &mut meter.record;
-        record.provider = Some(Arc::clone(target.upstream.id()));
-        record.model_served = Some(Arc::clone(&target.model));
-        record.upstream_shape = Some(target.shape);
-        attempts = record.attempts.count();
+        meter.target(target);
+        attempts = meter.record.attempts.count();
     });
     let marks = exchange.downstream.marks();
     let mut text = String::new();
@@ -89,10 +86,14 @@ fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Target) {
     }
     let _ = write!(text, "{}", attempts + 1);
     marks.set("x-ovth-attempts", &text);
-    if exchange.asked.peek.renames_max_tokens() && target.takes_max_completion_tokens() {
-        marks.set("x-ovth-warnings", "renamed:max_tokens");
-    } else {
+    let renamed = exchange.asked.peek.renames_max_tokens() && target.takes_max_completion_tokens();
+    let capped = exchange.asked.output_bound.map(|bound| format!("capped:max_tokens={bound}"));
+    let warnings: Vec<&str> =
+        [renamed.then_some("renamed:max_tokens"), capped.as_deref()].into_iter().flatten().collect();
+    if warnings.is_empty() {
         marks.unset("x-ovth-warnings");
+    } else {
+        marks.set("x-ovth-warnings", &warnings.join(", "));
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) async fn tell(
     tell_error(downstream, context, &plan.last_error(failed.failure.error)).await
 }
 
-async fn tell_error(downstream: &mut Downstream<'_>, context: &Context, error: &ApiError) -> End {
+/// Tells the client of one error, in its shape.
+pub(super) async fn tell_error(downstream: &mut Downstream<'_>, context: &Context, error: &ApiError) -> End {
     let written = if downstream.head_written() {
         downstream.end_with_error(error).await
     } else {

@@ -7,11 +7,8 @@ mod file;
 mod migrate;
 mod schema;
 mod slot;
-mod watched;
 mod writer;
 
-#[cfg(test)]
-pub(crate) mod faulty;
 #[cfg(test)]
 mod tests;
 
@@ -27,8 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use alone::Alone;
 use slot::Slot;
-use watched::SyncFailed;
-use writer::{Message, Opener, Pending, QuickRepair, Writer};
+use writer::{Message, Opener, Pending, Writer};
 
 /// How many writes may wait. A full queue makes [`Store::write`] wait, and is never dropped from.
 const QUEUE: usize = 1024;
@@ -56,11 +52,10 @@ impl Store {
     pub fn open(data_dir: &Path) -> Result<Store, StoreError> {
         file::create_folder(data_dir)?;
         let path = data_dir.join(file::NAME);
-        let sync_failed = SyncFailed::default();
-        let database = file::open(&path, &sync_failed)?;
+        let database = file::open(&path)?;
         schema::settle(&database, &path)?;
         let target = path.clone();
-        Store::start(path, database, Box::new(move || file::reopen(&target, &sync_failed)), QuickRepair::WhenLarge)
+        Store::start(path, database, Box::new(move || file::reopen(&target)))
     }
 
     /// Whether there is a database in that folder. [`Store::open`] would make one.
@@ -70,15 +65,10 @@ impl Store {
     }
 
     /// Starts the writer on a database; `reopen` opens it again after a fault.
-    fn start(
-        path: PathBuf,
-        database: Database,
-        reopen: Opener,
-        quick_repair: QuickRepair,
-    ) -> Result<Store, StoreError> {
+    fn start(path: PathBuf, database: Database, reopen: Opener) -> Result<Store, StoreError> {
         let slot = Arc::new(Slot::new(path, database));
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let writer = Writer::new(Arc::clone(&slot), reopen, receiver, quick_repair);
+        let writer = Writer::new(Arc::clone(&slot), reopen, receiver);
         let handle = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run())

@@ -100,7 +100,8 @@ fn tokens_left(response: &Response, shape: Shape) -> (u64, u64) {
         Shape::Chat => ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"],
         Shape::Messages => ["anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining"],
     };
-    let number = |name: &str| told.get(name).unwrap_or_else(|| panic!("no {name} in {told:?}")).parse().expect("a number");
+    let number =
+        |name: &str| told.get(name).unwrap_or_else(|| panic!("no {name} in {told:?}")).parse().expect("a number");
     (number(limit), number(left))
 }
 
@@ -275,9 +276,10 @@ async fn requests_at_the_same_time_are_bounded() {
 #[tokio::test]
 async fn requests_and_tokens_of_a_minute_are_bounded() {
     let (gateway, _upstream) = gateway("").await;
-    for (name, quota) in
-        [("requests_per_minute", json!({"requests_per_minute": 3})), ("tokens_per_minute", json!({"tokens_per_minute": 200}))]
-    {
+    for (name, quota) in [
+        ("requests_per_minute", json!({"requests_per_minute": 3})),
+        ("tokens_per_minute", json!({"tokens_per_minute": 200})),
+    ] {
         for shape in Shape::BOTH {
             let (key, _) = mint(&gateway, json!({"label": "x", "quota": quota})).await;
             let (served, refused) = exhaust(&gateway, shape, &key).await;

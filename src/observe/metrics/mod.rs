@@ -40,6 +40,10 @@ pub struct Metrics {
     pub buffered_bytes: IntGauge,
     /// Targets that are passed over now; set by whoever cools them.
     pub cooled_targets: IntGauge,
+    /// Requests under way that have a reservation; set when it is scraped.
+    pub open_reservations: IntGauge,
+    /// Entries that found no room in the ledger; set when it is scraped.
+    pub entries_lost: IntGauge,
     /// Log records that were dropped; counted by [`logging`](super::logging).
     pub log_records_dropped: IntCounter,
     registry: Registry,
@@ -50,9 +54,9 @@ pub struct Metrics {
     duration: HistogramVec,
     durations: [OnceLock<Histogram>; OPERATIONS],
     failovers: IntCounterVec,
-    quota_refusals: IntCounter,
     /// By the place of the reason in [`names::CACHE_BREAK_REASONS`].
     cache_breaks: [IntCounter; names::CACHE_BREAK_REASONS.len()],
+    quota_refusals: IntCounterVec,
     heartbeats: IntCounter,
     client_aborts: IntCounter,
     by_provider: provider::Families,
@@ -71,6 +75,8 @@ impl Metrics {
         Metrics {
             buffered_bytes: gauge(&registry, &names::BUFFERED_BYTES),
             cooled_targets: gauge(&registry, &names::COOLED_TARGETS),
+            open_reservations: gauge(&registry, &names::OPEN_RESERVATIONS),
+            entries_lost: gauge(&registry, &names::ENTRIES_LOST),
             log_records_dropped: counter(&registry, &names::LOG_RECORDS_DROPPED),
             in_flight: gauge(&registry, &names::REQUESTS_IN_FLIGHT),
             requests: counters(&registry, &names::REQUESTS),
@@ -78,8 +84,8 @@ impl Metrics {
             duration: histograms(&registry, &names::REQUEST_DURATION),
             durations: Default::default(),
             failovers: counters(&registry, &names::FAILOVERS),
-            quota_refusals: counter(&registry, &names::QUOTA_REFUSALS),
             cache_breaks: names::CACHE_BREAK_REASONS.map(|reason| cache_breaks.with_label_values(&[reason])),
+            quota_refusals: counters(&registry, &names::QUOTA_REFUSALS),
             heartbeats: counter(&registry, &names::HEARTBEATS),
             client_aborts: counter(&registry, &names::CLIENT_ABORTS),
             by_provider: provider::Families::new(&registry),
@@ -120,17 +126,20 @@ impl Metrics {
         }
     }
 
-    /// Counts a whole exchange at its end: the request, its duration, tokens, heartbeats, abort or refusal.
+    /// Counts a request that was not let in; `limit` is from the closed set of limits' names, or says what the ledger lacks.
+    pub fn quota_refusal(&self, limit: &'static str) {
+        self.quota_refusals.with_label_values(&[limit]).inc();
+    }
+
+    /// Counts a whole exchange at its end: the request, its duration, tokens, heartbeats or abort.
     pub fn exchange(&self, record: &Record) {
         self.request(record);
         self.request_duration(record);
         if record.heartbeats > 0 {
             self.heartbeats.inc_by(u64::from(record.heartbeats));
         }
-        match record.outcome {
-            Outcome::ClientAbort => self.client_aborts.inc(),
-            Outcome::Failed(ErrorClass::Quota) => self.quota_refusals.inc(),
-            Outcome::Ok | Outcome::Failed(_) => {}
+        if record.outcome == Outcome::ClientAbort {
+            self.client_aborts.inc();
         }
         if let Some(id) = &record.provider {
             let provider = self.provider(id);

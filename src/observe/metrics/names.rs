@@ -64,8 +64,23 @@ pub(super) const COOLED_TARGETS: Metric = Metric {
     labels: &[],
 };
 
-pub(super) const QUOTA_REFUSALS: Metric =
-    Metric { name: "ovth_quota_refusals_total", help: "Requests refused because a quota was spent.", labels: &[] };
+pub(super) const QUOTA_REFUSALS: Metric = Metric {
+    name: "ovth_quota_refusals_total",
+    help: "Requests that were not let in, by the limit of a quota (daily_tokens, max_concurrent, ...), or ledger_unavailable, ledger_busy.",
+    labels: &["limit"],
+};
+
+pub(super) const OPEN_RESERVATIONS: Metric = Metric {
+    name: "ovth_open_reservations",
+    help: "Requests under way for which tokens and money are set aside.",
+    labels: &[],
+};
+
+pub(super) const ENTRIES_LOST: Metric = Metric {
+    name: "ovth_ledger_entries_lost",
+    help: "Entries of refused requests that were not written since the start because the ledger had no room for them; nothing that costs anything is among them.",
+    labels: &[],
+};
 
 pub(super) const CACHE_BREAKS: Metric = Metric {
     name: "ovth_cache_breaks_total",

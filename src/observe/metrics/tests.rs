@@ -70,6 +70,7 @@ fn failures_aborts_and_refusals_are_told_apart() {
     refused.status = Some(429);
     refused.outcome = ErrorClass::Quota.into();
     metrics.exchange(&refused);
+    metrics.quota_refusal("daily_tokens");
     let mut left = generated();
     left.status = None;
     left.outcome = Outcome::ClientAbort;
@@ -82,7 +83,7 @@ fn failures_aborts_and_refusals_are_told_apart() {
     for line in [
         r#"ovth_attempts_total{outcome="overloaded",provider="openai"} 1"#,
         r#"ovth_failovers_total{reason="overloaded"} 1"#,
-        r#"ovth_quota_refusals_total 1"#,
+        r#"ovth_quota_refusals_total{limit="daily_tokens"} 1"#,
         r#"ovth_client_aborts_total 1"#,
         r#"ovth_requests_total{operation="generate",outcome="quota",shape="chat",status="429"} 1"#,
         r#"ovth_requests_total{operation="generate",outcome="client_abort",shape="chat",status="0"} 1"#,

@@ -77,6 +77,11 @@ impl Attempts {
         self.count
     }
 
+    /// Those that are listed, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &AttemptNote> {
+        self.listed.iter()
+    }
+
     /// Whether there was none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -193,6 +193,57 @@ impl Gateway {
         self.ready().await;
     }
 
+    /// Ends the process without a word to it, and starts it again on the same folder and ports.
+    pub(crate) async fn kill_and_restart(&mut self) {
+        self.child.kill().expect("a process that runs");
+        self.ended().await;
+        (self.child, self.listener) =
+            spawn(self.folder.path(), &self.environment, [self.address, self.metrics_address], &self.log);
+        self.ready().await;
+    }
+
+    /// Sends a request to the admin API with the master key.
+    pub(crate) async fn ask_admin(&self, method: &'static str, path: &str, body: &str) -> Response {
+        let mut request = Request::new(method, path).bearer(MASTER_KEY);
+        request.body = body.to_owned().into();
+        send(self.address, &request, Way::Sized).await
+    }
+
+    /// What `GET` of that path of the admin API answers.
+    pub(crate) async fn admin_json(&self, path: &str) -> serde_json::Value {
+        let response = self.ask_admin("GET", path, "").await;
+        assert_eq!(response.status, 200, "{path}: {response:?}");
+        response.json()
+    }
+
+    /// Every entry of the ledger, oldest first.
+    pub(crate) async fn entries(&self) -> Vec<serde_json::Value> {
+        let (mut entries, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.admin_json(&format!("/admin/exchanges?order=asc&limit=1000{cursor}")).await;
+            entries.extend(page["data"].as_array().expect("a list").iter().cloned());
+            if page["has_more"] != true {
+                return entries;
+            }
+            cursor = format!("&cursor={}", page["next"].as_str().expect("a cursor"));
+        }
+    }
+
+    /// The entry of that request, once it is written.
+    pub(crate) async fn entry(&self, request_id: &str) -> serde_json::Value {
+        self.record(request_id).await;
+        within("an entry", async {
+            loop {
+                let response = self.ask_admin("GET", &format!("/admin/exchanges/{request_id}"), "").await;
+                if response.status == 200 {
+                    return response.json();
+                }
+                tokio::time::sleep(GLANCE).await;
+            }
+        })
+        .await
+    }
+
     async fn ready(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -23,7 +23,7 @@ pub(crate) use http1::End;
 pub(crate) use record::{Record, Tokens};
 pub(crate) use recording::Recording;
 pub(crate) use shape::Shape;
-pub(crate) use upstream::Upstream;
+pub(crate) use upstream::{Seen, Upstream};
 
 /// Says a figure that is to be seen although the test passes: what is printed in the usual way is shown of failures only.
 pub(crate) fn tell(figure: &str) {

@@ -1,0 +1,78 @@
+//! Whatever reaches a provider is metered: every path that goes to one has an entry, and refused ones have theirs.
+
+use ovth_filters::Operation;
+use ovth_gateway::proxy::exchange_paths;
+use serde_json::json;
+
+use crate::support::{Answer, Bed, Request, Shape, Upstream, Way};
+
+async fn bed() -> Bed {
+    let first = Upstream::new(|seen| match seen.head.path() {
+        path if path.ends_with("count_tokens") => Answer::json(200, r#"{"input_tokens":9}"#),
+        path if path.ends_with("messages") => Answer::plain(Shape::Messages, "served"),
+        _ => Answer::plain(Shape::Chat, "served"),
+    })
+    .await;
+    Bed::start(first, Upstream::silent().await).await
+}
+
+fn ask(path: &str, route: &str) -> String {
+    let shape = if path.contains("messages") { Shape::Messages } else { Shape::Chat };
+    shape.ask(route, "hello")
+}
+
+#[tokio::test]
+async fn every_path_that_goes_to_a_provider_leaves_one_entry_with_what_it_cost() {
+    let bed = bed().await;
+    let mut paths = 0;
+    for (path, operation) in exchange_paths() {
+        for prefix in ["", "/api"] {
+            if !prefix.is_empty() && !path.starts_with("/v1/") {
+                continue;
+            }
+            let full = format!("{prefix}{path}");
+            let request = Request::post(full.clone(), ask(path, &bed.sole())).bearer(bed.gateway.key());
+            let response = bed.gateway.send(&request, Way::Sized).await;
+            assert_eq!(response.status, 200, "{full}: {response:?}");
+            let entry = bed.gateway.entry(response.request_id()).await;
+            assert_eq!(entry["operation"], operation.as_str(), "{full}");
+            assert_eq!(entry["outcome"], "ok", "{full}");
+            assert_eq!(entry["attempts"].as_array().map(Vec::len), Some(1), "{full}");
+            let expected = if operation == Operation::Generate { 18 } else { 0 };
+            assert_eq!(entry["charged_tokens"], json!(expected), "{full}: {entry}");
+            paths += 1;
+        }
+    }
+    assert!(paths >= 8, "{paths} paths");
+    assert_eq!(bed.first.requests().len(), paths, "nothing else reached the provider");
+    assert_eq!(bed.gateway.entries().await.len(), paths);
+}
+
+#[tokio::test]
+async fn a_path_is_limited_by_requests_and_by_concurrency_whatever_it_asks() {
+    let bed = bed().await;
+    let minted = bed.gateway.admin(r#"{"label":"one a minute","quota":{"requests_per_minute":1}}"#).await.json();
+    let key = minted["key"].as_str().unwrap();
+    let mut statuses = Vec::new();
+    for (path, _) in exchange_paths() {
+        let request = Request::post(path, ask(path, &bed.sole())).bearer(key);
+        statuses.push(bed.gateway.send(&request, Way::Sized).await.status);
+    }
+    assert_eq!(statuses.first(), Some(&200));
+    assert!(statuses.iter().skip(1).all(|status| *status == 429), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_refused_request_of_a_known_key_has_an_entry_and_one_without_a_key_has_none() {
+    let bed = bed().await;
+    let body = Shape::Chat.ask("no-such-model", "hello");
+    let unknown = bed.gateway.post(Shape::Chat, body.clone()).await;
+    assert_eq!(unknown.status, 404, "{unknown:?}");
+    let entry = bed.gateway.entry(unknown.request_id()).await;
+    assert_eq!(entry["outcome"], "unknown_model");
+    assert_eq!(entry["status"], json!(404));
+    assert_eq!(entry["charged_tokens"], json!(0));
+    let stranger = Request::post(Shape::Chat.path(), body).bearer("ovth_live_stranger");
+    assert_eq!(bed.gateway.send(&stranger, Way::Sized).await.status, 401);
+    assert_eq!(bed.gateway.entries().await.len(), 1);
+}
