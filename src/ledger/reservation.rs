@@ -15,7 +15,7 @@ pub struct Reservation {
     core: Arc<Core>,
     slip: Arc<Slip>,
     /// Gone when it is settled.
-    grant: Option<Grant>,
+    pub(super) grant: Option<Grant>,
     output_cap: Option<u64>,
     standing: Standing,
     /// How often something was set aside.

@@ -12,13 +12,17 @@ use redb::{
 use super::{Store, StoreError, file};
 
 impl Store {
-    /// Writes everything that is committed to a new file that only its owner may read, and tells its size in bytes. The file
-    /// gets its name when it is whole. Blocks on the disk.
+    /// Writes everything that is committed to a new file that only its owner may read, and tells its size in bytes and what
+    /// `look` says of what was copied. The file gets its name when it is whole. Blocks on the disk.
     ///
     /// # Errors
     ///
     /// The database cannot be read, or the file cannot be made; it must not exist.
-    pub fn copy(&self, to: &Path) -> Result<u64, StoreError> {
+    pub fn copy<T>(
+        &self,
+        to: &Path,
+        look: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<(u64, T), StoreError> {
         let fail = |error| StoreError::from_io(to, error);
         if to.symlink_metadata().is_ok() {
             return Err(fail(ErrorKind::AlreadyExists.into()));
@@ -26,16 +30,21 @@ impl Store {
         let mut partial = to.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        let outcome = self.copy_whole(&partial).and_then(|()| publish(&partial, to).map_err(fail));
+        let outcome =
+            self.copy_whole(&partial, look).and_then(|seen| publish(&partial, to).map(|()| seen).map_err(fail));
         if outcome.is_err() {
             // It may not even have been made.
             let _ = fs::remove_file(&partial);
         }
-        outcome?;
-        Ok(to.metadata().map_err(fail)?.len())
+        let seen = outcome?;
+        Ok((to.metadata().map_err(fail)?.len(), seen))
     }
 
-    fn copy_whole(&self, to: &Path) -> Result<(), StoreError> {
+    fn copy_whole<T>(
+        &self,
+        to: &Path,
+        look: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
         // What an earlier copy that was cut short has left.
         let _ = fs::remove_file(to);
         OpenOptions::new()
@@ -46,8 +55,10 @@ impl Store {
             .map_err(|error| StoreError::from_io(to, error))?;
         let fail = |error| StoreError::from_redb(to, error);
         let copy = file::builder().create(to).map_err(|error| fail(error.into()))?;
-        self.read(|transaction| Ok(copy_tables(transaction, &copy)))?.map_err(fail)?;
-        copy.close().map_err(|error| fail(error.into()))
+        let (copied, seen) = self.read(|transaction| Ok((copy_tables(transaction, &copy), look(transaction)?)))?;
+        copied.map_err(fail)?;
+        copy.close().map_err(|error| fail(error.into()))?;
+        Ok(seen)
     }
 }
 

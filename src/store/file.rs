@@ -6,9 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use redb::backends::FileBackend;
 use redb::{Builder, Database};
 
 use super::StoreError;
+use super::watched::{SyncFailed, Watched};
 
 /// The name of the file in the data folder.
 pub(super) const NAME: &str = "ovth.redb";
@@ -17,8 +19,8 @@ pub(super) const NAME: &str = "ovth.redb";
 const CACHE_BYTES: usize = 16 << 20;
 
 /// Up to this size every page is checked at each start (some 50 ms). redb trusts a file that was shut down cleanly, and
-/// may panic if something else changed it since.
-const CHECKED_BYTES: u64 = 64 << 20;
+/// may panic if something else changed it since. Above it, commits are made so that a start after a crash reads little.
+pub(super) const CHECKED_BYTES: u64 = 64 << 20;
 
 /// Makes the data folder, for its owner only, unless it is there.
 pub(super) fn create_folder(folder: &Path) -> Result<(), StoreError> {
@@ -26,19 +28,23 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// Opens the database file, and makes it when it is missing.
-pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
+pub(super) fn open(path: &Path, sync_failed: &SyncFailed) -> Result<Database, StoreError> {
     create(path).map_err(|error| StoreError::from_io(path, error))?;
-    reopen(path)
+    reopen(path, sync_failed)
 }
 
 /// Opens the database file that is there. After a fault it must not be made anew: what is in memory was never written
 /// to a new file, so that a restart would forget it.
-pub(super) fn reopen(path: &Path) -> Result<Database, StoreError> {
-    let size = path.metadata().map_err(|error| StoreError::from_io(path, error))?.len();
+pub(super) fn reopen(path: &Path, sync_failed: &SyncFailed) -> Result<Database, StoreError> {
+    let fail = |error| StoreError::from_io(path, error);
+    let size = path.metadata().map_err(fail)?.len();
     let mut builder = builder();
     builder.set_check_integrity_on_open(size <= CHECKED_BYTES);
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(fail)?;
+    let file = FileBackend::new(file).map_err(|error| StoreError::from_redb(path, error.into()))?;
+    let file = Watched::new(file, sync_failed);
     // Unwind safety: nothing is left of a database that panicked while it was opened.
-    match catch_unwind(AssertUnwindSafe(|| builder.create(path))) {
+    match catch_unwind(AssertUnwindSafe(|| builder.create_with_backend(file))) {
         Ok(opened) => opened.map_err(|error| StoreError::from_redb(path, error.into())),
         Err(_) => Err(StoreError::Corrupt { path: path.into(), reason: "redb gave up reading it".into() }),
     }

@@ -7,8 +7,11 @@ mod file;
 mod migrate;
 mod schema;
 mod slot;
+mod watched;
 mod writer;
 
+#[cfg(test)]
+pub(crate) mod faulty;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +27,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use alone::Alone;
 use slot::Slot;
-use writer::{Message, Opener, Pending, Writer};
+use watched::SyncFailed;
+use writer::{Message, Opener, Pending, QuickRepair, Writer};
 
 /// How many writes may wait. A full queue makes [`Store::write`] wait, and is never dropped from.
 const QUEUE: usize = 1024;
@@ -52,10 +56,11 @@ impl Store {
     pub fn open(data_dir: &Path) -> Result<Store, StoreError> {
         file::create_folder(data_dir)?;
         let path = data_dir.join(file::NAME);
-        let database = file::open(&path)?;
+        let sync_failed = SyncFailed::default();
+        let database = file::open(&path, &sync_failed)?;
         schema::settle(&database, &path)?;
         let target = path.clone();
-        Store::start(path, database, Box::new(move || file::reopen(&target)))
+        Store::start(path, database, Box::new(move || file::reopen(&target, &sync_failed)), QuickRepair::WhenLarge)
     }
 
     /// Whether there is a database in that folder. [`Store::open`] would make one.
@@ -65,10 +70,15 @@ impl Store {
     }
 
     /// Starts the writer on a database; `reopen` opens it again after a fault.
-    fn start(path: PathBuf, database: Database, reopen: Opener) -> Result<Store, StoreError> {
+    fn start(
+        path: PathBuf,
+        database: Database,
+        reopen: Opener,
+        quick_repair: QuickRepair,
+    ) -> Result<Store, StoreError> {
         let slot = Arc::new(Slot::new(path, database));
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let writer = Writer::new(Arc::clone(&slot), reopen, receiver);
+        let writer = Writer::new(Arc::clone(&slot), reopen, receiver, quick_repair);
         let handle = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run())

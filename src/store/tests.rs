@@ -292,7 +292,7 @@ fn store_on_disk(folder: &Path) -> (Store, Arc<AtomicBool>, Arc<AtomicUsize>) {
     };
     let database = opener().unwrap();
     schema::settle(&database, &path).unwrap();
-    (Store::start(path, database, Box::new(opener)).unwrap(), full, syncs)
+    (Store::start(path, database, Box::new(opener), QuickRepair::WhenLarge).unwrap(), full, syncs)
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn an_empty_write_finds_out_whether_the_disk_works() {
 fn a_file_that_vanished_is_not_made_anew_behind_a_running_gateway() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(file::NAME);
-    assert!(matches!(file::reopen(&path).unwrap_err(), StoreError::Io { .. }));
+    assert!(matches!(file::reopen(&path, &SyncFailed::default()).unwrap_err(), StoreError::Io { .. }));
     assert!(!path.exists());
 }
 

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
 use redb::{Database, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::alone::Sole;
-use super::{Slot, StoreError};
+use super::{Slot, StoreError, file};
 
 /// How many writes share a commit at most.
 const BATCH: usize = 256;
@@ -102,16 +103,43 @@ impl From<Failure> for StoreError {
     }
 }
 
+/// When a commit leaves behind what makes a start after a crash quick, for a second `fsync` of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum QuickRepair {
+    /// While the file is large: a start after a crash would read all of it. Measured with a million entries (540 MB): 0.3 s
+    /// instead of 3, for commits of 13 ms instead of 7. A small one is read in no time.
+    WhenLarge,
+    /// Always, or never.
+    #[cfg(test)]
+    Fixed(bool),
+}
+
+impl QuickRepair {
+    fn holds(self, path: &Path) -> bool {
+        match self {
+            QuickRepair::WhenLarge => path.metadata().is_ok_and(|file| file.len() > file::CHECKED_BYTES),
+            #[cfg(test)]
+            QuickRepair::Fixed(quick) => quick,
+        }
+    }
+}
+
 /// The state of the writer's thread.
 pub(super) struct Writer {
+    quick_repair: QuickRepair,
     slot: Arc<Slot>,
     opener: Opener,
     queue: mpsc::Receiver<Message>,
 }
 
 impl Writer {
-    pub(super) fn new(slot: Arc<Slot>, opener: Opener, queue: mpsc::Receiver<Message>) -> Writer {
-        Writer { slot, opener, queue }
+    pub(super) fn new(
+        slot: Arc<Slot>,
+        opener: Opener,
+        queue: mpsc::Receiver<Message>,
+        quick_repair: QuickRepair,
+    ) -> Writer {
+        Writer { quick_repair, slot, opener, queue }
     }
 
     /// Works until the store is shut down or dropped, then closes the database.
@@ -200,7 +228,8 @@ impl Writer {
         // Unwind safety: after a panic the transaction is undone, the database opened again, and the jobs hold nothing
         // but what they are to write.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let transaction = database.begin_write().map_err(|error| storage(error.into()))?;
+            let mut transaction = database.begin_write().map_err(|error| storage(error.into()))?;
+            transaction.set_quick_repair(self.quick_repair.holds(path));
             for job in jobs {
                 job.run(&transaction).map_err(|error| {
                     let error = StoreError::from_redb(path, error);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ovth_filters::neutral::Usage;
 use redb::{ReadableTable, WriteTransaction};
 
 use super::super::{Entry, Sums};
@@ -28,7 +27,7 @@ pub(in crate::ledger) fn sums_of(entry: &Entry) -> Sums {
     Sums {
         requests: 1,
         errors: u64::from(is_error(&entry.outcome)),
-        usage: entry.usage.unwrap_or(Usage::default()),
+        usage: entry.usage.unwrap_or_default(),
         charged_tokens: entry.charged_tokens,
         cost: entry.cost.unwrap_or_default(),
         unpriced_requests: u64::from(entry.usage.is_some() && entry.cost.is_none()),

@@ -21,7 +21,7 @@ use crate::ledger::window::{Day, Period};
 const TOLD: usize = 100;
 
 /// Reads all rows.
-pub(super) fn rows(transaction: &ReadTransaction, now: SystemTime) -> Result<CheckReport, redb::Error> {
+pub(in crate::ledger) fn rows(transaction: &ReadTransaction, now: SystemTime) -> Result<CheckReport, redb::Error> {
     let mut check = Check {
         totals: Totals::read(&transaction.open_table(TOTALS)?)?,
         days: days(transaction)?,

@@ -6,7 +6,9 @@ mod expected;
 use std::path::Path;
 use std::time::SystemTime;
 
-use redb::{ReadableDatabase as _, ReadableTableMetadata as _};
+use redb::ReadableTableMetadata as _;
+
+pub(super) use check::rows as check_rows;
 
 use super::tables::ENTRIES;
 use super::{BackupReport, CheckReport, CompactReport};
@@ -21,7 +23,7 @@ pub(super) fn check(store: &Store) -> Result<CheckReport, StoreError> {
         Err(StoreError::Panicked) => Some("pages of the file are damaged: reading them was given up".to_owned()),
         Err(error) => return Err(error),
     };
-    let mut report = match store.read(|transaction| check::rows(transaction, SystemTime::now())) {
+    let mut report = match store.read(|transaction| check_rows(transaction, SystemTime::now())) {
         Err(StoreError::Corrupt { reason, .. }) => CheckReport { problems: vec![reason], ..CheckReport::default() },
         report => report?,
     };
@@ -42,11 +44,6 @@ pub(super) fn compact(store: &Store) -> Result<CompactReport, StoreError> {
 
 /// Writes a consistent copy to a new file.
 pub(super) fn backup(store: &Store, to: &Path) -> Result<BackupReport, StoreError> {
-    let bytes = store.copy(to)?;
-    let fail = |error: redb::Error| StoreError::Database { path: to.to_owned(), source: error.into() };
-    let count = || -> Result<u64, redb::Error> {
-        let copy = redb::Database::open(to)?;
-        Ok(copy.begin_read()?.open_table(ENTRIES)?.len()?)
-    };
-    Ok(BackupReport { bytes, entries: count().map_err(fail)? })
+    let (bytes, entries) = store.copy(to, |transaction| Ok(transaction.open_table(ENTRIES)?.len()?))?;
+    Ok(BackupReport { bytes, entries })
 }

@@ -1,5 +1,13 @@
 //! Tests of the ledger as a whole: a request's life, restarts, limits, and what is read afterwards.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod faults;
+mod filled;
+mod long;
+mod migration;
+mod queries;
+mod retention;
+mod upkeep;
 
 use std::time::{Duration, UNIX_EPOCH};
 
