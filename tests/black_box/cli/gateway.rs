@@ -79,6 +79,33 @@ async fn the_same_call_with_an_idempotency_key_gives_the_same_secret() {
 }
 
 #[tokio::test]
+async fn what_was_asked_is_seen_in_every_view() {
+    let bed = bed().await;
+    let desk = desk(&bed);
+    let response = bed.gateway.post(Shape::Chat, Shape::Chat.ask(&bed.sole(), "hello")).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    bed.gateway.record(response.request_id()).await;
+
+    let usage = desk.run(&["usage", "--by", "day,key", "--since", "1d", "--saved"]).good();
+    assert!(usage.contains("tests (key_") && usage.contains("at the hosted router"), "{usage}");
+    let listed = json(&desk.run(&["exchanges", "--key", "tests", "--json"]).good());
+    assert_eq!(listed["data"].as_array().unwrap().len(), 1, "{listed}");
+    let table = desk.run(&["exchanges"]).good();
+    assert_eq!(table.lines().count(), 3, "{table}");
+    let shown = desk.run(&["exchanges", &listed["data"][0]["id"].to_string()]).good();
+    assert!(shown.contains("Outcome") && shown.contains("tests (key_"), "{shown}");
+    let quotas = desk.run(&["quotas", "--key", "tests"]).good();
+    assert!(quotas.contains("tests (key_"), "{quotas}");
+    let none = desk.run(&["exchanges", "no-such-id"]);
+    assert!(none.status == 1 && none.err.contains("(status 404)"), "{none:?}");
+
+    let export = "start_time,model,input_tokens,output_tokens,num_model_requests\n1793491200,gpt-5,5,7,1\n";
+    let file = desk.file("export.csv", export);
+    let differs = desk.run(&["reconcile", &file]);
+    assert!(differs.status == 1 && differs.out.contains("3 figures differ"), "{differs:?}");
+}
+
+#[tokio::test]
 async fn the_database_is_looked_after_with_and_without_a_gateway() {
     let mut bed = bed().await;
     let desk = desk(&bed);
