@@ -39,10 +39,11 @@ pub const LIFETIME: Duration = Duration::from_secs(5 * 60);
 pub const LONG_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Parts with a lock each; all turns of a key and session are in one.
-const SHARDS: usize = 8;
+const SHARDS: usize = 4;
 
-/// The last turns of the conversations that were heard of last: at most 8,192 (1,024 in each of eight parts), with one million hashes of messages
-/// between them (4 MiB). What is beyond that is forgotten, the oldest first. Nothing is stored, nothing is content.
+/// The last turns of the conversations that were heard of last: at most 4,096 (1,024 in each of four parts), with 524,288 hashes of
+/// messages between them (2 MiB): less than 8 MiB in all. What is beyond that is forgotten, the oldest first. Nothing is
+/// stored, nothing is content.
 pub struct Conversations {
     shards: [Mutex<Memory>; SHARDS],
     /// Keyed at random, so that nobody can choose what collides.

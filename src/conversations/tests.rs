@@ -1,4 +1,5 @@
 //! Conversations turn by turn: what breaks a cache, what does not, and what is remembered.
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 use ovth_filters::Shape;
 use proptest::prelude::*;
@@ -258,10 +259,7 @@ fn a_change_near_the_end_is_not_blamed_when_all_is_gone_after_a_long_while() {
     client.body["messages"][last]["content"] = json!("the same without a reminder");
     client.say("x", "y");
     client.at += 30 * MINUTE;
-    client.session = None;
-    let found = client.send(&conversations, cached(0, 23_000));
-    // Nothing from behind the change comes again: it could be another conversation.
-    assert_eq!(found, None);
+    assert_broken(client.send(&conversations, cached(0, 23_000)), "expired (expected 22,432 cached tokens, read 0)");
     let mut client = begun(&conversations);
     client.session = Some("s");
     client.send(&conversations, cached(18_432, 4_000));
@@ -500,4 +498,40 @@ proptest! {
             shard.lock().expect("no panic").assert_sound();
         }
     }
+}
+
+/// Measures; run it with `--release -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures, for whoever looks at the figures"]
+fn time_and_memory_when_full() {
+    let resident = || {
+        let status = std::fs::read_to_string("/proc/self/status").expect("a Linux system");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a resident size").to_owned();
+        line.split_whitespace().nth(1).and_then(|size| size.parse::<u64>().ok()).expect("a number")
+    };
+    let long = |index: u32| {
+        let mut client = Client::new(&format!("number {index}"));
+        for turn in 0..70 {
+            client.say(&format!("answer {turn} of {index}"), "go on");
+        }
+        Prefix::of(Shape::Messages, client.body.to_string().as_bytes()).expect("a request")
+    };
+    let conversations = Conversations::new();
+    let usage = cached(18_000, 100);
+    // What making requests leaves behind is not counted.
+    (0..1_000).for_each(|index| drop(long(index)));
+    let before = resident();
+    let mut spent = Duration::ZERO;
+    let turns = 20_000_u32;
+    let at = Instant::now();
+    for index in 0..turns {
+        let prefix = long(index);
+        let begin = Instant::now();
+        let key = format!("key_{}", index % 64);
+        let (began, answered) = (at, at + Duration::from_secs(1));
+        let turn = Turn { key: &key, session: None, prefix, provider: "p", model: "m", usage: &usage, began, answered };
+        conversations.turn(turn);
+        spent += begin.elapsed();
+    }
+    eprintln!("{:?} a turn; {} conversations take {} KiB", spent / turns, conversations.len(), resident() - before);
 }

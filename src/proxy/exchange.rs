@@ -24,8 +24,9 @@ use crate::ledger::{Facts, Payer, Refusal};
 use crate::observe::{self, ShortText};
 use crate::routing::{Ask, Plan};
 
-/// A limit that resets within so many seconds is worth a new try by the client's SDK.
-const SHORT_WAIT: u64 = 60;
+/// A limit that resets within so many seconds is worth a new try by the client's SDK: a minute, and the second under way, which
+/// limits of a minute count as well.
+const SHORT_WAIT: u64 = 61;
 
 /// Where Claude Code names its session.
 const SESSION_HEADER: &str = "x-claude-code-session-id";

@@ -159,8 +159,9 @@ async fn streams_and_chat_requests_are_looked_at_too() {
     agent.body["tools"] = json!([]);
     assert_eq!(agent.turn().await, "tools_changed (expected 18,432 cached tokens, read 0)");
 
-    let (gateway, _upstream) = self::gateway(vec![(0, 0), (19_456, 0), (0, 0)]).await;
+    let (gateway, _upstream) = self::gateway(vec![(0, 0), (19_456, 0), (19_456, 0), (0, 0)]).await;
     let mut agent = Agent::new(&gateway, Shape::Chat, "fix the bug");
+    assert_eq!(agent.turn().await, Value::Null);
     assert_eq!(agent.turn().await, Value::Null);
     assert_eq!(agent.turn().await, Value::Null);
     agent.body["messages"][3]["content"] = json!("[cleared]");

@@ -37,8 +37,8 @@ pub struct Overlap {
     /// The first message of the later turn that is not what it was: its place in the array, counted from 1. `None` when
     /// one turn is the beginning of the other.
     pub diverged_at: Option<u32>,
-    /// Whether messages from behind the place of divergence come again, two in a row at least: history was edited, not
-    /// begun anew.
+    /// Whether messages from behind the place of divergence come again, two in a row at least, or that only the
+    /// newest message is another: history was edited, not begun anew.
     pub resumes: bool,
 }
 
@@ -52,6 +52,8 @@ impl Prefix {
 
     /// So many messages before the end of the earlier turn are searched for in the later one.
     const RECENT: usize = 8;
+    /// What was asked and answered twice has so many messages.
+    const TWO_ANSWERS: usize = 4;
 
     /// The prefix of a request of that shape; `None` for shapes that are not understood, for what is no such request, and
     /// for one without messages of its own.
@@ -126,12 +128,15 @@ impl Prefix {
     }
 
     /// Whether some of this turn's newest messages, of those behind the first `equal` ones, are there in the later turn. One message alone may be
-    /// there by chance ("go on"): it counts only where there is no more than that, and the first answer is the same.
+    /// there by chance ("go on"): it counts only where there is no more than that, and the first answer is the same. So may the
+    /// beginning: where nothing but the newest message is another, two answers have to be the same.
     fn resumes_in(&self, later: &Prefix, equal: usize) -> bool {
         let behind = self.marks.get(equal..).unwrap_or_default();
         let theirs = later.marks.get(equal..).unwrap_or_default();
-        if let [_, only] = behind {
-            return self.answer == later.answer && theirs.contains(only);
+        match behind {
+            [_] => return self.answer == later.answer && equal >= Prefix::TWO_ANSWERS,
+            [_, only] => return self.answer == later.answer && theirs.contains(only),
+            _ => {}
         }
         let newest = behind.get(behind.len().saturating_sub(Prefix::RECENT)..).unwrap_or_default();
         newest.windows(2).any(|pair| theirs.windows(2).any(|theirs| theirs == pair))

@@ -1,4 +1,5 @@
 //! Requests as clients send them: what counts as the same prefix, and what does not.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -148,6 +149,25 @@ fn the_place_of_divergence_is_counted_from_one_in_the_clients_own_array() {
 }
 
 #[test]
+fn history_resumes_where_messages_come_again_that_are_not_there_by_chance() {
+    let says = |words: &[&str]| {
+        let messages = words.iter().enumerate();
+        of(
+            Shape::Chat,
+            &chat(messages.map(|(at, word)| if at % 2 == 0 { user(word) } else { assistant(word) }).collect()),
+        )
+    };
+    let resumes = |earlier: &[&str], later: &[&str]| says(earlier).overlap(&says(later)).resumes;
+    assert!(resumes(&["a", "b", "c", "d", "e"], &["a", "b", "X", "d", "e", "f", "g"]));
+    assert!(resumes(&["a", "b", "c", "d", "e"], &["a", "d", "e", "f", "g"]), "some were cut out");
+    assert!(!resumes(&["a", "b", "c", "d", "go on"], &["a", "x", "y", "z", "go on"]), "one alone may be chance");
+    assert!(!resumes(&["a", "b", "go on"], &["a", "x", "go on"]));
+    assert!(resumes(&["a", "b", "go on"], &["X", "b", "go on"]), "the same answer");
+    assert!(resumes(&["a", "b", "c", "d", "e"], &["a", "b", "c", "d", "X", "f", "g"]), "the newest one was edited");
+    assert!(!resumes(&["hi", "Hello!", "c"], &["hi", "Hello!", "x", "y", "z"]));
+}
+
+#[test]
 fn leading_system_and_developer_messages_are_the_system_part_and_later_ones_are_messages() {
     let base = of(Shape::Chat, &chat(vec![user("a"), assistant("b"), user("c")]));
     assert_eq!(base.messages(), 3);
@@ -231,9 +251,9 @@ fn long_conversations_keep_a_bounded_number_of_hashes() {
 fn message() -> impl Strategy<Value = Value> {
     let text = any::<String>();
     let block = prop_oneof![
-        text.clone().prop_map(|text| json!({"type": "text", "text": text})),
-        text.clone().prop_map(|text| json!({"type": "tool_result", "tool_use_id": "t", "content": text})),
-        text.clone().prop_map(|text| json!({"type": "tool_use", "id": text, "name": "n", "input": {"a": 1}})),
+        text.prop_map(|text| json!({"type": "text", "text": text})),
+        text.prop_map(|text| json!({"type": "tool_result", "tool_use_id": "t", "content": text})),
+        text.prop_map(|text| json!({"type": "tool_use", "id": text, "name": "n", "input": {"a": 1}})),
     ];
     let content = prop_oneof![text.prop_map(Value::from), prop::collection::vec(block, 0..4).prop_map(Value::from)];
     (prop_oneof![Just("user"), Just("assistant")], content)
