@@ -97,7 +97,12 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
     let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
     connections.ca_file = authorities(&data_dir)?;
     let (budget, health) = (Budget::new(config.limits.buffered_bytes), Arc::new(Health::new()));
-    let scrape = Scrape { metrics: Arc::clone(metrics), health: Arc::clone(&health), budget: Arc::clone(&budget) };
+    let scrape = Scrape {
+        metrics: Arc::clone(metrics),
+        health: Arc::clone(&health),
+        budget: Arc::clone(&budget),
+        ledger: Arc::clone(&ledger),
+    };
     let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
     let admin = Admin::new(AdminParts {
         settings: current_settings(Arc::clone(&snapshot)),
@@ -290,6 +295,7 @@ struct Scrape {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     budget: Arc<Budget>,
+    ledger: Arc<Ledger>,
 }
 
 impl Scrape {
@@ -298,6 +304,9 @@ impl Scrape {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.metrics.cooled_targets.set(gauge(self.health.cooled_count(Instant::now())));
         self.metrics.buffered_bytes.set(gauge(self.budget.used()));
+        let ledger = self.ledger.figures();
+        self.metrics.open_reservations.set(gauge(ledger.open));
+        self.metrics.entries_lost.set(i64::try_from(ledger.lost).unwrap_or(i64::MAX));
         self.metrics.render()
     }
 }

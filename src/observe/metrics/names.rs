@@ -78,7 +78,7 @@ pub(super) const OPEN_RESERVATIONS: Metric = Metric {
 
 pub(super) const ENTRIES_LOST: Metric = Metric {
     name: "ovth_ledger_entries_lost",
-    help: "Entries of refused requests that were not written since the start because the ledger had no room for them; nothing that costs anything is among them.",
+    help: "Entries that were not written since the start: the ledger had no room for them (requests that were refused and cost nothing), or could not write them even by themselves.",
     labels: &[],
 };
 
