@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::indexing_slicing,
     reason = "a measurement that cannot be taken ends the run, and its result is what it prints"
 )]
 

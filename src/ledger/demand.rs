@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ovth_filters::money::PicoDollars;
 
-use crate::config::{Allowance, Overshoot, Quota};
+use crate::config::{Allowance, Quota};
 use crate::keys::{Key, KeyId};
 
 /// Tokens (weighted) and money.
@@ -59,7 +59,7 @@ pub struct Demand<'a> {
     /// The estimate of the prompt.
     pub input: Amount,
     /// Output tokens (as the provider counts them) that are expected, by [`super::Ledger::expected_output`], or the full bound with
-    /// [`Overshoot::None`]. 0: the operation has no output and costs nothing (counting tokens).
+    /// [`crate::config::Overshoot::None`]. 0: the operation has no output and costs nothing (counting tokens).
     pub output_tokens: u64,
     /// How much one output token counts, in thousandths.
     pub output_weight: u32,
@@ -67,8 +67,6 @@ pub struct Demand<'a> {
     pub output_price: PicoDollars,
     /// Whether the request can be given a lower bound of output when what is left does not suffice for `output_tokens`.
     pub can_cap: bool,
-    /// What to reckon with.
-    pub overshoot: Overshoot,
     /// What an entry says if the process dies before the request is settled.
     pub facts: Facts,
 }

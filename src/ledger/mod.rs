@@ -7,19 +7,16 @@
 
 mod api;
 mod books;
-mod day;
 mod demand;
 mod entry;
 mod figures;
 mod journal;
 mod query;
-mod quota;
 mod reading;
 mod recovery;
 mod refusal;
 mod reservation;
 mod retention;
-mod tab;
 mod tables;
 mod upkeep;
 mod window;
@@ -34,10 +31,8 @@ pub use query::{
     BackupReport, CheckReport, CompactReport, EntryFilter, EntryPage, GroupBy, QuotaRow, Sums, UsageQuery, UsageReport,
     UsageRow,
 };
-pub use quota::QuotaSpent;
 pub use refusal::{Hit, LimitName, Refusal, Room, Scope, Standing};
 pub use reservation::Reservation;
-pub use tab::Tab;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;

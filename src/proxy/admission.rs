@@ -101,7 +101,6 @@ pub(super) fn reserve(ledger: &Ledger, config: &Config, request: Request<'_>) ->
             output_weight: 0,
             output_price: PicoDollars::ZERO,
             can_cap: false,
-            overshoot: quota.overshoot,
             facts,
         };
         let reservation = ledger.reserve(demand, SystemTime::now()).map_err(Denied::Refusal)?;
@@ -119,7 +118,6 @@ pub(super) fn reserve(ledger: &Ledger, config: &Config, request: Request<'_>) ->
         output_weight: quota.weights.output,
         output_price,
         can_cap: !strict && peek.thinking_budget.is_none(),
-        overshoot: quota.overshoot,
         facts,
     };
     let reservation = ledger.reserve(demand, SystemTime::now()).map_err(Denied::Refusal)?;

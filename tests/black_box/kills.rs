@@ -140,12 +140,12 @@ fn answer(question: &Value) -> Answer {
 
 /// Mostly short, and now and then far longer than anything before, so that more is spent than was set aside.
 const fn output(number: u64) -> u64 {
-    if number % 17 == 0 { 20_000 + number % 1_000 } else { number % 300 }
+    if number.is_multiple_of(17) { 20_000 + number % 1_000 } else { number % 300 }
 }
 
 /// One exchange on a connection of its own; none when it did not come to its end.
 async fn ask(address: SocketAddr, route: &str, key: &str, number: u64) -> Option<Seen> {
-    let stream = number % 2 == 0;
+    let stream = number.is_multiple_of(2);
     let body = json!({"model": route, "stream": stream, "messages": [{"role": "user", "content": number.to_string()}]});
     let body = body.to_string();
     let request = format!(

@@ -7,7 +7,7 @@ use ovth_filters::money::PicoDollars;
 use ovth_filters::neutral::Usage;
 
 use super::*;
-use crate::config::{Allowance, Cap, Overshoot};
+use crate::config::{Allowance, Cap};
 use crate::keys::{Key, KeySettings, Label, NewKey};
 use crate::ledger::{Amount, Demand, Entry, Facts, Payer, Reservation, UsageSource};
 
@@ -58,7 +58,6 @@ impl House {
             output_weight: 1000,
             output_price: PicoDollars(0),
             can_cap: false,
-            overshoot: Overshoot::Expected,
             facts: Facts { request_id: made.request.into(), ..Facts::default() },
         };
         self.admin.ledger.reserve(demand, SystemTime::now()).unwrap()

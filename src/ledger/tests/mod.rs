@@ -17,7 +17,7 @@ use ovth_filters::neutral::Usage;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{Allowance, Cap, Durability, Overshoot};
+use crate::config::{Allowance, Cap, Durability};
 use crate::keys::KeyId;
 
 /// A ledger in a folder of its own.
@@ -83,7 +83,6 @@ fn demand<'a>(payer: &'a Payer, request: &str, tokens: u64) -> Demand<'a> {
         output_weight: 1_000,
         output_price: PicoDollars(20),
         can_cap: false,
-        overshoot: Overshoot::Expected,
         facts: Facts {
             request_id: request.into(),
             shape: "chat".into(),

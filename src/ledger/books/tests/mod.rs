@@ -12,7 +12,7 @@ use std::time::Duration;
 use ovth_filters::money::PicoDollars;
 
 use super::*;
-use crate::config::{Cap, Overshoot};
+use crate::config::Cap;
 use crate::ledger::window::{Day, Month};
 use crate::ledger::{EndUser, Facts, LimitName, Room};
 
@@ -53,7 +53,6 @@ fn demand(payer: &Payer, input: u64, output: u64) -> Demand<'_> {
         output_weight: 1000,
         output_price: PicoDollars::ZERO,
         can_cap: false,
-        overshoot: Overshoot::Expected,
         facts: Facts { model: "gpt-5".into(), ..Facts::default() },
     }
 }
