@@ -1,6 +1,7 @@
 //! Tests of the ledger as a whole: a request's life, restarts, limits, and what is read afterwards.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod availability;
 mod faults;
 mod filled;
 mod long;

@@ -1,0 +1,113 @@
+//! What happens to requests while the disk does not work, and when it works again; and how much is kept until then.
+
+use futures::FutureExt;
+
+use crate::config::OnLedgerError;
+use crate::ledger::journal::PLACES;
+use crate::store::faulty::{Fault, FaultyDisk, Plan};
+
+use super::*;
+
+fn house_on(disk: &FaultyDisk, on_error: OnLedgerError) -> House {
+    let store = Arc::new(disk.store(false).unwrap());
+    let settings = LedgerSettings { on_error, ..LedgerSettings::default() };
+    let ledger = Ledger::open(Arc::clone(&store), settings).unwrap();
+    House { store, ledger }
+}
+
+fn fill(disk: &FaultyDisk) {
+    disk.plan(Plan { faults: vec![(0, u64::MAX, Fault::Full)], seed: 0 });
+}
+
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(std::time::Instant::now() < deadline, "not in a minute: {what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn on_a_full_disk_nobody_is_let_in_and_what_runs_is_kept_until_there_is_room() {
+    let disk = FaultyDisk::new(Vec::new());
+    let house = house_on(&disk, OnLedgerError::Refuse);
+    let payer = payer(1);
+    let mut before = house.ledger.reserve(demand(&payer, "before", 100), SystemTime::now()).unwrap();
+    let mut during = house.ledger.reserve(demand(&payer, "during", 5), SystemTime::now()).unwrap();
+    block_on(before.durable()).unwrap();
+    block_on(during.durable()).unwrap();
+    fill(&disk);
+    assert!(during.cover(spent(6, 0)));
+    assert!(matches!(block_on(during.durable()), Err(StoreError::Full { .. })));
+    assert!(before.cover(spent(150, 0)));
+    assert!(matches!(block_on(before.durable()), Err(StoreError::Full { .. })), "told at once");
+    let refused = house.ledger.reserve(demand(&payer, "refused", 1), SystemTime::now());
+    assert!(matches!(refused, Err(Refusal::Storage(StoreError::Full { .. }))));
+    assert!(matches!(house.ledger.precheck(&payer, SystemTime::now()), Err(Refusal::Storage(_))));
+    before.settle(spent(120, 0), entry("before", Usage::default()));
+    during.settle(spent(7, 0), entry("during", Usage::default()));
+    house.ledger.flush().unwrap_err();
+    assert_eq!(house.today(&payer).tokens, 127);
+
+    disk.plan(Plan::default());
+    wait_until("it works again without anybody's doing", || house.store.health().is_ok());
+    drop(house.ledger.reserve(demand(&payer, "after", 1), SystemTime::now()).unwrap());
+    wait_until("all is written", || house.ledger.figures().places_taken == 0);
+    assert_eq!(house.usage().charged_tokens, 127);
+    assert_eq!(house.all().len(), 2);
+    assert_eq!(house.ledger.figures().lost, 0);
+    house.check();
+}
+
+#[test]
+fn with_serve_requests_are_let_in_and_written_later() {
+    let disk = FaultyDisk::new(Vec::new());
+    let house = house_on(&disk, OnLedgerError::Serve);
+    let payer = limited(1, 100);
+    fill(&disk);
+    for number in 0..10 {
+        let request = format!("req_{number}");
+        let mut reservation = house.ledger.reserve(demand(&payer, &request, 10), SystemTime::now()).unwrap();
+        block_on(reservation.durable()).unwrap();
+        reservation.settle(spent(10, 0), entry(&request, Usage::default()));
+    }
+    let spent = house.ledger.reserve(demand(&payer, "too much", 10), SystemTime::now());
+    assert!(matches!(spent, Err(Refusal::Limit(_))), "limits hold all the same");
+    disk.plan(Plan::default());
+    wait_until("all is written", || house.ledger.figures().places_taken == 0);
+    assert_eq!(house.check().entries, 10);
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let disk = FaultyDisk::new(Vec::new());
+    let house = house_on(&disk, OnLedgerError::Serve);
+    let payer = payer(1);
+    fill(&disk);
+    let open = house.ledger.reserve(demand(&payer, "open", 1), SystemTime::now()).unwrap();
+    for _ in 1..PLACES {
+        house.ledger.note(entry("noted", Usage::default()));
+    }
+    assert!(matches!(house.ledger.reserve(demand(&payer, "req", 1), SystemTime::now()), Err(Refusal::Full)));
+    house.ledger.note(entry("lost", Usage::default()));
+    assert_eq!((house.ledger.figures().lost, house.ledger.figures().places_taken), (1, PLACES));
+    open.settle(spent(3, 0), entry("settled", Usage::default()));
+    disk.plan(Plan::default());
+    house.ledger.flush().unwrap();
+    assert_eq!(house.ledger.figures().places_taken, 0);
+    assert!(house.ledger.entry("settled").unwrap().is_some());
+    assert_eq!(house.check().entries, PLACES as u64);
+}
+
+#[test]
+fn a_wait_that_was_given_up_can_be_taken_up_again() {
+    let folder = TempDir::new().unwrap();
+    let house = house(&folder);
+    let payer = payer(1);
+    let mut reservation = house.ledger.reserve(demand(&payer, "req", 1), SystemTime::now()).unwrap();
+    for _ in 0..3 {
+        // Polled once and dropped, whether it was ready or not.
+        let _ = reservation.durable().now_or_never();
+    }
+    block_on(reservation.durable()).unwrap();
+}
