@@ -10,5 +10,6 @@ pub mod sse;
 pub mod tap;
 
 mod ids;
+mod tokens;
 
 pub use ids::{Operation, Shape};

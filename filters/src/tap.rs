@@ -75,11 +75,12 @@ impl Tap {
         self.seen.complete
     }
 
-    /// Bytes of output text that came: words, reasoning, names and arguments of tools, escapes undone. What a cut answer
-    /// cost is estimated from it.
+    /// About how many tokens the output has that came: words, reasoning, names and arguments of tools. It is what a cut
+    /// answer cost; of one that came whole the provider tells it exactly. What does not come is not in it: reasoning
+    /// that the provider keeps to itself, sound, images.
     #[must_use]
-    pub fn delivered_bytes(&self) -> u64 {
-        self.seen.delivered
+    pub fn delivered_tokens(&self) -> u64 {
+        self.seen.delivered.tokens(rules(self.shape).rates())
     }
 
     /// The service class that the provider says it served at: `standard`, `batch`, `flex`, `priority`, `fast`, or its own

@@ -100,7 +100,7 @@ fn tap(shape: Shape, chunks: impl IntoIterator<Item = Bytes>) -> Outcome {
         finish_reason: tap.finish_reason().map(str::to_owned),
         model: tap.model().map(str::to_owned),
         complete: tap.is_complete(),
-        delivered: tap.delivered_bytes(),
+        delivered: tap.delivered_tokens(),
     }
 }
 

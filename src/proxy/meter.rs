@@ -19,7 +19,7 @@ use crate::observe::{Metrics, Outcome, Record, ShortText};
 use crate::routing::Target;
 use crate::store::StoreError;
 
-/// Bytes of text that count as one token where a provider told no figure.
+/// Bytes of an answer that count as one token where it is too large to be read.
 const BYTES_PER_TOKEN: u64 = 4;
 
 /// Counts one exchange.
@@ -60,7 +60,7 @@ struct Observed {
     sent: bool,
     usage: Option<Usage>,
     usage_is_final: bool,
-    delivered_bytes: u64,
+    delivered_tokens: u64,
     finish_reason: Option<ShortText>,
     service_class: Option<ShortText>,
 }
@@ -136,7 +136,8 @@ impl Meter {
         let observed = &mut self.observed;
         observed.usage = tap.usage();
         observed.usage_is_final = tap.usage_is_final();
-        observed.delivered_bytes = tap.delivered_bytes() + response.unread_bytes();
+        let unread = response.unread_bytes().div_ceil(BYTES_PER_TOKEN);
+        observed.delivered_tokens = tap.delivered_tokens().saturating_add(unread);
         if observed.finish_reason.is_none() {
             observed.finish_reason = tap.finish_reason().map(ShortText::from);
         }
@@ -195,10 +196,9 @@ impl Meter {
             // Counting tokens spends none.
             return (None, UsageSource::None);
         }
-        let Observed { sent, usage, usage_is_final, delivered_bytes, .. } = &self.observed;
-        let delivered = delivered_bytes.div_ceil(BYTES_PER_TOKEN);
-        match *usage {
-            Some(usage) if *usage_is_final => (Some(usage), UsageSource::Provider),
+        let Observed { sent, usage, usage_is_final, delivered_tokens: delivered, .. } = self.observed;
+        match usage {
+            Some(usage) if usage_is_final => (Some(usage), UsageSource::Provider),
             Some(mut usage) => {
                 usage.output = usage.output.max(delivered);
                 if usage.prompt() == 0 {
@@ -206,7 +206,7 @@ impl Meter {
                 }
                 (Some(usage), UsageSource::Estimated)
             }
-            None if *sent => {
+            None if sent => {
                 let usage = Usage { input: self.input_estimate, output: delivered, ..Usage::default() };
                 (Some(usage), UsageSource::Estimated)
             }

@@ -57,6 +57,43 @@ async fn leaving_a_stream_closes_upstream() {
 }
 
 #[tokio::test]
+async fn who_leaves_a_stream_is_charged_for_what_was_sent_and_nothing_more() {
+    // Tokenizers make 16 tokens of it, and a few of the answer's beginning and end.
+    const WORDS: [&str; 4] = ["The quick brown fox ", "jumps over the ", "lazy dog, and nobo", "dy saw it in 2026.\n"];
+    for shape in Shape::BOTH {
+        let mut answer = Answer::stream().event(shape.opening());
+        for words in WORDS {
+            answer = answer.event(shape.content(words));
+        }
+        let bed = Bed::start(Upstream::always(answer.hold()).await, Upstream::silent().await).await;
+        let body = shape.ask_stream(&bed.sole(), "go");
+        let prompt = (body.len() as u64).div_ceil(4);
+        let mut connection = bed.gateway.open(shape, body).await;
+        let id = connection.head().await.header(shape.id_header()).expect("a request id").to_owned();
+        for _ in WORDS {
+            connection.content_event().await.expect("what upstream sent");
+        }
+        let seen = bed.first.request(0).await;
+        let left = Instant::now();
+        drop(connection);
+        assert_at_once(left, seen.link.closed().await, "streaming");
+        let entry = bed.gateway.entry(&id).await;
+        assert_eq!(
+            (&entry["outcome"], &entry["usage_source"]),
+            (&"client_abort".into(), &"estimated".into()),
+            "{entry}"
+        );
+        let output = entry["tokens"]["output"].as_u64().unwrap();
+        assert!((16..=24).contains(&output), "{entry}");
+        let input = entry["tokens"]["input"].as_u64().unwrap();
+        if shape == Shape::Chat {
+            assert_eq!(input, prompt, "a chat stream tells what the prompt was at its end: {entry}");
+        }
+        assert_eq!(entry["charged_tokens"], input + output, "{entry}");
+    }
+}
+
+#[tokio::test]
 async fn leaving_after_heartbeats_closes_upstream() {
     let bed = Bed::start(Upstream::always(Answer::silence()).await, Upstream::silent().await).await;
     let mut connection = bed.gateway.open(Shape::Chat, Shape::Chat.ask_stream(&bed.sole(), "go")).await;

@@ -103,7 +103,11 @@ impl Case {
 
     fn expected(&self, route: &str) -> Expected {
         let prompt = (self.body(route).len() as u64).div_ceil(4);
-        let words = |count: u64| (count * WORD.len() as u64).div_ceil(4);
+        // Each counts 1.55 words, a chat's word 0.95 tokens and 2 for the answer, that of a message 1.05 and 3.
+        let words = |count: u64| match self.shape {
+            Shape::Chat => (count * 155 * 95).div_ceil(10_000) + 2,
+            Shape::Messages => (count * 155 * 105).div_ceil(10_000) + 3,
+        };
         // A messages stream tells the prompt's tokens at its beginning, and those of the output at its end.
         let begun = |words: u64| match self.shape {
             Shape::Chat => [prompt, 0, 0, 0, words, 0],

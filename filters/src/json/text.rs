@@ -54,20 +54,17 @@ impl<'a> Text<'a> {
         serde_json::from_slice(&with_quotes).ok().map(Cow::Owned)
     }
 
-    /// How many bytes the text has once its escapes are undone.
-    pub(crate) fn byte_len(&self) -> u64 {
-        let mut saved = 0_usize;
+    /// Gives the text with its escapes undone, in pieces: what stands between escapes, and the character of each.
+    pub(crate) fn pieces(&self, mut take: impl FnMut(&[u8])) {
         let mut rest = self.raw;
         while let Some(at) = memchr(b'\\', rest) {
-            let escape = rest.get(at..).unwrap_or_default();
-            let (long, means) = match escape.get(1) {
-                Some(b'u') => (6, utf8_len(escape.get(2..6).unwrap_or_default())),
-                _ => (2, 1),
-            };
-            saved = saved.saturating_add(long - means);
+            let (plain, escape) = rest.split_at(at);
+            take(plain);
+            let (long, means) = unescape(escape);
+            take(means.encode_utf8(&mut [0; 4]).as_bytes());
             rest = escape.get(long..).unwrap_or_default();
         }
-        self.raw.len().saturating_sub(saved) as u64
+        take(rest);
     }
 
     fn is_escaped(&self) -> bool {
@@ -75,12 +72,31 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Bytes that the UTF-16 unit in these hex digits takes in UTF-8; a surrogate counts as half of its pair.
-fn utf8_len(hex: &[u8]) -> usize {
-    let unit = std::str::from_utf8(hex).ok().and_then(|hex| u16::from_str_radix(hex, 16).ok()).unwrap_or(0);
-    match unit {
-        0..=0x7f => 1,
-        0x80..=0x7ff | 0xd800..=0xdfff => 2,
-        _ => 3,
+/// How long the escape is that begins here, and what it means; [`char::REPLACEMENT_CHARACTER`] if it means nothing.
+fn unescape(escape: &[u8]) -> (usize, char) {
+    let short = match escape.get(1) {
+        Some(b'u') => return unescape_units(escape),
+        Some(b'n') => '\n',
+        Some(b't') => '\t',
+        Some(b'r') => '\r',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(byte) => char::from(*byte),
+        None => char::REPLACEMENT_CHARACTER,
+    };
+    (2, short)
+}
+
+/// The same for `\uXXXX`, or two of them that are one character.
+fn unescape_units(escape: &[u8]) -> (usize, char) {
+    let unit = |at: usize| {
+        let digits = escape.get(at..at.saturating_add(6))?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let Some(first) = unit(0) else { return (6, char::REPLACEMENT_CHARACTER) };
+    let units = [first, unit(6).unwrap_or_default()];
+    match char::decode_utf16(units).next() {
+        Some(Ok(character)) => (6 * character.len_utf16(), character),
+        _ => (6, char::REPLACEMENT_CHARACTER),
     }
 }

@@ -3,6 +3,7 @@
 use super::service_class::ServiceClass;
 use crate::json::{ScanError, Text};
 use crate::neutral::{ApiError, ErrorClass, Usage};
+use crate::tokens::Delivered;
 
 /// What an event means for the exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,7 @@ pub(crate) struct Observed {
     pub(crate) finish_reason: Option<String>,
     /// The answer ended as the shape says it must.
     pub(crate) complete: bool,
-    /// Bytes of output text, escapes undone.
-    pub(crate) delivered: u64,
+    pub(crate) delivered: Delivered,
     /// The id of the message, in shapes that begin with one.
     pub(crate) message_id: Option<String>,
     /// Final token counts came in an event of their own.

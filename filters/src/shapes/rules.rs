@@ -4,6 +4,7 @@ use super::{EncodedError, EventKind, Observed, Peek};
 use crate::Operation;
 use crate::neutral::{ApiError, ErrorClass};
 use crate::sse::RawEvent;
+use crate::tokens::Rates;
 
 /// The rules of one shape.
 pub(crate) trait Rules: Sync {
@@ -24,6 +25,11 @@ pub(crate) trait Rules: Sync {
     /// What keeps a silent stream alive: a comment, unless clients of the shape need more.
     fn heartbeat(&self) -> &'static [u8] {
         b": keep-alive\n\n"
+    }
+
+    /// What the tokenizers of those who speak the shape make of an answer, as far as its reader counts it.
+    fn rates(&self) -> &'static Rates {
+        &super::chat::RATES
     }
 
     /// Reads one event of an answer. By default everything but a comment is content, and since nothing tells a cut

@@ -72,31 +72,31 @@ fn reads_a_chat_stream() {
         ..Usage::default()
     };
     assert_eq!(tap.usage(), Some(expected));
-    assert_eq!((tap.model(), tap.finish_reason(), tap.delivered_bytes()), (Some("m"), Some("stop"), 4));
+    assert_eq!((tap.model(), tap.finish_reason(), tap.delivered_tokens()), (Some("m"), Some("stop"), 5));
     assert!(tap.is_complete() && tap.usage_is_final());
 }
 
 #[test]
 fn knows_what_is_content_in_chat() {
-    for (content, bytes) in [
-        (r#"{"content":"a"}"#, 1),
-        (r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"ab"}]},{"type":"text","text":"c"}]}"#, 3),
-        (r#"{"refusal":"no"}"#, 2),
-        (r#"{"content":null,"reasoning_content":"hm"}"#, 2),
-        (r#"{"content":"","reasoning":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm"}]}"#, 2),
-        (r#"{"reasoning_details":[{"type":"reasoning.summary","summary":"hm"}]}"#, 2),
+    for (content, tokens) in [
+        (r#"{"content":"a"}"#, 3),
+        (r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"ab"}]},{"type":"text","text":"c"}]}"#, 4),
+        (r#"{"refusal":"no"}"#, 3),
+        (r#"{"content":null,"reasoning_content":"hm"}"#, 3),
+        (r#"{"content":"","reasoning":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm"}]}"#, 3),
+        (r#"{"reasoning_details":[{"type":"reasoning.summary","summary":"hm"}]}"#, 3),
         (r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]}"#, 0),
-        (r#"{"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":""}}]}"#, 1),
-        (r#"{"tool_calls":[{"index":0,"type":null,"function":{"arguments":"{\"a\""}}]}"#, 4),
-        (r#"{"tool_calls":[{"type":"custom","custom":{"name":"f","input":"x"}}]}"#, 2),
-        (r#"{"function_call":{"arguments":"{}"}}"#, 2),
+        (r#"{"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":""}}]}"#, 13),
+        (r#"{"tool_calls":[{"index":0,"type":null,"function":{"arguments":"{\"a\""}}]}"#, 5),
+        (r#"{"tool_calls":[{"type":"custom","custom":{"name":"f","input":"x"}}]}"#, 13),
+        (r#"{"function_call":{"arguments":"{}"}}"#, 3),
         (r#"{"audio":{"data":"AAAA"}}"#, 0),
-        (r#"{"audio":{"transcript":"hi"}}"#, 2),
+        (r#"{"audio":{"transcript":"hi"}}"#, 3),
         (r#"{"annotations":[{"type":"url_citation"}]}"#, 0),
         (r#"{"images":[{"type":"image_url"}]}"#, 0),
     ] {
         let (kinds, tap) = chat(&[&delta(content)]);
-        assert_eq!((kinds.as_str(), tap.delivered_bytes()), ("C", bytes), "{content}");
+        assert_eq!((kinds.as_str(), tap.delivered_tokens()), ("C", tokens), "{content}");
     }
     for frame in [
         r#"{"role":"","content":""}"#,
@@ -135,7 +135,7 @@ fn takes_odd_chunks_of_chat() {
 fn a_whole_message_beside_the_delta_is_not_counted_again() {
     let chunk = r#"{"choices":[{"message":{"content":"one two"},"delta":{"content":" two"}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
     let (kinds, tap) = chat(&[chunk, r#"{"choices":[{"message":{"content":"x"}}]}"#]);
-    assert_eq!((kinds.as_str(), tap.delivered_bytes()), ("CC", 5));
+    assert_eq!((kinds.as_str(), tap.delivered_tokens()), ("CC", 3));
     assert_eq!(tap.usage().unwrap().output, 2);
 }
 
@@ -264,7 +264,7 @@ fn reads_a_messages_stream() {
         ..Usage::default()
     };
     assert_eq!(tap.usage(), Some(expected));
-    assert_eq!((tap.model(), tap.finish_reason(), tap.delivered_bytes()), (Some("claude"), Some("tool_use"), 16));
+    assert_eq!((tap.model(), tap.finish_reason(), tap.delivered_tokens()), (Some("claude"), Some("tool_use"), 62));
     assert!(tap.is_complete() && tap.usage_is_final());
 }
 
@@ -304,13 +304,13 @@ fn reads_whole_answers() {
     let mut tap = Tap::new(Shape::Chat);
     let body = r#"{"id":"c","model":"m","choices":[{"message":{"role":"assistant","content":"hello","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":4,"completion_tokens":3}}"#;
     assert_eq!(tap.body(body.as_bytes()), EventKind::Content);
-    assert_eq!((tap.delivered_bytes(), tap.finish_reason(), tap.is_complete()), (8, Some("tool_calls"), true));
+    assert_eq!((tap.delivered_tokens(), tap.finish_reason(), tap.is_complete()), (15, Some("tool_calls"), true));
     assert_eq!(tap.usage(), Some(Usage { input: 4, output: 3, ..Usage::default() }));
 
     let mut tap = Tap::new(Shape::Messages);
     let body = r#"{"type":"message","model":"claude","content":[{"type":"text","text":"hello"},{"type":"tool_use","name":"f","input":{"a":1}}],"stop_reason":"tool_use","usage":{"input_tokens":4,"output_tokens":3}}"#;
     assert_eq!(tap.body(body.as_bytes()), EventKind::Content);
-    assert_eq!((tap.delivered_bytes(), tap.model(), tap.is_complete()), (13, Some("claude"), true));
+    assert_eq!((tap.delivered_tokens(), tap.model(), tap.is_complete()), (45, Some("claude"), true));
     assert!(tap.usage_is_final());
 
     for (shape, body) in [
@@ -353,7 +353,7 @@ proptest! {
         cuts.sort_unstable();
         let (kinds, tap) = read(Shape::Chat, cuts.windows(2).map(|cut| stream.slice(cut[0]..cut[1])));
         prop_assert_eq!(kinds, "CFUD");
-        prop_assert_eq!((tap.usage().map(|usage| usage.total()), tap.delivered_bytes()), (Some(11), 3));
+        prop_assert_eq!((tap.usage().map(|usage| usage.total()), tap.delivered_tokens()), (Some(11), 4));
     }
 
     #[test]

@@ -9,6 +9,11 @@ use super::{EncodedError, EventKind, Observed, Peek, Rules};
 use crate::Operation;
 use crate::neutral::ApiError;
 use crate::sse::RawEvent;
+use crate::tokens::Rates;
+
+/// Fitted on 22 recorded streams of models of OpenAI, DeepSeek, Qwen, Llama, Mistral and Grok, so that the sums of those
+/// who said much come near. Whose tokenizer it is cannot be known here.
+pub(super) static RATES: Rates = Rates { words: 95, answer: 2, call: 10, citation: 0 };
 
 /// The rules of the chat shape.
 pub(super) struct Chat;

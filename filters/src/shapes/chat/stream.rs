@@ -6,6 +6,7 @@ use super::usage;
 use crate::json::{Cursor, ScanError, Text};
 use crate::neutral::{ApiError, ErrorClass};
 use crate::sse::RawEvent;
+use crate::tokens::{Delivered, Lexer};
 
 /// Reads one event.
 pub(super) fn read_event(event: &RawEvent, seen: &mut Observed) -> EventKind {
@@ -34,8 +35,8 @@ pub(super) fn read_event(event: &RawEvent, seen: &mut Observed) -> EventKind {
             "the provider ended the answer with an error",
         )));
     }
-    seen.delivered = seen.delivered.saturating_add(chunk.output.bytes);
-    if chunk.output.present {
+    seen.delivered = chunk.delivered;
+    if chunk.output {
         return EventKind::Content;
     }
     if chunk.finished {
@@ -54,7 +55,7 @@ pub(super) fn read_body(body: &[u8], seen: &mut Observed) -> EventKind {
         Err(error) => garbled(error),
         Ok(chunk) if chunk.error => failed(body),
         Ok(chunk) => {
-            seen.delivered = seen.delivered.saturating_add(chunk.output.bytes);
+            seen.delivered = chunk.delivered;
             seen.complete = true;
             EventKind::Content
         }
@@ -65,34 +66,18 @@ pub(super) fn read_body(body: &[u8], seen: &mut Observed) -> EventKind {
 #[derive(Debug, Default)]
 struct Chunk {
     choices: u64,
-    output: Output,
+    /// There is output for the user.
+    output: bool,
+    /// What was delivered before, and what this holds.
+    delivered: Delivered,
     finished: bool,
     finish_is_error: bool,
     usage: bool,
     error: bool,
 }
 
-/// Output for the user.
-#[derive(Clone, Copy, Debug, Default)]
-struct Output {
-    present: bool,
-    bytes: u64,
-}
-
-impl Output {
-    fn add(&mut self, bytes: u64) {
-        self.present |= bytes > 0;
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-
-    fn join(&mut self, other: Output) {
-        self.present |= other.present;
-        self.bytes = self.bytes.saturating_add(other.bytes);
-    }
-}
-
 fn read(data: &[u8], seen: &mut Observed) -> Result<Chunk, ScanError> {
-    let mut chunk = Chunk::default();
+    let mut chunk = Chunk { delivered: seen.delivered, ..Chunk::default() };
     let mut cursor = Cursor::new(data)?;
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
@@ -125,10 +110,11 @@ fn read(data: &[u8], seen: &mut Observed) -> Result<Chunk, ScanError> {
 
 fn read_choice(cursor: &mut Cursor<'_>, chunk: &mut Chunk, seen: &mut Observed) -> Result<(), ScanError> {
     let (mut delta, mut message) = (None, None);
+    let before = chunk.delivered;
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
-            b"delta" => delta = Some(read_output(cursor)?),
-            b"message" => message = Some(read_output(cursor)?),
+            b"delta" => delta = Some(read_output(cursor, before)?),
+            b"message" => message = Some(read_output(cursor, before)?),
             b"finish_reason" => {
                 let reason = cursor.text()?;
                 chunk.finish_is_error |= reason.is_some_and(|reason| reason.raw() == b"error");
@@ -145,84 +131,114 @@ fn read_choice(cursor: &mut Cursor<'_>, chunk: &mut Chunk, seen: &mut Observed) 
         Ok(())
     })?;
     // Perplexity repeats the whole message beside each delta.
-    chunk.output.join(delta.or(message).unwrap_or_default());
+    let (output, delivered) = delta.or(message).unwrap_or((false, before));
+    chunk.output |= output;
+    chunk.delivered = delivered;
     Ok(())
 }
 
-/// Reads a delta or a message.
-fn read_output(cursor: &mut Cursor<'_>) -> Result<Output, ScanError> {
-    let mut output = Output::default();
-    let mut reasoning = 0_u64;
-    let mut reasoning_again = 0_u64;
+/// Reads a delta or a message: whether it holds output, and all that was delivered with it.
+fn read_output(cursor: &mut Cursor<'_>, before: Delivered) -> Result<(bool, Delivered), ScanError> {
+    let mut output = false;
+    let mut delivered = before;
+    // Reasoning comes in one of three fields, and from some hosts in two or all, which say the same.
+    let mut reasoning = (0, before.reasoning);
+    let mut details = (0, before.reasoning);
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
-            b"content" | b"refusal" => output.add(text_len(cursor)?),
-            // One or the other, and from some hosts both, saying the same.
-            b"reasoning_content" | b"reasoning" => reasoning = text_len(cursor)?.max(reasoning),
+            b"content" | b"refusal" => output |= read_text(cursor, &mut delivered.text)? > 0,
+            b"reasoning_content" | b"reasoning" => {
+                let mut again = before.reasoning;
+                let length = read_text(cursor, &mut again)?;
+                if length > reasoning.0 {
+                    reasoning = (length, again);
+                }
+            }
             b"reasoning_details" | b"thinking_blocks" => cursor.array_or_skip(|cursor| {
                 // Encrypted reasoning has no text and is output all the same.
-                output.present = true;
-                reasoning_again += text_len(cursor)?;
+                output = true;
+                details.0 += read_text(cursor, &mut details.1)?;
                 Ok(())
             })?,
             b"tool_calls" => cursor.array_or_skip(|cursor| {
-                output.add(call_len(cursor)?);
+                output |= read_call(cursor, None, &mut delivered)?;
                 Ok(())
             })?,
-            b"function_call" => output.add(call_len(cursor)?),
+            b"function_call" => output |= read_call(cursor, Some(0), &mut delivered)?,
             b"audio" => cursor.object_or_skip(|cursor, key| {
                 match key.raw() {
-                    b"data" => output.present |= cursor.text()?.is_some_and(|data| !data.is_empty()),
-                    b"transcript" => output.add(text_len(cursor)?),
+                    b"data" => output |= cursor.text()?.is_some_and(|data| !data.is_empty()),
+                    b"transcript" => output |= read_text(cursor, &mut delivered.text)? > 0,
                     _ => {}
                 }
                 Ok(())
             })?,
             b"images" | b"annotations" => cursor.array_or_skip(|_| {
-                output.present = true;
+                output = true;
                 Ok(())
             })?,
             _ => {}
         }
         Ok(())
     })?;
-    output.add(if reasoning > 0 { reasoning } else { reasoning_again });
-    Ok(output)
+    let (length, reasoning) = if reasoning.0 > 0 { reasoning } else { details };
+    delivered.reasoning = reasoning;
+    Ok((output || length > 0, delivered))
 }
 
-/// Bytes of text in a string, or in parts as Mistral and OpenRouter send them.
-fn text_len(cursor: &mut Cursor<'_>) -> Result<u64, ScanError> {
-    let mut bytes = 0_u64;
+/// Counts the text in a string, or in parts as Mistral and OpenRouter send them. Returns how long it is as it stands.
+fn read_text(cursor: &mut Cursor<'_>, lexer: &mut Lexer) -> Result<usize, ScanError> {
+    let mut length = 0_usize;
     match cursor.peek() {
         Some(b'[') => cursor.array(|cursor| {
-            bytes = bytes.saturating_add(text_len(cursor)?);
+            length = length.saturating_add(read_text(cursor, lexer)?);
             Ok(())
         })?,
         Some(b'{') => cursor.object(|cursor, key| {
             if let b"text" | b"thinking" | b"content" | b"summary" = key.raw() {
-                bytes = bytes.saturating_add(text_len(cursor)?);
+                length = length.saturating_add(read_text(cursor, lexer)?);
             }
             Ok(())
         })?,
-        _ => bytes = cursor.text()?.map_or(0, |text: Text<'_>| text.byte_len()),
+        _ => {
+            if let Some(text) = cursor.text()? {
+                length = push(text, lexer);
+            }
+        }
     }
-    Ok(bytes)
+    Ok(length)
 }
 
-/// Bytes of the names and arguments of a call, however deep they stand: `function`, `custom`, or the call itself.
-fn call_len(cursor: &mut Cursor<'_>) -> Result<u64, ScanError> {
-    let mut bytes = 0_u64;
+/// Counts a string. Returns how long it is as it stands.
+fn push(text: Text<'_>, lexer: &mut Lexer) -> usize {
+    text.pieces(|piece| lexer.push(piece));
+    text.raw().len()
+}
+
+/// Counts the names and arguments of a call, however deep they stand: `function`, `custom`, or the call itself. Says
+/// whether there were any. Calls of a stream are numbered.
+fn read_call(cursor: &mut Cursor<'_>, mut number: Option<u64>, delivered: &mut Delivered) -> Result<bool, ScanError> {
+    let mut output = false;
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
-            b"function" | b"custom" => bytes = bytes.saturating_add(call_len(cursor)?),
-            b"name" | b"arguments" | b"input" => {
-                bytes = bytes.saturating_add(cursor.text()?.map_or(0, |text| text.byte_len()));
+            b"index" => number = cursor.u64()?,
+            b"function" | b"custom" => output |= read_call(cursor, number, delivered)?,
+            b"name" => {
+                let name = cursor.text()?.filter(|name| !name.is_empty());
+                if let Some(name) = name {
+                    output = true;
+                    delivered.numbered_call(number);
+                    push(name, &mut delivered.text);
+                }
+            }
+            b"arguments" | b"input" => {
+                output |= cursor.text()?.is_some_and(|text| push(text, &mut delivered.text) > 0);
             }
             _ => {}
         }
         Ok(())
     })?;
-    Ok(bytes)
+    Ok(output)
 }
 
 /// Whether the value that comes next says something, as the clients' languages see it.

@@ -8,6 +8,7 @@ use super::usage;
 use crate::json::{Cursor, ScanError, Text};
 use crate::neutral::{ApiError, ErrorClass};
 use crate::sse::RawEvent;
+use crate::tokens::Delivered;
 
 /// Reads one event. Its `type` counts; the event's name stands in where there is none.
 pub(super) fn read_event(event: &RawEvent, seen: &mut Observed) -> EventKind {
@@ -23,7 +24,7 @@ pub(super) fn read_event(event: &RawEvent, seen: &mut Observed) -> EventKind {
     let name = facts.kind.map(|kind| kind.raw()).or_else(|| event.name()).unwrap_or_default();
     match name {
         b"content_block_delta" | b"content_block_start" => {
-            seen.delivered = seen.delivered.saturating_add(facts.bytes);
+            seen.delivered = facts.delivered;
             if facts.output { EventKind::Content } else { EventKind::Structural }
         }
         b"message_start" => start(facts.message_id, seen),
@@ -48,7 +49,7 @@ pub(super) fn read_body(body: &[u8], seen: &mut Observed) -> EventKind {
         Err(error) => garbled(error),
         Ok(facts) if facts.error || facts.kind.is_some_and(|kind| kind.raw() == b"error") => failed(body),
         Ok(facts) => {
-            seen.delivered = seen.delivered.saturating_add(facts.bytes);
+            seen.delivered = facts.delivered;
             seen.usage_is_final |= facts.usage;
             seen.complete = true;
             EventKind::Content
@@ -61,24 +62,25 @@ pub(super) fn read_body(body: &[u8], seen: &mut Observed) -> EventKind {
 struct Facts<'a> {
     kind: Option<Text<'a>>,
     message_id: Option<Text<'a>>,
-    /// There is output for the user, and that much text.
+    /// There is output for the user.
     output: bool,
-    bytes: u64,
+    /// What was delivered before, and what this holds.
+    delivered: Delivered,
     finished: bool,
     usage: bool,
     error: bool,
 }
 
 fn read<'a>(data: &'a [u8], seen: &mut Observed) -> Result<Facts<'a>, ScanError> {
-    let mut facts = Facts::default();
+    let mut facts = Facts { delivered: seen.delivered, ..Facts::default() };
     let mut cursor = Cursor::new(data)?;
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
             b"type" => facts.kind = cursor.text()?,
             b"delta" => read_delta(cursor, &mut facts, seen)?,
-            b"content_block" => read_block(cursor, &mut facts)?,
+            b"content_block" => read_block(cursor, data, &mut facts)?,
             // A whole message has its blocks at the top.
-            b"content" => cursor.array_or_skip(|cursor| read_block(cursor, &mut facts))?,
+            b"content" => cursor.array_or_skip(|cursor| read_block(cursor, data, &mut facts))?,
             b"message" => cursor.object_or_skip(|cursor, key| {
                 match key.raw() {
                     b"id" => facts.message_id = cursor.text()?,
@@ -114,19 +116,18 @@ fn read<'a>(data: &'a [u8], seen: &mut Observed) -> Result<Facts<'a>, ScanError>
 fn read_delta(cursor: &mut Cursor<'_>, facts: &mut Facts<'_>, seen: &mut Observed) -> Result<(), ScanError> {
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
-            b"text" | b"partial_json" | b"thinking" => {
-                let bytes = cursor.text()?.map_or(0, |text| text.byte_len());
-                facts.bytes = facts.bytes.saturating_add(bytes);
-                facts.output |= bytes > 0;
-            }
+            b"text" | b"partial_json" | b"thinking" => read_text(cursor.text()?, facts),
             b"stop_reason" => {
                 let reason = cursor.text()?;
                 facts.finished |= seen.saw_finish(reason);
             }
             b"type" => {
-                let known = cursor.text()?;
-                facts.output |= known
-                    .is_some_and(|kind| !matches!(kind.raw(), b"text_delta" | b"input_json_delta" | b"thinking_delta"));
+                let kind = cursor.text()?.map(|kind| kind.raw());
+                facts.output |=
+                    kind.is_some_and(|kind| !matches!(kind, b"text_delta" | b"input_json_delta" | b"thinking_delta"));
+                if kind == Some(b"citations_delta") {
+                    facts.delivered.citation();
+                }
             }
             _ => {}
         }
@@ -136,27 +137,41 @@ fn read_delta(cursor: &mut Cursor<'_>, facts: &mut Facts<'_>, seen: &mut Observe
 
 /// Reads a block. Text and thinking begin empty in a stream; a tool's name is output, and so are blocks of all other
 /// kinds, which come whole.
-fn read_block(cursor: &mut Cursor<'_>, facts: &mut Facts<'_>) -> Result<(), ScanError> {
+fn read_block(cursor: &mut Cursor<'_>, data: &[u8], facts: &mut Facts<'_>) -> Result<(), ScanError> {
+    facts.delivered.text.end_text();
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
             b"type" => {
                 let kind = cursor.text()?;
                 facts.output |= kind.is_some_and(|kind| !matches!(kind.raw(), b"text" | b"thinking"));
             }
-            b"text" | b"thinking" | b"name" => {
-                let bytes = cursor.text()?.map_or(0, |text| text.byte_len());
-                facts.bytes = facts.bytes.saturating_add(bytes);
-                facts.output |= bytes > 0;
+            b"text" | b"thinking" => read_text(cursor.text()?, facts),
+            b"name" => {
+                let name = cursor.text()?;
+                if name.is_some_and(|name| !name.is_empty()) {
+                    facts.delivered.call();
+                }
+                read_text(name, facts);
             }
             // In a whole message; in a stream it comes as deltas and begins as `{}`.
             b"input" => {
-                let length = cursor.skip()?.len();
-                facts.bytes = facts.bytes.saturating_add(if length > 2 { length as u64 } else { 0 });
+                let input = data.get(cursor.skip()?).unwrap_or_default();
+                if input.len() > 2 {
+                    facts.delivered.text.push(input);
+                }
             }
             _ => {}
         }
         Ok(())
     })
+}
+
+/// Counts a piece of output.
+fn read_text(text: Option<Text<'_>>, facts: &mut Facts<'_>) {
+    if let Some(text) = text {
+        facts.output |= !text.is_empty();
+        text.pieces(|piece| facts.delivered.text.push(piece));
+    }
 }
 
 /// A message begins. It may be said again, but a second message in the same stream belongs to somebody else.
