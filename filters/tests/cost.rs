@@ -1,10 +1,13 @@
-//! How long it takes to peek at a request. A measurement: run it alone, with `--release --ignored --nocapture`.
+//! How long it takes to peek at a request, and to read an event of an answer. A measurement: run it alone, with `--release --ignored --nocapture`.
 #![expect(clippy::print_stderr, clippy::unwrap_used, reason = "tests")]
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use ovth_filters::shapes::peek;
+use bytes::Bytes;
+use ovth_filters::shapes::{MAX_EVENT_BYTES, peek};
+use ovth_filters::sse::Framer;
+use ovth_filters::tap::Tap;
 use ovth_filters::{Operation, Shape};
 
 /// A conversation of so many messages, with what coding clients send besides.
@@ -51,5 +54,27 @@ fn peeking_is_cheap() {
             let bound = Duration::from_micros(20 + body.len() as u64 / 500);
             assert!(cfg!(debug_assertions) || best < bound, "{shape:?}: {best:?}");
         }
+    }
+}
+
+#[test]
+#[ignore = "a measurement: run it alone, with --release"]
+fn reading_an_event_is_cheap() {
+    let chat = r#"data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":" somewhere\n"},"finish_reason":null}]}"#;
+    let messages = r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" somewhere in the \"middle\""}}"#;
+    for (shape, event) in [(Shape::Chat, chat), (Shape::Messages, messages)] {
+        let stream = Bytes::from(format!("{event}\n\n").repeat(1_000));
+        let mut best = Duration::MAX;
+        for _ in 0..50 {
+            let (mut framer, mut tap) = (Framer::new(MAX_EVENT_BYTES), Tap::new(shape));
+            let started = Instant::now();
+            framer.push(stream.clone());
+            while let Some(piece) = framer.next() {
+                std::hint::black_box(tap.piece(&piece));
+            }
+            best = best.min(started.elapsed() / 1_000);
+        }
+        eprintln!("{shape:?}: {best:?} an event");
+        assert!(cfg!(debug_assertions) || best < Duration::from_micros(5), "{shape:?}: {best:?}");
     }
 }

@@ -80,7 +80,7 @@ fn reads_a_chat_stream() {
 fn knows_what_is_content_in_chat() {
     for (content, tokens) in [
         (r#"{"content":"a"}"#, 3),
-        (r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"ab"}]},{"type":"text","text":"c"}]}"#, 4),
+        (r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"ab"}]},{"type":"text","text":"c"}]}"#, 3),
         (r#"{"refusal":"no"}"#, 3),
         (r#"{"content":null,"reasoning_content":"hm"}"#, 3),
         (r#"{"content":"","reasoning":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm"}]}"#, 3),
