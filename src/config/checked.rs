@@ -172,7 +172,7 @@ pub struct Quota {
     pub models: Option<Globs>,
     /// From this moment on (seconds since 1970) no key of this gateway is taken, unless it has an end of its own.
     pub expires_at: Option<u64>,
-    /// Whether what a provider cannot be told is an error, and not only a warning.
+    /// Whether a bound of output that cannot be kept as it was asked for is refused, and not lowered with a warning.
     pub strict: bool,
 }
 

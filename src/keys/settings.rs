@@ -15,6 +15,6 @@ pub struct KeySettings {
     pub models: Option<Globs>,
     /// From this moment on (seconds since 1970) it is not taken any more.
     pub expires_at: Option<u64>,
-    /// Whether what a provider cannot be told is an error.
+    /// Whether a bound of output that cannot be kept as it was asked for is refused.
     pub strict: Option<bool>,
 }

@@ -113,8 +113,9 @@ impl Ledger {
     ///
     /// The store failed: requests that were settled since are charged as reserved at the next start.
     pub fn shutdown(&self) -> Result<(), StoreError> {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(thread) = thread else { return Ok(()) };
+        // Held to the end: a second caller, who would close the store next, waits for the first one.
+        let mut held = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(thread) = held.take() else { return Ok(()) };
         let outcome = self.ask(Message::Stop);
         // A panic of it was reported when it happened.
         let _ = thread.join();

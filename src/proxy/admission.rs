@@ -25,13 +25,23 @@ pub(super) fn is_strict(key: &Key, quota: &Quota) -> bool {
 /// # Errors
 /// None is left, or the key may not use the route.
 pub(super) fn keep_allowed(plan: &mut Plan, key: &Key, quota: &Quota) -> Result<(), ApiError> {
-    if let Some(routes) = key.settings.routes.as_ref().or(quota.routes.as_ref())
-        && let Some(route) = &plan.route
-        && !routes.fit(route)
-    {
-        return Err(forbidden(&format!("This key may not use the route `{route}`. It may use: {}.", list(routes))));
+    let models = key.settings.models.as_ref().or(quota.models.as_ref());
+    if let Some(routes) = key.settings.routes.as_ref().or(quota.routes.as_ref()) {
+        match &plan.route {
+            Some(route) if routes.fit(route) => {}
+            // A key that is told its models too may ask for those by name.
+            None if models.is_some() => {}
+            Some(route) => {
+                let message = format!("This key may not use the route `{route}`. It may use: {}.", list(routes));
+                return Err(forbidden(&message));
+            }
+            None => {
+                let message = format!("This key may use routes only, not models by their names: {}.", list(routes));
+                return Err(forbidden(&message));
+            }
+        }
     }
-    if let Some(models) = key.settings.models.as_ref().or(quota.models.as_ref()) {
+    if let Some(models) = models {
         let fits = |target: &Target| {
             let id = target.entry.as_ref().map_or(&target.model, |entry| &entry.id);
             let full = format!("{}/{id}", target.upstream.id());
@@ -110,19 +120,21 @@ pub(super) fn reserve(ledger: &Ledger, config: &Config, request: Request<'_>) ->
     fits_ceiling(peek, ceiling, strict).map_err(Denied::Error)?;
     let prompt = peek.estimated_input_tokens();
     let (input_cost, output_price) = dearest(plan, prompt);
+    let each = expected_output(ledger, quota, least(peek.max_output, ceiling), (payer, plan));
     let demand = Demand {
         payer,
         input: Amount { tokens: quota.weights.count(&Usage { input: prompt, ..Usage::default() }), cost: input_cost },
-        output_tokens: expected_output(ledger, quota, least(peek.max_output, ceiling), (payer, plan))
-            .saturating_mul(peek.choices),
+        output_tokens: each.saturating_mul(peek.choices),
         output_weight: quota.weights.output,
         output_price,
-        can_cap: !strict && peek.thinking_budget.is_none(),
+        // A bound holds for each answer: several cannot share what is left to the token.
+        can_cap: !strict && peek.thinking_budget.is_none() && peek.choices == 1,
         facts,
     };
     let reservation = ledger.reserve(demand, SystemTime::now()).map_err(Denied::Refusal)?;
-    let capped = reservation.output_cap().map(|cap| (cap / peek.choices.max(1)).max(1));
-    let wanted = least(capped, ceiling);
+    // What is set aside to the last token has to hold.
+    let known = (quota.overshoot == Overshoot::None).then_some(each);
+    let wanted = least(least(reservation.output_cap(), ceiling), known);
     let output_bound = wanted.filter(|wanted| peek.max_output.is_none_or(|asked| *wanted < asked));
     Ok(Admitted { reservation, output_bound })
 }

@@ -85,6 +85,8 @@ async fn prepare(
     let input_tokens = peek.estimated_input_tokens();
     let ask =
         Ask { shape, operation, model: &peek.model, needs: peek.needs, input_tokens, max_output: peek.max_output };
+    let payer = Payer::of(&key, &config.quota, peek.end_user.as_deref());
+    with_meter(context, |meter| meter.end_user(payer.end_user.as_ref().map(|user| Arc::clone(&user.name))));
     let mut plan = snapshot.plan(&ask)?;
     admission::keep_allowed(&mut plan, &key, &config.quota)?;
     let session_id = headers_text(session, SESSION_HEADER);
@@ -94,7 +96,6 @@ async fn prepare(
         meter.record.route.clone_from(&plan.route);
         meter.record.strategy = plan.route.is_some().then_some(plan.strategy);
     });
-    let payer = Payer::of(&key, &config.quota, peek.end_user.as_deref());
     let request = admission::Request {
         operation,
         peek: &peek,
@@ -109,8 +110,7 @@ async fn prepare(
         Err(Denied::Refusal(refusal)) => return Err(refused(gateway, marks, &payer, &refusal).into()),
     };
     limits::mark(marks, reservation.standing(), SystemTime::now());
-    let end_user = payer.end_user.map(|user| user.name);
-    with_meter(context, |meter| meter.reserved(reservation, config.quota.weights, end_user));
+    with_meter(context, |meter| meter.reserved(reservation, config.quota.weights));
     Ok((Asked { shape, operation, peek, body, output_bound }, plan))
 }
 

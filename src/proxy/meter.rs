@@ -101,9 +101,16 @@ impl Meter {
     }
 
     /// Takes what was set aside, to settle it.
-    pub(super) fn reserved(&mut self, reservation: Reservation, weights: Weights, end_user: Option<Arc<str>>) {
+    pub(super) fn reserved(&mut self, reservation: Reservation, weights: Weights) {
         if let Some(bill) = &mut self.bill {
-            (bill.reservation, bill.weights, bill.end_user) = (Some(reservation), weights, end_user);
+            (bill.reservation, bill.weights) = (Some(reservation), weights);
+        }
+    }
+
+    /// The end user that the client names.
+    pub(super) fn end_user(&mut self, name: Option<Arc<str>>) {
+        if let Some(bill) = &mut self.bill {
+            bill.end_user = name;
         }
     }
 

@@ -190,8 +190,9 @@ impl Store {
     ///
     /// The file could not be closed cleanly; what was answered as committed is durable all the same.
     pub fn shutdown(&self) -> Result<(), StoreError> {
-        let handle = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(handle) = handle else { return Ok(()) };
+        // Held to the end: the process ends when a second caller comes back.
+        let mut held = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(handle) = held.take() else { return Ok(()) };
         // An error means that the writer has ended already; joining it tells why.
         let _ = block_on(self.queue.send(Message::Stop));
         handle.join().unwrap_or(Err(StoreError::Panicked))

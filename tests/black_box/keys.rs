@@ -89,7 +89,7 @@ async fn only_the_master_key_mints() {
 #[tokio::test]
 async fn a_spent_quota_is_a_429_with_its_reset_time() {
     let bed = bed().await;
-    let key = bed.gateway.mint("small", Some(40)).await;
+    let key = bed.gateway.mint("small", Some(70)).await;
     let route = bed.sole();
     for shape in Shape::BOTH {
         let request = Request::post(shape.path(), shape.ask(&route, "hello")).bearer(&key);
@@ -118,7 +118,7 @@ async fn a_spent_quota_is_a_429_with_its_reset_time() {
 #[tokio::test]
 async fn keys_and_counters_survive_a_restart() {
     let mut bed = bed().await;
-    let key = bed.gateway.mint("small", Some(20)).await;
+    let key = bed.gateway.mint("small", Some(60)).await;
     let route = bed.sole();
     let request = Request::post(Shape::Chat.path(), Shape::Chat.ask(&route, "hello")).bearer(&key);
     let response = bed.gateway.send(&request, Way::Sized).await;

@@ -57,10 +57,10 @@ impl Field {
 }
 
 impl OutputBound {
-    /// What the client sets; the newer name counts where both are there.
+    /// What the client sets; of both names the larger number, as hosts differ in which of them they read.
     pub(super) fn tokens(&self) -> Option<u64> {
         let number = |field: &Option<Field>| field.as_ref().and_then(Field::number);
-        number(&self.max_completion_tokens).or_else(|| number(&self.max_tokens))
+        number(&self.max_completion_tokens).max(number(&self.max_tokens))
     }
 
     /// Whether `max_tokens` is set and can take the newer name, which is not there yet.

@@ -53,7 +53,7 @@ pub(super) struct Settings {
     /// When the key ends: 2027-01-01, 2027-01-01T12:00:00Z, or from now on: 90d
     #[arg(long, value_name = "WHEN")]
     expires_at: Option<Expiry>,
-    /// Whether a request with what a provider cannot be told is an error, and not only a warning
+    /// Whether a bound of output that cannot be kept as asked is refused, and not lowered with a warning
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     strict: Option<Strict>,
 }

@@ -3,7 +3,7 @@
 use crate::ledger::{Amount, Demand};
 
 /// A request whose output cannot have this many tokens (or all that it asked for) is refused instead of cut short.
-const LEAST_OUTPUT: u64 = 1;
+const LEAST_OUTPUT: u64 = 32;
 
 /// The amount of a demand with that many output tokens.
 pub(super) fn amount(demand: &Demand<'_>, output: u64) -> Amount {
