@@ -28,11 +28,18 @@ def setUpModule():
 
 
 def spent_key():
-    """A key whose quota any answer exceeds, and that has had an answer."""
-    key = STAGE.mint("small", daily_tokens=1)
+    """A key that has had answers until its quota was spent."""
+    key = STAGE.mint("small", daily_tokens=200)
     client = openai.OpenAI(base_url=f"{STAGE.base_url}/v1", api_key=key, max_retries=0)
-    client.chat.completions.create(model=CHAT_MODEL, messages=[{"role": "user", "content": PROMPT}])
-    return key
+    for answered in range(50):
+        try:
+            client.chat.completions.create(model=CHAT_MODEL, messages=[{"role": "user", "content": PROMPT}])
+        except openai.RateLimitError as refusal:
+            assert answered > 0, "a fresh key is refused"
+            assert "daily_tokens" in refusal.message, refusal.message
+            assert refusal.response.headers["x-ratelimit-limit-tokens"] == "200"
+            return key
+    raise AssertionError("a quota of 200 tokens let 50 answers through")
 
 
 class Chat(unittest.TestCase):
