@@ -111,7 +111,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
         data_dir: data_dir.clone(),
     });
     let gateway = Gateway {
-        local: Box::new(Local { admin, store: Arc::clone(&store) }),
+        local: Box::new(Local { admin, ledger: Arc::clone(&ledger) }),
         budget,
         snapshot,
         keys,
@@ -257,7 +257,7 @@ fn current_settings(snapshot: Arc<ArcSwap<Snapshot>>) -> Box<dyn Fn() -> admin::
 /// What the proxy asks other parts to answer.
 struct Local {
     admin: Admin,
-    store: Arc<Store>,
+    ledger: Arc<Ledger>,
 }
 
 #[async_trait]
@@ -276,7 +276,7 @@ impl LocalApi for Local {
 
     fn ready(&self, draining: bool) -> LocalAnswer {
         let drain = if draining { Drain::Draining } else { Drain::Serving };
-        answer(admin::readyz(Checks::now(&self.store, drain)))
+        answer(admin::readyz(Checks::now(&self.ledger.health(), drain)))
     }
 }
 

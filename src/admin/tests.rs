@@ -148,9 +148,9 @@ async fn the_root_lists_what_there_is() {
 #[tokio::test(start_paused = true)]
 async fn a_storage_fault_is_503_and_says_why() {
     let house = house();
-    assert_eq!(Checks::now(&house.store, Drain::Serving).store, StoreCheck::Ok);
+    assert_eq!(Checks::now(&house.store.health(), Drain::Serving).store, StoreCheck::Ok);
     house.store.shutdown().unwrap();
-    assert_eq!(Checks::now(&house.store, Drain::Serving).store, StoreCheck::Failed);
+    assert_eq!(Checks::now(&house.store.health(), Drain::Serving).store, StoreCheck::Failed);
     let response = post("/admin/keys").body(r#"{"label":"a"}"#).send(&house).await;
     let body = told(&response, 503);
     assert_eq!(body["error"]["code"], "storage_unavailable");

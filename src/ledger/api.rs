@@ -143,6 +143,20 @@ impl Ledger {
         }
     }
 
+    /// Whether what is settled reaches the disk. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// The fault of the store or of the last commit, until one succeeds; [`StoreError::Closed`] when nothing is written any more.
+    pub fn health(&self) -> Result<(), StoreError> {
+        self.core.store.health()?;
+        match self.core.queue.fault.load().as_deref() {
+            Some(fault) => Err(fault.clone()),
+            None if self.core.queue.is_closed() => Err(StoreError::Closed),
+            None => Ok(()),
+        }
+    }
+
     /// Writes what waits for the next commit. When that fails, what is on disk is still worth reading.
     fn catch_up(&self) {
         let _ = self.flush();
@@ -154,10 +168,6 @@ impl Ledger {
         if core.settings.load().on_error == OnLedgerError::Serve {
             return Ok(());
         }
-        core.store.health().map_err(Refusal::Storage)?;
-        match core.queue.is_closed() {
-            true => Err(Refusal::Storage(StoreError::Closed)),
-            false => Ok(()),
-        }
+        self.health().map_err(Refusal::Storage)
     }
 }

@@ -87,7 +87,9 @@ pub enum StoreError {
         source: Arc<io::Error>,
     },
     /// A write panicked; nothing of it was kept.
-    #[error("a write to the database panicked")]
+    #[error(
+        "a write to the database was given up in the middle: a page of the file may be damaged. `ovth ledger check` tells; restore it from a backup"
+    )]
     Panicked,
     /// The database is wanted alone, and somebody reads it for too long.
     #[error("the database is being read, by a backup perhaps. Try again when that is done")]

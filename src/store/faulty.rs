@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     Full,
     /// A part of a write is done; a sync that fails so loses some of what it was to sync, while reads still show it.
     Short,
+    /// redb panics, as it does over a damaged page.
+    Panic,
     /// The power is gone: this and everything after it fails.
     Crash,
 }
@@ -196,6 +198,7 @@ impl State {
     fn error(&mut self, fault: Fault) -> io::Error {
         match fault {
             Fault::Full => io::ErrorKind::StorageFull.into(),
+            Fault::Panic => panic!("this panic is part of the test"),
             Fault::Short => io::Error::other("input/output error"),
             Fault::Crash => {
                 self.dead = true;

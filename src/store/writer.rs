@@ -253,7 +253,8 @@ impl Writer {
     /// After a fault redb refuses writes until the file is opened again, which also repairs it.
     fn reopen(&mut self) {
         // It is known to be at fault: closing it can tell nothing new. Opening it is tried again by the next write.
-        let _ = self.slot.close();
+        // redb may panic once more while it lets go of what it panicked over.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.slot.close()));
         let _ = self.database();
     }
 }

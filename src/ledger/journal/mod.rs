@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
+
 use super::{Amount, Entry};
 use crate::store::StoreError;
 
@@ -59,6 +61,8 @@ pub(super) struct Queue {
     arrived: Condvar,
     places: AtomicUsize,
     last_id: AtomicU64,
+    /// Why the last commit failed, until one succeeds.
+    pub(super) fault: ArcSwapOption<StoreError>,
     pub(super) figures: Figures,
 }
 

@@ -119,7 +119,7 @@ impl Journal {
                 self.written();
                 Ok(())
             }
-            Err(error) if error.is_job() || matches!(error, StoreError::Panicked) => {
+            Err(error) if error.is_job() => {
                 self.write_one_by_one();
                 self.fault.as_ref().map_or(Ok(()), |fault| Err(fault.error.clone()))
             }
@@ -143,6 +143,7 @@ impl Journal {
             self.queue.figures.written.fetch_add(batch.len() as u64, Ordering::Relaxed);
         }
         if self.fault.take().is_some() {
+            self.queue.fault.store(None);
             log::info!(requests = batch.len(); "the ledger is written again");
         }
         self.queue.leave_places(batch.places());
@@ -151,7 +152,7 @@ impl Journal {
         }
     }
 
-    /// Takes note that storage failed: those who wait are told, everything is kept.
+    /// Takes note that storage failed (a panic is redb's, over a damaged page): those who wait are told, everything is kept.
     fn failed(&mut self, error: StoreError) {
         self.queue.figures.failures.fetch_add(1, Ordering::Relaxed);
         for put in self.batch.puts.values() {
@@ -164,6 +165,7 @@ impl Journal {
                 DELAY
             }
         };
+        self.queue.fault.store(Some(Arc::new(error.clone())));
         self.fault = Some(Fault { error, delay, retry_at: Instant::now() + delay });
     }
 
@@ -177,7 +179,7 @@ impl Journal {
             self.batch = Arc::unwrap_or_clone(one);
             match outcome {
                 Ok(()) => self.written(),
-                Err(error) if error.is_job() || matches!(error, StoreError::Panicked) => {
+                Err(error) if error.is_job() => {
                     log::error!(error:% = error; "an exchange could not be written to the ledger and is given up");
                     let lost = std::mem::take(&mut self.batch);
                     self.queue.figures.lost.fetch_add(lost.done.len() as u64, Ordering::Relaxed);

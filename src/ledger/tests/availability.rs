@@ -50,7 +50,7 @@ fn on_a_full_disk_nobody_is_let_in_and_what_runs_is_kept_until_there_is_room() {
     assert_eq!(house.today(&payer).tokens, 127);
 
     disk.plan(Plan::default());
-    wait_until("it works again without anybody's doing", || house.store.health().is_ok());
+    wait_until("it works again without anybody's doing", || house.ledger.health().is_ok());
     drop(house.ledger.reserve(demand(&payer, "after", 1), SystemTime::now()).unwrap());
     wait_until("all is written", || house.ledger.figures().places_taken == 0);
     assert_eq!(house.usage().charged_tokens, 127);
@@ -110,4 +110,23 @@ fn a_wait_that_was_given_up_can_be_taken_up_again() {
         let _ = reservation.durable().now_or_never();
     }
     block_on(reservation.durable()).unwrap();
+}
+
+#[test]
+fn a_damaged_page_is_a_fault_of_the_storage_and_nothing_that_was_settled_is_given_up() {
+    let disk = FaultyDisk::new(Vec::new());
+    let house = house_on(&disk, OnLedgerError::Refuse);
+    let payer = payer(1);
+    let mut reservation = house.ledger.reserve(demand(&payer, "req", 100), SystemTime::now()).unwrap();
+    block_on(reservation.durable()).unwrap();
+    disk.plan(Plan { faults: vec![(0, u64::MAX, Fault::Panic)], seed: 0 });
+    reservation.settle(spent(42, 0), entry("req", Usage::default()));
+    house.ledger.flush().unwrap_err();
+    assert!(house.ledger.health().is_err(), "readyz is red");
+    let refused = house.ledger.reserve(demand(&payer, "refused", 1), SystemTime::now());
+    assert!(matches!(refused, Err(Refusal::Storage(_))), "nothing is served unmetered");
+    disk.plan(Plan::default());
+    wait_until("it works again", || house.ledger.health().is_ok());
+    assert_eq!((house.usage().charged_tokens, house.ledger.figures().lost), (42, 0));
+    house.check();
 }
