@@ -195,6 +195,7 @@ impl State {
         Ok(self.plan.faults.iter().find(|(first, last, _)| (*first..=*last).contains(&number)).map(|fault| fault.2))
     }
 
+    #[expect(clippy::panic, reason = "redb panics too")]
     fn error(&mut self, fault: Fault) -> io::Error {
         match fault {
             Fault::Full => io::ErrorKind::StorageFull.into(),
