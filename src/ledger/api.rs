@@ -159,7 +159,7 @@ impl Ledger {
 
     /// Writes what waits for the next commit. When that fails, what is on disk is still worth reading.
     fn catch_up(&self) {
-        let _ = self.flush();
+        let _ = self.ask(Message::CatchUp);
     }
 
     /// Whether requests may be let in, as far as the disk is concerned.

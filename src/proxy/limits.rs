@@ -129,7 +129,9 @@ fn limit_error(hit: &Hit) -> ApiError {
             dollars(left),
             dollars(*needed),
         ),
+        LimitName::RequestsPerMinute if used == 1 => "1 request was made within a minute".to_owned(),
         LimitName::RequestsPerMinute => format!("{} requests were made within a minute", grouped(used)),
+        LimitName::MaxConcurrent if limit == 1 => format!("{} of 1 request is under way", grouped(used)),
         LimitName::MaxConcurrent => format!("{} of {} requests are under way", grouped(used), grouped(limit)),
     };
     let reset = match room.resets_at {
@@ -245,6 +247,17 @@ mod tests {
              aside for requests under way, 1,234 are left, and this request needs at least 5,000. It resets at \
              1970-01-02T00:00:00Z."
         );
+    }
+
+    #[test]
+    fn one_request_is_no_plural() {
+        for (name, said) in [
+            (LimitName::RequestsPerMinute, "1 request was made"),
+            (LimitName::MaxConcurrent, "1 of 1 request is under way"),
+        ] {
+            let told = error(&Refusal::Limit(Hit { room: room(name, 1, 1), needed: 1, retry_after: 60 }));
+            assert!(told.message.contains(said), "{}", told.message);
+        }
     }
 
     #[test]

@@ -85,11 +85,8 @@ impl Slot {
         }
     }
 
-    /// Lets readers go on, with this database or without any.
-    pub(super) fn give_back(&self, database: Option<Database>) {
-        if let Some(database) = database {
-            self.restore(database);
-        }
+    /// Lets readers go on, with the database that was put in place or without any.
+    pub(super) fn give_back(&self) {
         *self.withdrawn() = false;
         self.returned.notify_all();
     }

@@ -172,16 +172,18 @@ impl Writer {
         match database {
             Ok(database) => {
                 let (database, fault) = sole.run(database, self.slot.path());
-                self.slot.give_back(database);
                 if let Some(fault) = fault {
                     self.slot.fail(fault);
                 }
-                if self.slot.database().is_err() {
-                    self.reopen();
+                match database {
+                    Some(database) => drop(self.slot.restore(database)),
+                    None => self.reopen(),
                 }
+                // Not before there is a database, or the reason why there is none: readers would be told that it was closed.
+                self.slot.give_back();
             }
             Err(error) => {
-                self.slot.give_back(None);
+                self.slot.give_back();
                 sole.refuse(error);
             }
         }
@@ -255,6 +257,8 @@ impl Writer {
         // It is known to be at fault: closing it can tell nothing new. Opening it is tried again by the next write.
         // redb may panic once more while it lets go of what it panicked over.
         let _ = catch_unwind(AssertUnwindSafe(|| self.slot.close()));
-        let _ = self.database();
+        if let Err(error) = self.database() {
+            self.slot.fail(error);
+        }
     }
 }

@@ -7,7 +7,9 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Gate, Gateway, Request, Response, Shape, Upstream, Way, provider, send, within};
+use crate::support::{
+    Answer, Gate, Gateway, Request, Response, Shape, Upstream, Way, provider, send, within, within_one_day,
+};
 
 /// Every answer of [`Shape::plain`] tells so many tokens.
 const TOKENS_OF_AN_ANSWER: u64 = 18;
@@ -107,6 +109,10 @@ fn tokens_left(response: &Response, shape: Shape) -> (u64, u64) {
 
 #[tokio::test]
 async fn a_key_is_minted_used_and_used_up() {
+    within_one_day(mint_use_and_use_up).await;
+}
+
+async fn mint_use_and_use_up() {
     let (gateway, upstream) = gateway("").await;
     for shape in Shape::BOTH {
         let (key, id) = mint(&gateway, json!({"label": "cursor", "quota": {"daily_tokens": 250}})).await;
@@ -141,6 +147,10 @@ async fn a_key_is_minted_used_and_used_up() {
 
 #[tokio::test]
 async fn the_refusal_is_what_sdks_call_a_rate_limit() {
+    within_one_day(be_refused).await;
+}
+
+async fn be_refused() {
     let (gateway, _upstream) = gateway("quota: {daily_tokens: 200}\n").await;
     for shape in Shape::BOTH {
         let (key, _) = mint(&gateway, json!({"label": "x"})).await;
@@ -158,6 +168,10 @@ async fn the_refusal_is_what_sdks_call_a_rate_limit() {
 
 #[tokio::test]
 async fn money_that_is_spent_is_a_402() {
+    within_one_day(spend_money).await;
+}
+
+async fn spend_money() {
     // A tenth of a cent for each token.
     let prices = "prices:\n  first/alpha: {input: 1000, output: 1000}\n";
     let (gateway, _upstream) = gateway(prices).await;
@@ -303,6 +317,10 @@ async fn requests_and_tokens_of_a_minute_are_bounded() {
 
 #[tokio::test]
 async fn an_end_user_has_limits_within_those_of_the_key() {
+    within_one_day(ask_for_end_users).await;
+}
+
+async fn ask_for_end_users() {
     let (gateway, _upstream) = gateway("quota: {daily_tokens: 500, per_end_user: {daily_tokens: 200}}\n").await;
     let (key, _) = mint(&gateway, json!({"label": "x"})).await;
     let mut total = 0;
@@ -326,6 +344,10 @@ async fn an_end_user_has_limits_within_those_of_the_key() {
 
 #[tokio::test]
 async fn of_two_hundred_requests_at_once_those_get_in_that_there_is_room_for() {
+    within_one_day(ask_two_hundred_at_once).await;
+}
+
+async fn ask_two_hundred_at_once() {
     const BOUND: u64 = 1_000;
     const ROOM: u64 = 10;
     let gate = Gate::new();
@@ -391,6 +413,10 @@ async fn ten_agents_with_large_bounds_fit_into_a_million() {
 
 #[tokio::test]
 async fn a_large_image_is_no_text() {
+    within_one_day(send_a_large_image).await;
+}
+
+async fn send_a_large_image() {
     let (gateway, upstream) = gateway("").await;
     let image = base64::engine::general_purpose::STANDARD.encode(vec![0x5a; 10 * 1_024 * 1_024]);
     let (key, id) = mint(&gateway, json!({"label": "x", "quota": {"daily_tokens": 500_000}})).await;
@@ -413,6 +439,10 @@ async fn a_large_image_is_no_text() {
 
 #[tokio::test]
 async fn what_failed_is_given_back() {
+    within_one_day(fail).await;
+}
+
+async fn fail() {
     let upstream = Upstream::new(|seen| Answer::error(seen.shape(), 400)).await;
     let gateway = behind("", &upstream).await;
     let (key, id) = mint(&gateway, json!({"label": "x", "quota": {"daily_tokens": 200}})).await;

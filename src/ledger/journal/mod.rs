@@ -48,6 +48,8 @@ pub(super) enum Message {
     Note(Box<Entry>),
     /// Write everything now.
     Flush(mpsc::Sender<Result<(), StoreError>>),
+    /// Write everything now, unless storage has just failed: then it is not tried more often for that.
+    CatchUp(mpsc::Sender<Result<(), StoreError>>),
     /// Write everything, then end.
     Stop(mpsc::Sender<Result<(), StoreError>>),
     /// Look for what is to be deleted.
@@ -136,7 +138,7 @@ impl Queue {
         }
         let urgent = match message {
             Message::Reserve { urgent, .. } => urgent,
-            Message::Flush(_) | Message::Stop(_) => true,
+            Message::Flush(_) | Message::CatchUp(_) | Message::Stop(_) => true,
             Message::Settle { .. } | Message::Cancel(_) | Message::Note(_) | Message::Prune => false,
         };
         // The thread sleeps until the first message, then until the oldest is due: others need not wake it.

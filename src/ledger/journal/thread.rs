@@ -25,6 +25,16 @@ const PRUNE: Duration = Duration::from_secs(60);
 /// What a commit is waited for by.
 type Waiters = Vec<mpsc::Sender<Result<(), StoreError>>>;
 
+/// Those who wait for one.
+#[derive(Default)]
+struct Waiting {
+    /// They have it tried now, whatever happened before.
+    forced: Waiters,
+    /// They want no more than what can be had.
+    patient: Waiters,
+    stop: Option<mpsc::Sender<Result<(), StoreError>>>,
+}
+
 /// Starts the thread.
 pub(in crate::ledger) fn spawn(
     store: Arc<Store>,
@@ -59,13 +69,14 @@ struct Fault {
 impl Journal {
     fn run(&mut self) {
         loop {
-            let (waiters, stop) = self.take();
-            if !waiters.is_empty() || self.fault.as_ref().is_none_or(|fault| fault.retry_at <= Instant::now()) {
-                let outcome = self.write();
-                for waiter in waiters {
-                    // Nobody may wait any more.
-                    let _ = waiter.send(outcome.clone());
-                }
+            let Waiting { forced, patient, stop } = self.take();
+            let outcome = match &self.fault {
+                Some(fault) if forced.is_empty() && fault.retry_at > Instant::now() => Err(fault.error.clone()),
+                _ => self.write(),
+            };
+            for waiter in forced.into_iter().chain(patient) {
+                // Nobody may wait any more.
+                let _ = waiter.send(outcome.clone());
             }
             if let Some(stopped) = stop {
                 let outcome = self.write();
@@ -77,15 +88,14 @@ impl Journal {
         }
     }
 
-    /// Waits for messages and adds them to the batch. Gives those who want to know when all of it is written, and the one who
-    /// wants the thread to end.
-    fn take(&mut self) -> (Waiters, Option<mpsc::Sender<Result<(), StoreError>>>) {
+    /// Waits for messages and adds them to the batch. Gives those who want to know when all of it is written.
+    fn take(&mut self) -> Waiting {
         let now = Instant::now();
         let wake_at = match &self.fault {
             Some(fault) => fault.retry_at,
             None => self.prune_at.min(now + PROBE),
         };
-        let (mut waiters, mut stop) = (Vec::new(), None);
+        let mut waiting = Waiting::default();
         for message in self.queue.receive(wake_at) {
             match message {
                 Message::Reserve { slip, amount, version, .. } => {
@@ -98,12 +108,13 @@ impl Journal {
                 Message::Settle { slip, spent, entry } => self.batch.settle(&slip, spent, entry),
                 Message::Cancel(slip) => self.batch.cancel(slip.id),
                 Message::Note(entry) => self.batch.note(entry),
-                Message::Flush(waiter) => waiters.push(waiter),
-                Message::Stop(waiter) => stop = Some(waiter),
+                Message::Flush(waiter) => waiting.forced.push(waiter),
+                Message::CatchUp(waiter) => waiting.patient.push(waiter),
+                Message::Stop(waiter) => waiting.stop = Some(waiter),
                 Message::Prune => self.prune_at = now,
             }
         }
-        (waiters, stop)
+        waiting
     }
 
     /// Writes what is not on disk yet. With nothing to write it only tries the storage, while that is at fault.
@@ -228,7 +239,7 @@ impl Journal {
                 Message::Settle { .. } | Message::Note(_) => {
                     self.queue.figures.lost.fetch_add(1, Ordering::Relaxed);
                 }
-                Message::Flush(waiter) | Message::Stop(waiter) => {
+                Message::Flush(waiter) | Message::CatchUp(waiter) | Message::Stop(waiter) => {
                     let _ = waiter.send(Err(error.clone()));
                 }
                 Message::Cancel(_) | Message::Prune => {}

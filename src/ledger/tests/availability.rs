@@ -130,3 +130,21 @@ fn a_damaged_page_is_a_fault_of_the_storage_and_nothing_that_was_settled_is_give
     assert_eq!((house.usage().charged_tokens, house.ledger.figures().lost), (42, 0));
     house.check();
 }
+
+#[test]
+fn readers_do_not_try_a_failing_disk_more_often_than_the_journal_does() {
+    let disk = FaultyDisk::new(Vec::new());
+    let house = house_on(&disk, OnLedgerError::Serve);
+    fill(&disk);
+    house.ledger.note(entry("kept", Usage::default()));
+    house.ledger.flush().unwrap_err();
+    let before = house.ledger.figures().failures;
+    let begun = std::time::Instant::now();
+    for _ in 0..200 {
+        let _ = house.ledger.usage(&UsageQuery::default());
+    }
+    // It is tried again after 250 ms, 500 ms, and so on.
+    let due = begun.elapsed().as_millis() as u64 / 250 + 1;
+    let tried = house.ledger.figures().failures - before;
+    assert!(tried <= due, "{tried} times, and {due} were due");
+}

@@ -151,3 +151,25 @@ fn all_tables_can_be_copied() {
     let copy = Store::open(copies.path()).unwrap();
     assert_eq!(names(&house.store).unwrap(), names(&copy).unwrap());
 }
+
+#[test]
+fn the_check_of_a_damaged_file_names_the_damage_while_the_ledger_is_open() {
+    let folder = TempDir::new().unwrap();
+    let today = window::Day::of(SystemTime::now()).0;
+    let (store, _) = filled(&folder, today..today + 1, 2_000);
+    let ledger = Ledger::open(Arc::clone(&store), LedgerSettings::default()).unwrap();
+    ledger.flush().unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(store.path()).unwrap();
+    let size = file.metadata().unwrap().len();
+    // Everything but the head.
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xa5; (size - 4_096) as usize], 4_096).unwrap();
+    for _ in 0..3 {
+        let said = match ledger.check() {
+            Ok(report) => report.problems.join("\n"),
+            Err(error) => error.to_string(),
+        };
+        assert!(said.contains("damaged"), "{said}");
+        assert!(!said.contains("closed"), "{said}");
+        assert!(ledger.health().is_err(), "readyz is red");
+    }
+}

@@ -3,6 +3,7 @@
 mod answer;
 mod bed;
 mod client;
+mod day;
 mod gateway;
 mod h2c;
 mod http1;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub(crate) use answer::{After, Answer, Gate};
 pub(crate) use bed::{Bed, provider};
 pub(crate) use client::{Connection, Request, Response, Way, gzip, send};
+pub(crate) use day::within_one_day;
 pub(crate) use gateway::{Gateway, free_address};
 pub(crate) use http1::End;
 pub(crate) use record::{Record, Tokens};
