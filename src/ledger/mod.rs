@@ -22,7 +22,7 @@ mod upkeep;
 mod window;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use demand::{Amount, Demand, EndUser, Facts, Payer};
 pub use entry::{App, AttemptEntry, Entry, UsageSource};

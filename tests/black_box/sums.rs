@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Bed, Connection, Request, Seen, Shape, Upstream, Way, tell, within};
+use crate::support::{Answer, Bed, Connection, Request, Seen, Shape, Upstream, Way, tell, within, within_one_day};
 
 /// The models' prices in pico-dollars a token: input, cache read, cache write, cache write of an hour, output.
 const PRICES: [[u64; 5]; 2] =
@@ -239,13 +239,13 @@ async fn run(bed: &Bed, case: &Case, route: &str, key: &str) -> String {
 
 #[tokio::test]
 async fn entries_sums_and_counters_agree_with_a_model_over_random_exchanges() {
-    check(1_500).await;
+    within_one_day(async || check(1_500).await).await;
 }
 
 #[tokio::test]
 #[ignore = "takes minutes: make test-long"]
 async fn entries_sums_and_counters_agree_with_a_model_over_twenty_thousand_random_exchanges() {
-    check(20_000).await;
+    within_one_day(async || check(20_000).await).await;
 }
 
 async fn check(count: u64) {

@@ -1,7 +1,9 @@
 """The official OpenAI and Anthropic SDKs through the gateway: plain, streamed, tool-calling and error turns, sync and async."""
 
 import asyncio
+import functools
 import json
+import time
 import unittest
 
 import anthropic
@@ -25,6 +27,20 @@ def setUpModule():
     STAGE.__enter__()
     unittest.addModuleCleanup(STAGE.__exit__)
     KEY = STAGE.mint("sdk")
+
+
+def within_one_day(test):
+    """Runs a test about a daily quota once more when it failed and midnight (UTC) came in between."""
+    @functools.wraps(test)
+    def run(self):
+        day = time.time() // 86_400
+        try:
+            test(self)
+        except AssertionError:
+            if time.time() // 86_400 == day:
+                raise
+            test(self)
+    return run
 
 
 def spent_key():
@@ -92,6 +108,7 @@ class Chat(unittest.TestCase):
         self.assertEqual(message.tool_calls[0].function.name, "weather")
         json.loads(message.tool_calls[0].function.arguments)
 
+    @within_one_day
     def test_errors(self):
         ask = {"messages": [{"role": "user", "content": PROMPT}]}
         with self.assertRaises(openai.AuthenticationError):
@@ -177,6 +194,7 @@ class Messages(unittest.TestCase):
             model=MESSAGES_MODEL, messages=[{"role": "user", "content": PROMPT}])
         self.assertGreater(counted.input_tokens, 0)
 
+    @within_one_day
     def test_errors(self):
         messages = [{"role": "user", "content": PROMPT}]
         with self.assertRaises(anthropic.AuthenticationError):

@@ -4,6 +4,7 @@ use super::ledger::PLAIN;
 use super::*;
 use crate::config::{Allowance, Cap};
 use crate::ledger::Payer;
+use crate::ledger::tests::within_one_day;
 
 async fn info(house: &House, key: &crate::keys::Key) -> AdminResponse {
     let payer = Payer::of(key, &house.admin.settings().quota, None);
@@ -14,6 +15,10 @@ async fn info(house: &House, key: &crate::keys::Key) -> AdminResponse {
 
 #[tokio::test]
 async fn a_key_learns_what_it_may_spend_and_has_spent() {
+    within_one_day(learn_what_was_spent).await;
+}
+
+async fn learn_what_was_spent() {
     let house = house_with(Quota { expires_at: Some(4_102_444_800), ..Quota::default() });
     let limits = Allowance {
         daily_tokens: Some(Cap::At(1000)),

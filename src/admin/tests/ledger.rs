@@ -9,6 +9,7 @@ use ovth_filters::neutral::Usage;
 use super::*;
 use crate::config::{Allowance, Cap};
 use crate::keys::{Key, KeySettings, Label, NewKey};
+use crate::ledger::tests::within_one_day;
 use crate::ledger::{Amount, Demand, Entry, Facts, Payer, Reservation, UsageSource};
 
 /// An exchange that a test makes.
@@ -220,6 +221,10 @@ async fn an_unknown_price_is_no_zero_and_nothing_spent_is() {
 
 #[tokio::test]
 async fn live_counters_show_what_is_under_way_and_what_is_left() {
+    within_one_day(show_live_counters).await;
+}
+
+async fn show_live_counters() {
     let quota = Quota {
         limits: Allowance { monthly_usd: Some(Cap::At(10_000_000_000_000)), ..Allowance::default() },
         per_user: false,

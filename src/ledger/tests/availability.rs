@@ -29,6 +29,10 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
 
 #[test]
 fn on_a_full_disk_nobody_is_let_in_and_what_runs_is_kept_until_there_is_room() {
+    within_a_day(fill_the_disk);
+}
+
+fn fill_the_disk() {
     let disk = FaultyDisk::new(Vec::new());
     let house = house_on(&disk, OnLedgerError::Refuse);
     let payer = payer(1);
@@ -61,6 +65,10 @@ fn on_a_full_disk_nobody_is_let_in_and_what_runs_is_kept_until_there_is_room() {
 
 #[test]
 fn with_serve_requests_are_let_in_and_written_later() {
+    within_a_day(serve_on_a_full_disk);
+}
+
+fn serve_on_a_full_disk() {
     let disk = FaultyDisk::new(Vec::new());
     let house = house_on(&disk, OnLedgerError::Serve);
     let payer = limited(1, 100);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod availability;
+mod day;
 mod faults;
 mod filled;
 mod long;
@@ -9,6 +10,8 @@ mod migration;
 mod queries;
 mod retention;
 mod upkeep;
+
+pub(crate) use day::within_one_day;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -20,6 +23,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::{Allowance, Cap, Durability};
 use crate::keys::KeyId;
+use day::within_a_day;
 
 /// A ledger in a folder of its own.
 struct House {
@@ -126,6 +130,10 @@ fn spent(tokens: u64, cost: u64) -> Amount {
 
 #[test]
 fn a_settled_request_is_an_entry_and_counts_after_a_restart() {
+    within_a_day(settle_and_restart);
+}
+
+fn settle_and_restart() {
     let folder = TempDir::new().unwrap();
     let first = house(&folder);
     let payer = payer(1);
@@ -154,6 +162,10 @@ fn a_settled_request_is_an_entry_and_counts_after_a_restart() {
 
 #[test]
 fn what_a_dead_process_had_set_aside_is_charged_once() {
+    within_a_day(die_with_requests);
+}
+
+fn die_with_requests() {
     let folder = TempDir::new().unwrap();
     let first = house(&folder);
     let payer = payer(1);
@@ -201,6 +213,10 @@ fn numbers_go_on_above_all_that_are_on_disk() {
 
 #[test]
 fn what_is_dropped_unsettled_leaves_no_trace() {
+    within_a_day(drop_unsettled);
+}
+
+fn drop_unsettled() {
     let folder = TempDir::new().unwrap();
     let house = house(&folder);
     let payer = limited(1, 100);
@@ -235,6 +251,10 @@ fn a_note_is_an_entry_that_nobody_is_charged_for() {
 
 #[test]
 fn relaxed_reservations_are_not_waited_for_and_reach_the_disk_all_the_same() {
+    within_a_day(reserve_relaxed);
+}
+
+fn reserve_relaxed() {
     let folder = TempDir::new().unwrap();
     let store = Arc::new(Store::open(folder.path()).unwrap());
     let relaxed = LedgerSettings { durability: Durability::Relaxed, ..LedgerSettings::default() };

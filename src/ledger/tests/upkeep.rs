@@ -96,6 +96,10 @@ fn compaction_makes_the_file_smaller_while_requests_go_on() {
 
 #[test]
 fn a_backup_is_a_whole_database_of_its_own() {
+    within_a_day(back_up);
+}
+
+fn back_up() {
     let (folder, copies) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let first = house(&folder);
     let payer = payer(1);
