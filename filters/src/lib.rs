@@ -8,6 +8,7 @@ pub mod price;
 pub mod shapes;
 pub mod sse;
 pub mod tap;
+pub mod translate;
 
 mod ids;
 mod tokens;

@@ -10,6 +10,7 @@ mod members;
 mod read;
 mod splice;
 mod text;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use members::{Elements, Member, Members, elements_in, members, members_in};
 pub use read::{bool_at, is_array_at, is_null_at, is_object_at, is_string_at, quoted, string_at, u64_at};
 pub use splice::{Edit, splice};
 pub(crate) use text::Text;
+pub use view::{Json, ValueKind, View, ViewError};
 
 /// How deep objects and arrays may nest.
 pub const MAX_DEPTH: usize = 128;

@@ -2,7 +2,9 @@
 
 mod attachments;
 mod chat;
+pub(crate) mod codec;
 mod end_user;
+mod envelope;
 mod error;
 mod generate_content;
 mod messages;
@@ -36,6 +38,15 @@ pub(crate) fn rules(shape: Shape) -> &'static dyn Rules {
         Shape::Responses => &responses::Responses,
         Shape::Messages => &messages::Messages,
         Shape::GenerateContent => &generate_content::GenerateContent,
+    }
+}
+
+/// The registry of translations: one line a shape.
+pub(crate) fn codec(shape: Shape) -> Option<&'static dyn codec::Codec> {
+    match shape {
+        Shape::Chat => Some(&chat::Chat),
+        Shape::Messages => Some(&messages::Messages),
+        Shape::Responses | Shape::GenerateContent => None,
     }
 }
 

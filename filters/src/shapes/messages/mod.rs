@@ -1,13 +1,20 @@
 //! Anthropic Messages.
 
+mod decode;
+mod encode;
 mod error;
 mod peek;
+mod response;
 mod stream;
+mod stream_decode;
+mod stream_encode;
 mod usage;
 
+use super::codec::{Codec, DecodeStream, EncodeStream};
 use super::{EncodedError, EventKind, Observed, Peek, Rules};
 use crate::Operation;
-use crate::neutral::ApiError;
+use crate::json::View;
+use crate::neutral::{Answering, ApiError, Losses, Profile, Request, Response};
 use crate::sse::RawEvent;
 use crate::tokens::Rates;
 
@@ -45,5 +52,36 @@ impl Rules for Messages {
 
     fn read_body(&self, body: &[u8], seen: &mut Observed) -> EventKind {
         stream::read_body(body, seen)
+    }
+}
+
+impl Codec for Messages {
+    fn decode_request<'a>(&self, body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, ApiError> {
+        decode::request(body, losses)
+    }
+
+    fn encode_request(
+        &self,
+        request: &Request<'_>,
+        profile: &Profile,
+        losses: &mut Losses,
+    ) -> Result<(Vec<u8>, Answering), ApiError> {
+        encode::request(request, profile, losses)
+    }
+
+    fn decode_response(&self, body: View<'_>, seed: &str) -> Result<Response, ApiError> {
+        response::decode(body, seed)
+    }
+
+    fn encode_response(&self, response: &Response, answering: &Answering) -> Vec<u8> {
+        response::encode(response, answering)
+    }
+
+    fn stream_decoder(&self, seed: &str) -> Box<dyn DecodeStream> {
+        Box::new(stream_decode::Decoder::new(seed))
+    }
+
+    fn stream_encoder(&self, answering: &Answering) -> Box<dyn EncodeStream> {
+        Box::new(stream_encode::Encoder::new(answering))
     }
 }

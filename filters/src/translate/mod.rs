@@ -1,0 +1,110 @@
+//! Shape A to the neutral form to shape B: whole requests, whole answers, streams. Never a converter for a pair.
+
+mod aggregate;
+mod stops;
+mod stream;
+
+use std::fmt;
+
+pub use aggregate::Aggregate;
+pub use stream::StreamTranslator;
+
+use crate::Shape;
+use crate::json::View;
+use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Profile};
+use crate::shapes::codec;
+
+/// A request in the target's shape.
+#[derive(Debug)]
+pub struct Translated {
+    /// The body for the provider.
+    pub body: Vec<u8>,
+    /// What did not go on as the client said it.
+    pub losses: Losses,
+    /// What the way back has to know; the caller fills in `created`, `seed`, `origin` and `model`.
+    pub answering: Answering,
+    /// Whether the body asks for a stream. It may though the client wants a whole answer: see [`Upstream::stream`].
+    pub stream: bool,
+}
+
+/// How the upstream request is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Upstream<'a> {
+    /// Its shape.
+    pub shape: Shape,
+    /// What is known of the target.
+    pub profile: &'a Profile,
+    /// Whether to ask for a stream also where the client wants none, so that no idle connection is cut while a slow model
+    /// thinks; the answer is put together again by [`Aggregate`].
+    pub stream: bool,
+    /// The bound that the gateway sets on the output, in tokens, where it is lower than the client's.
+    pub max_output: Option<u64>,
+}
+
+/// Whether requests and answers can be translated between these shapes.
+#[must_use]
+pub fn is_possible(client: Shape, upstream: Shape) -> bool {
+    client != upstream && codec(client).is_some() && codec(upstream).is_some()
+}
+
+/// Translates a request.
+///
+/// # Errors
+/// `BadRequest`, naming the client's field: the body is wrong, or asks for what the target cannot do. What is merely lost
+/// is in [`Translated::losses`]; the caller decides whether that is allowed ([`crate::neutral::Request::require_parameters`] is
+/// heeded here already).
+pub fn request(client: Shape, body: &[u8], upstream: Upstream<'_>) -> Result<Translated, ApiError> {
+    let (from, to) = pair(client, upstream.shape)?;
+    let view = View::parse(body).map_err(|error| {
+        ApiError::new(ErrorClass::BadRequest, format!("the request body is not valid JSON: {error}"))
+    })?;
+    let mut losses = Losses::default();
+    let mut request = from.decode_request(view, &mut losses)?;
+    let (wants_stream, include_usage, hide) =
+        (request.stream, request.include_usage, request.reasoning.show == Some(false));
+    if let Some(bound) = upstream.max_output {
+        request.max_output = Some(request.max_output.map_or(bound, |asked| asked.min(bound)));
+    }
+    request.stream = wants_stream || upstream.stream;
+    let (body, mut answering) = to.encode_request(&request, upstream.profile, &mut losses)?;
+    answering.include_usage = include_usage;
+    answering.hide_reasoning = hide;
+    answering.origin = upstream.profile.origin.clone();
+    answering.model.clone_from(&upstream.profile.model);
+    if request.require_parameters
+        && let Some(error) = losses.error(&upstream.profile.model)
+    {
+        return Err(error);
+    }
+    Ok(Translated { body, losses, answering, stream: request.stream })
+}
+
+/// Translates a whole answer.
+///
+/// # Errors
+/// `Upstream` when it is no answer of that shape; the provider's error when it is one.
+pub fn response(upstream: Shape, client: Shape, body: &[u8], answering: &Answering) -> Result<Vec<u8>, ApiError> {
+    let (to, from) = pair(client, upstream)?;
+    let view = View::parse(body).map_err(|error| {
+        ApiError::new(ErrorClass::Upstream, format!("the provider sent an answer that is not valid JSON: {error}"))
+    })?;
+    let mut response = from.decode_response(view, &answering.seed)?;
+    stops::cut(&mut response, &answering.stops);
+    Ok(to.encode_response(&response, answering))
+}
+
+type Pair = (&'static dyn codec::Codec, &'static dyn codec::Codec);
+
+/// The codecs of the client's and the upstream's shape.
+fn pair(client: Shape, upstream: Shape) -> Result<Pair, ApiError> {
+    match (codec(client), codec(upstream)) {
+        (Some(client), Some(upstream)) => Ok((client, upstream)),
+        _ => Err(ApiError::new(ErrorClass::Internal, format!("{client} cannot be translated to {upstream} yet"))),
+    }
+}
+
+impl fmt::Debug for dyn codec::Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Codec")
+    }
+}

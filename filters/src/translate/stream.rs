@@ -1,0 +1,84 @@
+//! A streamed answer from one shape to another, event by event.
+
+use bytes::BytesMut;
+
+use super::pair;
+use super::stops::StopScanner;
+use crate::Shape;
+use crate::neutral::{Answering, ApiError, Event};
+use crate::shapes::codec::{DecodeStream, EncodeStream};
+use crate::sse::RawEvent;
+
+/// Translates one streamed answer. Feed it every event of the provider, comments included; it writes whole events only.
+pub struct StreamTranslator {
+    decoder: Box<dyn DecodeStream>,
+    stops: Option<StopScanner>,
+    encoder: Box<dyn EncodeStream>,
+    events: Vec<Event>,
+    ended: bool,
+}
+
+impl StreamTranslator {
+    /// A translator of one answer.
+    ///
+    /// # Errors
+    /// `Internal` when one of the shapes cannot be translated.
+    pub fn new(upstream: Shape, client: Shape, answering: &Answering) -> Result<StreamTranslator, ApiError> {
+        let (to, from) = pair(client, upstream)?;
+        Ok(StreamTranslator {
+            decoder: from.stream_decoder(&answering.seed),
+            stops: StopScanner::new(&answering.stops),
+            encoder: to.stream_encoder(answering),
+            events: Vec::new(),
+            ended: false,
+        })
+    }
+
+    /// Translates the next event. `Err`: the answer broke; nothing was written for that and nothing will be any more, so that the
+    /// caller can end the stream with the error.
+    pub fn event(&mut self, event: &RawEvent, out: &mut BytesMut) -> Result<(), ApiError> {
+        if !self.ended {
+            self.decoder.event(event, &mut self.events);
+        }
+        self.write(out)
+    }
+
+    /// The bytes are over.
+    ///
+    /// # Errors
+    /// When the answer had not finished.
+    pub fn end(&mut self, out: &mut BytesMut) -> Result<(), ApiError> {
+        if !self.ended {
+            self.decoder.end(&mut self.events);
+        }
+        self.write(out)
+    }
+
+    /// Whether the stream has its last mark: the rest of what the provider sends does not matter.
+    #[must_use]
+    pub const fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn write(&mut self, out: &mut BytesMut) -> Result<(), ApiError> {
+        if let Some(stops) = &mut self.stops {
+            stops.filter(&mut self.events);
+        }
+        for event in self.events.drain(..) {
+            if self.ended {
+                break;
+            }
+            match event {
+                Event::Error(error) => {
+                    self.ended = true;
+                    return Err(*error);
+                }
+                event => {
+                    self.ended = matches!(event, Event::End);
+                    self.encoder.event(&event, out);
+                }
+            }
+        }
+        Ok(())
+    }
+}
