@@ -93,7 +93,7 @@ pub enum CitationKind<'a> {
 pub enum Source<'a> {
     /// Base64, without a `data:` prefix.
     Base64 {
-        /// The type as the client gave it; may be empty or wrong, see [`crate::translate::sniff`].
+        /// The type as the client gave it; may be empty or wrong: the data tells.
         media_type: Cow<'a, str>,
         /// The data.
         data: Cow<'a, str>,

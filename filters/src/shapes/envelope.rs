@@ -1,23 +1,94 @@
 //! How opaque state travels through a shape that has no field for it: in an envelope that says whose it is.
 //!
-//! `gw1.<provider>.<model family>.<account>.<base64url of the payload>`; the payload is JSON: what [`State`] holds but its
-//! origin, and whether there is text that it belongs to.
+//! `gw1.<provider>.<model family>.<account>.<payload>`, each part in base64url without padding but the first; the payload is
+//! JSON: what [`State`] holds but its origin. Nothing in it is secret: a client could have had all of it in the provider's own
+//! shape.
 
 use std::borrow::Cow;
 
-use crate::neutral::{Origin, State};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::neutral::{Origin, State, StateFormat};
 
 /// What every envelope begins with.
 pub(crate) const PREFIX: &str = "gw1.";
 
+/// A payload is read up to this size; providers' own state has been seen to reach some hundred kilobytes.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+#[derive(Serialize, Deserialize)]
+struct Payload<'a> {
+    #[serde(rename = "f")]
+    format: Format,
+    #[serde(rename = "d", borrow)]
+    data: Cow<'a, str>,
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none", borrow)]
+    id: Option<Cow<'a, str>>,
+}
+
+/// The formats by the names that stand in envelopes; they may not change.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum Format {
+    #[serde(rename = "as")]
+    AnthropicSignature,
+    #[serde(rename = "ar")]
+    AnthropicRedacted,
+    #[serde(rename = "oe")]
+    OpenAiEncrypted,
+    #[serde(rename = "gs")]
+    GoogleSignature,
+    #[serde(rename = "p")]
+    Plain,
+    #[serde(other, rename = "u")]
+    Unknown,
+}
+
 /// Puts state in an envelope. The same state and origin give the same bytes.
-pub(crate) fn seal(_state: &State<'_>, _origin: &Origin<'_>) -> String {
-    todo!("written next")
+pub(crate) fn seal(state: &State<'_>, origin: &Origin<'_>) -> String {
+    let format = match state.format {
+        StateFormat::AnthropicSignature => Format::AnthropicSignature,
+        StateFormat::AnthropicRedacted => Format::AnthropicRedacted,
+        StateFormat::OpenAiEncrypted => Format::OpenAiEncrypted,
+        StateFormat::GoogleSignature => Format::GoogleSignature,
+        StateFormat::Plain => Format::Plain,
+        StateFormat::Unknown => Format::Unknown,
+    };
+    let payload = Payload { format, data: Cow::Borrowed(&state.data), id: state.id.as_deref().map(Cow::Borrowed) };
+    let payload = serde_json::to_vec(&payload).expect("strings always have a JSON form");
+    let origin = state.origin.as_ref().unwrap_or(origin);
+    let parts = [origin.provider.as_bytes(), origin.family.as_bytes(), origin.account.as_bytes(), &payload];
+    let parts: Vec<String> = parts.iter().map(|part| URL_SAFE_NO_PAD.encode(part)).collect();
+    format!("{PREFIX}{}", parts.join("."))
 }
 
 /// The state in an envelope, with its origin; `None` when the text is none.
-pub(crate) fn open(_text: &str) -> Option<State<'static>> {
-    todo!("written next")
+pub(crate) fn open(text: &str) -> Option<State<'static>> {
+    let rest = text.strip_prefix(PREFIX).filter(|rest| rest.len() <= MAX_BYTES)?;
+    let mut parts = rest.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let mut text = || String::from_utf8(parts.next()??).ok();
+    let origin = Origin { provider: text()?.into(), family: text()?.into(), account: text()?.into() };
+    let payload = text()?;
+    if parts.next().is_some() {
+        return None;
+    }
+    let payload: Payload<'_> = serde_json::from_str(&payload).ok()?;
+    let format = match payload.format {
+        Format::AnthropicSignature => StateFormat::AnthropicSignature,
+        Format::AnthropicRedacted => StateFormat::AnthropicRedacted,
+        Format::OpenAiEncrypted => StateFormat::OpenAiEncrypted,
+        Format::GoogleSignature => StateFormat::GoogleSignature,
+        Format::Plain => StateFormat::Plain,
+        Format::Unknown => StateFormat::Unknown,
+    };
+    Some(State {
+        format,
+        data: payload.data.into_owned().into(),
+        id: payload.id.map(|id| id.into_owned().into()),
+        origin: Some(origin),
+        extra: None,
+    })
 }
 
 /// Whether a text is an envelope of this gateway's.
@@ -30,7 +101,50 @@ pub(crate) fn belongs(state: &State<'_>, target: &Origin<'_>) -> bool {
     state.origin.as_ref().is_none_or(|origin| origin == target)
 }
 
-/// Text that only this gateway wants back.
-pub(crate) fn plain(text: Cow<'_, str>) -> State<'_> {
-    State { format: crate::neutral::StateFormat::Plain, data: text, id: None, origin: None, extra: None }
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn state(data: &str, id: Option<&str>) -> State<'static> {
+        State {
+            format: StateFormat::GoogleSignature,
+            data: data.to_owned().into(),
+            id: id.map(|id| id.to_owned().into()),
+            origin: None,
+            extra: None,
+        }
+    }
+
+    fn origin() -> Origin<'static> {
+        Origin { provider: "google".into(), family: "gemini.3".into(), account: "a1".into() }
+    }
+
+    proptest! {
+        #[test]
+        fn state_comes_out_of_its_envelope_as_it_went_in(data in "\\PC{0,200}", id in proptest::option::of("\\PC{1,20}")) {
+            let state = state(&data, id.as_deref());
+            let sealed = seal(&state, &origin());
+            prop_assert!(is_sealed(&sealed) && sealed.is_ascii());
+            prop_assert_eq!(&sealed, &seal(&state, &origin()));
+            prop_assert_eq!(open(&sealed).unwrap(), State { origin: Some(origin()), ..state });
+        }
+
+        #[test]
+        fn anything_else_is_no_envelope(text in "(gw1\\.)?[A-Za-z0-9_.=+-]{0,60}") {
+            let _ = open(&text);
+        }
+    }
+
+    #[test]
+    fn state_of_another_account_or_model_family_belongs_to_nobody_else() {
+        let opened = open(&seal(&state("x", None), &origin())).unwrap();
+        assert!(belongs(&opened, &origin()));
+        assert!(!belongs(&opened, &Origin { account: "a2".into(), ..origin() }));
+        assert!(!belongs(&opened, &Origin { family: "gemini.4".into(), ..origin() }));
+        assert!(belongs(&state("x", None), &origin()), "nothing is known of it");
+    }
 }

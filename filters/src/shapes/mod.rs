@@ -7,6 +7,7 @@ mod end_user;
 mod envelope;
 mod error;
 mod generate_content;
+mod media;
 mod messages;
 mod observed;
 mod output_bound;
@@ -16,6 +17,7 @@ mod provider_error;
 mod responses;
 mod rules;
 mod service_class;
+mod tool_names;
 
 pub use error::EncodedError;
 pub use observed::EventKind;

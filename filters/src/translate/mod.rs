@@ -1,17 +1,18 @@
 //! Shape A to the neutral form to shape B: whole requests, whole answers, streams. Never a converter for a pair.
 
 mod aggregate;
+mod custom;
 mod stops;
 mod stream;
-
-use std::fmt;
 
 pub use aggregate::Aggregate;
 pub use stream::StreamTranslator;
 
+use bytes::BytesMut;
+
 use crate::Shape;
 use crate::json::View;
-use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Profile};
+use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Profile, Response};
 use crate::shapes::codec;
 
 /// A request in the target's shape.
@@ -85,12 +86,45 @@ pub fn request(client: Shape, body: &[u8], upstream: Upstream<'_>) -> Result<Tra
 /// `Upstream` when it is no answer of that shape; the provider's error when it is one.
 pub fn response(upstream: Shape, client: Shape, body: &[u8], answering: &Answering) -> Result<Vec<u8>, ApiError> {
     let (to, from) = pair(client, upstream)?;
+    let mut response = read(from, body, answering)?;
+    tidy(&mut response, answering);
+    Ok(to.encode_response(&response, answering))
+}
+
+/// Translates a whole answer for a client that wants a stream of a provider that gave none: the whole stream, end mark included.
+///
+/// # Errors
+/// As [`response`].
+pub fn response_as_stream(
+    upstream: Shape,
+    client: Shape,
+    body: &[u8],
+    answering: &Answering,
+) -> Result<Vec<u8>, ApiError> {
+    let (to, from) = pair(client, upstream)?;
+    let mut response = read(from, body, answering)?;
+    tidy(&mut response, answering);
+    let mut encoder = to.stream_encoder(answering);
+    let mut out = BytesMut::new();
+    for event in aggregate::told(response) {
+        encoder.event(&event, &mut out);
+    }
+    Ok(out.into())
+}
+
+fn read(from: &dyn codec::Codec, body: &[u8], answering: &Answering) -> Result<Response, ApiError> {
     let view = View::parse(body).map_err(|error| {
         ApiError::new(ErrorClass::Upstream, format!("the provider sent an answer that is not valid JSON: {error}"))
     })?;
-    let mut response = from.decode_response(view, &answering.seed)?;
-    stops::cut(&mut response, &answering.stops);
-    Ok(to.encode_response(&response, answering))
+    from.decode_response(view, &answering.seed)
+}
+
+/// Does what a provider was not able to do.
+fn tidy(response: &mut Response, answering: &Answering) {
+    if let Some(custom) = custom::CustomCalls::new(answering) {
+        custom.unwrap_all(response);
+    }
+    stops::cut(response, &answering.stops);
 }
 
 type Pair = (&'static dyn codec::Codec, &'static dyn codec::Codec);
@@ -100,11 +134,5 @@ fn pair(client: Shape, upstream: Shape) -> Result<Pair, ApiError> {
     match (codec(client), codec(upstream)) {
         (Some(client), Some(upstream)) => Ok((client, upstream)),
         _ => Err(ApiError::new(ErrorClass::Internal, format!("{client} cannot be translated to {upstream} yet"))),
-    }
-}
-
-impl fmt::Debug for dyn codec::Codec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Codec")
     }
 }

@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 
+use super::custom::CustomCalls;
 use super::pair;
 use super::stops::StopScanner;
 use crate::Shape;
@@ -12,6 +13,7 @@ use crate::sse::RawEvent;
 /// Translates one streamed answer. Feed it every event of the provider, comments included; it writes whole events only.
 pub struct StreamTranslator {
     decoder: Box<dyn DecodeStream>,
+    custom: Option<CustomCalls>,
     stops: Option<StopScanner>,
     encoder: Box<dyn EncodeStream>,
     events: Vec<Event>,
@@ -27,6 +29,7 @@ impl StreamTranslator {
         let (to, from) = pair(client, upstream)?;
         Ok(StreamTranslator {
             decoder: from.stream_decoder(&answering.seed),
+            custom: CustomCalls::new(answering),
             stops: StopScanner::new(&answering.stops),
             encoder: to.stream_encoder(answering),
             events: Vec::new(),
@@ -61,6 +64,9 @@ impl StreamTranslator {
     }
 
     fn write(&mut self, out: &mut BytesMut) -> Result<(), ApiError> {
+        if let Some(custom) = &mut self.custom {
+            custom.filter(&mut self.events);
+        }
         if let Some(stops) = &mut self.stops {
             stops.filter(&mut self.events);
         }

@@ -1,0 +1,74 @@
+//! Names of tools that a target would refuse, made legal there in a way that can be undone.
+
+use std::borrow::Cow;
+
+use rapidhash::v3::rapidhash_v3;
+
+/// Bytes of `_` and the hash behind a name that was cut.
+const MARK: usize = 9;
+
+/// Makes names legal for one request: letters, digits, `_` and `-`, up to a length. The same name becomes the same one in every
+/// request, whatever else is in it.
+#[derive(Debug)]
+pub(crate) struct ToolNames {
+    limit: usize,
+    changed: Vec<(String, String)>,
+}
+
+impl ToolNames {
+    /// For a target that takes names of so many bytes.
+    pub(crate) const fn new(limit: usize) -> ToolNames {
+        ToolNames { limit, changed: Vec::new() }
+    }
+
+    /// The name that is sent for this one.
+    pub(crate) fn sent<'n>(&mut self, name: &'n str) -> Cow<'n, str> {
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !name.is_empty() && name.len() <= self.limit && name.bytes().all(is_legal) {
+            return Cow::Borrowed(name);
+        }
+        let plain = name.chars().map(|c| if u8::try_from(c).is_ok_and(is_legal) { c } else { '_' });
+        let mut sent: String = plain.take(self.limit.saturating_sub(MARK)).collect();
+        // All changed names are marked, not only long ones: two may differ only in what is not legal.
+        sent.push_str(&format!("_{:08x}", rapidhash_v3(name.as_bytes()) & 0xffff_ffff));
+        if !self.changed.iter().any(|(known, _)| *known == sent) {
+            self.changed.push((sent.clone(), name.to_owned()));
+        }
+        Cow::Owned(sent)
+    }
+
+    /// The names that were changed: as sent, and as they were.
+    pub(crate) fn changed(self) -> Vec<(String, String)> {
+        self.changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn pitfall_40_long_and_strange_names_are_shortened_reversibly() {
+        let mut names = ToolNames::new(64);
+        let long = "mcp__server__".repeat(8);
+        let sent = names.sent(&long).into_owned();
+        assert_eq!(sent.len(), 64);
+        assert_eq!(names.sent("get_weather"), "get_weather");
+        assert_ne!(names.sent("a.b"), names.sent("a/b"));
+        let own: Vec<String> = names.changed().into_iter().map(|(_, own)| own).collect();
+        assert_eq!(own, [long.as_str(), "a.b", "a/b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_becomes_a_legal_one_and_always_the_same(name in "\\PC{0,200}", limit in 20_usize..130) {
+            let mut names = ToolNames::new(limit);
+            let sent = names.sent(&name).into_owned();
+            prop_assert!(!sent.is_empty() && sent.len() <= limit);
+            prop_assert!(sent.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'));
+            prop_assert_eq!(ToolNames::new(limit).sent(&name), sent);
+        }
+    }
+}
