@@ -8,9 +8,9 @@ pub mod price;
 pub mod shapes;
 pub mod sse;
 pub mod tap;
+pub mod tokens;
 pub mod translate;
 
 mod ids;
-mod tokens;
 
 pub use ids::{Operation, Shape};

@@ -5,6 +5,7 @@ use crate::neutral::Usage;
 pub use crate::shapes::EventKind;
 use crate::shapes::{Observed, rules};
 use crate::sse::{Piece, RawEvent};
+use crate::tokens::Family;
 
 /// Reads one answer, event by event or whole.
 ///
@@ -81,6 +82,13 @@ impl Tap {
     #[must_use]
     pub fn delivered_tokens(&self) -> u64 {
         self.seen.delivered.tokens(rules(self.shape).rates())
+    }
+
+    /// The same, as the models of that family count.
+    #[must_use]
+    pub fn delivered_tokens_by(&self, family: Family) -> u64 {
+        let rates = family.answer().unwrap_or_else(|| rules(self.shape).rates());
+        self.seen.delivered.tokens(rates)
     }
 
     /// The service class that the provider says it served at: `standard`, `batch`, `flex`, `priority`, `fast`, or its own

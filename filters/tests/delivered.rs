@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use ovth_filters::Shape;
 use ovth_filters::neutral::Usage;
-use ovth_filters::shapes::{MAX_EVENT_BYTES, peek};
+use ovth_filters::shapes::MAX_EVENT_BYTES;
 use ovth_filters::sse::{Framer, Piece};
 use ovth_filters::tap::{EventKind, Tap};
-use ovth_filters::{Operation, Shape};
+use ovth_filters::tokens::{Family, estimate_input};
 use serde_json::Value;
 
 /// Recorded streams whose counts hold what was not delivered, and so cannot be estimated from what was.
@@ -88,7 +89,12 @@ fn read(stream: &Stream, is_end: impl Fn(&EventKind) -> bool) -> Tap {
 /// The client leaves right before the answer is finished.
 fn cut(stream: &Stream) -> Cut {
     let tap = read(stream, |kind| matches!(kind, EventKind::Finish | EventKind::UsageOnly | EventKind::Done));
-    Cut { told: tap.usage(), delivered: tap.delivered_tokens() }
+    Cut { told: tap.usage(), delivered: tap.delivered_tokens_by(family(stream)) }
+}
+
+/// Whose model answered.
+fn family(stream: &Stream) -> Family {
+    Family::of(stream.shape, stream.request["model"].as_str().unwrap_or_default())
 }
 
 /// How far an estimate is from what it should be, in thousandths of that.
@@ -137,21 +143,37 @@ fn who_leaves_a_messages_stream_is_charged_within_a_twentieth_of_what_the_provid
     }
 }
 
+/// Chat streams whose charge is off by more than a twentieth, and by more than a few tokens.
+const BEYOND: [(&str, &str); 1] =
+    [("mistral-stream-thinking-out-01", "97 tokens in all, of which a third are of thinking that was not delivered")];
+
+/// So few tokens more or less are no matter, however small the exchange is.
+const A_FEW: u64 = 10;
+
 #[test]
-fn what_a_chat_stream_costs_that_is_left_before_its_counts_is_told() {
+fn who_leaves_a_chat_stream_is_charged_within_a_twentieth_of_what_the_provider_counts() {
     let mut sums = [0, 0];
+    let (mut within, mut all) = (0, 0);
     for (stream, usage) in streams().iter().filter(|(stream, _)| stream.shape == Shape::Chat && !stream.hidden) {
-        let body = Bytes::from(serde_json::to_vec(&stream.request).unwrap());
-        let prompt = peek(Shape::Chat, Operation::Generate, &body).unwrap().estimated_input_tokens();
+        let body = serde_json::to_vec(&stream.request).unwrap();
+        let prompt = estimate_input(Shape::Chat, &body, family(stream));
         let charged = prompt + cut(stream).delivered;
+        let off = off(charged, usage.total());
+        let is_near = off.abs() <= 50 || charged.abs_diff(usage.total()) <= A_FEW;
         eprintln!(
-            "{}: {charged} for {}, {:+} thousandths; the prompt {prompt} for {}",
+            "{}: {charged} for {}, {off:+} thousandths; the prompt {prompt} for {}, the answer {} for {}",
             stream.name,
             usage.total(),
-            off(charged, usage.total()),
             usage.prompt(),
+            charged - prompt,
+            usage.output,
         );
+        assert!(is_near || BEYOND.iter().any(|(name, _)| *name == stream.name), "{}", stream.name);
+        (within, all) = (within + usize::from(off.abs() <= 50), all + 1);
         sums = [sums[0] + charged, sums[1] + usage.total()];
     }
-    eprintln!("all: {} for {}, {:+} thousandths", sums[0], sums[1], off(sums[0], sums[1]));
+    let off = off(sums[0], sums[1]);
+    eprintln!("all: {} for {}, {off:+} thousandths; {within} of {all} within a twentieth", sums[0], sums[1]);
+    assert!(off.abs() <= 50);
+    assert!(within * 5 >= all * 4, "{within} of {all}");
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::prefix::Prefix;
-use ovth_filters::{Operation, Shape, shapes};
+use ovth_filters::{Operation, Shape, shapes, tokens};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 use tokio::time::Instant;
@@ -198,19 +198,24 @@ async fn run(
         meter.record.bytes_out += bytes;
         meter.record.heartbeats = heartbeats;
     }
-    match ended {
-        End::Served => {
-            with_meter(context, |meter| meter.ended(observe::Outcome::Ok));
-            Ok(())
-        }
-        End::Gone => {
-            with_meter(context, |meter| meter.ended(observe::Outcome::ClientAbort));
-            Err(gone())
-        }
-        End::Told(class) => {
-            with_meter(context, |meter| meter.failed(class));
-            if context.cut { Err(gone()) } else { Ok(()) }
-        }
+    let (outcome, result) = match ended {
+        End::Served => (observe::Outcome::Ok, Ok(())),
+        End::Gone => (observe::Outcome::ClientAbort, Err(gone())),
+        End::Told(class) => (observe::Outcome::Failed(class), if context.cut { Err(gone()) } else { Ok(()) }),
+    };
+    with_meter(context, |meter| meter.ended(outcome));
+    count_input(context, asked).await;
+    result
+}
+
+/// Counts the prompt where a provider that may bill for it did not live to tell. It is done off the worker thread, and only here: an exchange
+/// that is dropped before, at shutdown or by a panic, is settled by the estimate that it was let in with.
+async fn count_input(context: &mut Context, asked: &Asked) {
+    let Some(family) = context.meter.as_ref().and_then(super::meter::Meter::uncounted_by) else { return };
+    let (shape, bytes) = (asked.shape, asked.body.bytes.clone());
+    let counted = tokio::task::spawn_blocking(move || tokens::estimate_input(shape, &bytes, family)).await;
+    if let Ok(tokens) = counted {
+        with_meter(context, |meter| meter.estimate_input(tokens));
     }
 }
 

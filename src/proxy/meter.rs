@@ -8,6 +8,7 @@ use http::HeaderMap;
 use ovth_filters::Operation;
 use ovth_filters::neutral::{ErrorClass, Usage};
 use ovth_filters::prefix::Prefix;
+use ovth_filters::tokens::Family;
 
 use super::body::ResponseBody;
 use super::entry;
@@ -33,6 +34,8 @@ pub(super) struct Meter {
     observed: Observed,
     bill: Option<Bill>,
     target: Option<Arc<Target>>,
+    /// Whose models that target's is one of.
+    family: Option<Family>,
     conversations: Arc<Conversations>,
     conversation: Option<Conversation>,
 }
@@ -82,6 +85,7 @@ impl Meter {
             observed: Observed::default(),
             bill: None,
             target: None,
+            family: None,
             conversations: Arc::clone(conversations),
             conversation: None,
         }
@@ -124,11 +128,19 @@ impl Meter {
         self.input_estimate = tokens;
     }
 
+    /// The family of models to count the prompt by, when there will be an entry with an estimate of it: the provider has the request, and has not
+    /// told how large it is.
+    pub(super) fn uncounted_by(&self) -> Option<Family> {
+        let untold = self.observed.usage.is_none_or(|usage| usage.prompt() == 0);
+        self.family.filter(|_| untold && self.usage().1 == UsageSource::Estimated)
+    }
+
     /// The target of the attempt that begins.
     pub(super) fn target(&mut self, target: &Arc<Target>) {
         self.record.provider = Some(Arc::clone(target.upstream.id()));
         self.record.model_served = Some(Arc::clone(&target.model));
         self.record.upstream_shape = Some(target.shape);
+        self.family = Some(Family::of(target.shape, &target.model));
         self.target = Some(Arc::clone(target));
     }
 
@@ -144,7 +156,8 @@ impl Meter {
         observed.usage = tap.usage();
         observed.usage_is_final = tap.usage_is_final();
         let unread = response.unread_bytes().div_ceil(BYTES_PER_TOKEN);
-        observed.delivered_tokens = tap.delivered_tokens().saturating_add(unread);
+        let delivered = self.family.map_or_else(|| tap.delivered_tokens(), |family| tap.delivered_tokens_by(family));
+        observed.delivered_tokens = delivered.saturating_add(unread);
         if observed.finish_reason.is_none() {
             observed.finish_reason = tap.finish_reason().map(ShortText::from);
         }

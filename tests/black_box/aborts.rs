@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::support::{Answer, Bed, Connection, Gate, Gateway, Record, Shape, Upstream, Way, provider, send};
 
 /// The longest that upstream may wait to see that a client left.
@@ -67,7 +69,6 @@ async fn who_leaves_a_stream_is_charged_for_what_was_sent_and_nothing_more() {
         }
         let bed = Bed::start(Upstream::always(answer.hold()).await, Upstream::silent().await).await;
         let body = shape.ask_stream(&bed.sole(), "go");
-        let prompt = (body.len() as u64).div_ceil(4);
         let mut connection = bed.gateway.open(shape, body).await;
         let id = connection.head().await.header(shape.id_header()).expect("a request id").to_owned();
         for _ in WORDS {
@@ -87,10 +88,42 @@ async fn who_leaves_a_stream_is_charged_for_what_was_sent_and_nothing_more() {
         assert!((16..=24).contains(&output), "{entry}");
         let input = entry["tokens"]["input"].as_u64().unwrap();
         if shape == Shape::Chat {
-            assert_eq!(input, prompt, "a chat stream tells what the prompt was at its end: {entry}");
+            assert_eq!(input, 8, "a chat stream tells what the prompt was at its end: {entry}");
         }
         assert_eq!(entry["charged_tokens"], input + output, "{entry}");
     }
+}
+
+#[tokio::test]
+async fn who_leaves_a_chat_stream_is_charged_for_the_tools_as_the_provider_counts_them() {
+    // OpenAI counted 84 tokens for this prompt; its bytes are twice as many.
+    let ask = |route: &str| {
+        json!({
+            "model": route, "stream": true,
+            "messages": [
+                {"role": "developer", "content": "A streaming agent with tools"},
+                {"role": "user", "content": "What is 6 times 7?"},
+                {"role": "assistant", "content": "", "tool_calls": [{"id": "call_1", "type": "function",
+                    "function": {"name": "multiply", "arguments": "{\"a\":6,\"b\":7}"}}]},
+                {"role": "tool", "content": "42", "tool_call_id": "call_1"},
+            ],
+            "tools": [{"type": "function", "function": {"name": "multiply", "description": "Multiply two numbers.", "parameters": {
+                "type": "object", "properties": {"a": {"type": "number"}, "b": {"type": "number"}}, "required": ["a", "b"]}}}],
+        })
+        .to_string()
+    };
+    let answer = Answer::stream().event(Shape::Chat.opening()).event(Shape::Chat.content("6 times 7 is 42.")).hold();
+    let bed = Bed::start(Upstream::always(answer).await, Upstream::silent().await).await;
+    let mut connection = bed.gateway.open(Shape::Chat, ask(&bed.sole())).await;
+    let id = connection.head().await.header(Shape::Chat.id_header()).expect("a request id").to_owned();
+    connection.content_event().await.expect("what upstream sent");
+    drop(connection);
+    let entry = bed.gateway.entry(&id).await;
+    assert_eq!(entry["usage_source"], "estimated", "{entry}");
+    let input = entry["tokens"]["input"].as_u64().unwrap();
+    assert!(input.abs_diff(84) <= 4, "{entry}");
+    let charged = entry["charged_tokens"].as_u64().unwrap();
+    assert!(charged.abs_diff(93) * 20 <= 93, "within a twentieth of what the provider counts: {entry}");
 }
 
 #[tokio::test]

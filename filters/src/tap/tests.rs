@@ -86,9 +86,9 @@ fn knows_what_is_content_in_chat() {
         (r#"{"content":"","reasoning":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm"}]}"#, 3),
         (r#"{"reasoning_details":[{"type":"reasoning.summary","summary":"hm"}]}"#, 3),
         (r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]}"#, 0),
-        (r#"{"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":""}}]}"#, 13),
+        (r#"{"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":""}}]}"#, 8),
         (r#"{"tool_calls":[{"index":0,"type":null,"function":{"arguments":"{\"a\""}}]}"#, 5),
-        (r#"{"tool_calls":[{"type":"custom","custom":{"name":"f","input":"x"}}]}"#, 13),
+        (r#"{"tool_calls":[{"type":"custom","custom":{"name":"f","input":"x"}}]}"#, 8),
         (r#"{"function_call":{"arguments":"{}"}}"#, 3),
         (r#"{"audio":{"data":"AAAA"}}"#, 0),
         (r#"{"audio":{"transcript":"hi"}}"#, 3),
@@ -304,7 +304,7 @@ fn reads_whole_answers() {
     let mut tap = Tap::new(Shape::Chat);
     let body = r#"{"id":"c","model":"m","choices":[{"message":{"role":"assistant","content":"hello","tool_calls":[{"function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":4,"completion_tokens":3}}"#;
     assert_eq!(tap.body(body.as_bytes()), EventKind::Content);
-    assert_eq!((tap.delivered_tokens(), tap.finish_reason(), tap.is_complete()), (15, Some("tool_calls"), true));
+    assert_eq!((tap.delivered_tokens(), tap.finish_reason(), tap.is_complete()), (10, Some("tool_calls"), true));
     assert_eq!(tap.usage(), Some(Usage { input: 4, output: 3, ..Usage::default() }));
 
     let mut tap = Tap::new(Shape::Messages);

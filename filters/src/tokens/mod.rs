@@ -1,8 +1,18 @@
-//! How many tokens an answer has that was delivered in part, when the provider did not live to count them.
+//! How many tokens a request has, and an answer that was delivered in part, when the provider did not live to count them.
 
+mod bpe;
+mod family;
+mod input;
 mod lexer;
+mod types;
 
+pub use family::Family;
+pub use input::estimate_input;
 pub(crate) use lexer::Lexer;
+
+/// Fitted on 20 recorded streams of Claude 3.5 to 4.5 by least error of their sum. A call stands in markup of its own
+/// (its parameters too, for which this takes two), a citation in tags.
+pub(crate) static CLAUDE_ANSWERS: Rates = Rates { words: 105, answer: 3, call: 34, parallel: 0, citation: 16 };
 
 /// What was delivered of one answer, counted; nothing of it is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +26,7 @@ pub(crate) struct Delivered {
 }
 
 /// What the tokenizers behind a shape make of what was counted. See `filters/tests/delivered.rs` for how near they come.
+#[derive(Debug)]
 pub(crate) struct Rates {
     /// Tokens of a hundred words.
     pub(crate) words: u64,
@@ -23,6 +34,8 @@ pub(crate) struct Rates {
     pub(crate) answer: u64,
     /// Tokens of a tool's call that nobody sees.
     pub(crate) call: u64,
+    /// As many more for each call where there are several.
+    pub(crate) parallel: u64,
     /// Tokens of a citation that nobody sees.
     pub(crate) citation: u64,
 }
@@ -53,8 +66,8 @@ impl Delivered {
             return 0;
         }
         let words = self.text.hundredths().saturating_add(self.reasoning.hundredths());
-        let hidden =
-            [rates.answer, self.calls.saturating_mul(rates.call), self.citations.saturating_mul(rates.citation)];
+        let call = if self.calls > 1 { rates.call.saturating_add(rates.parallel) } else { rates.call };
+        let hidden = [rates.answer, self.calls.saturating_mul(call), self.citations.saturating_mul(rates.citation)];
         let hidden = hidden.into_iter().fold(0, u64::saturating_add);
         words.saturating_mul(rates.words).div_ceil(10_000).saturating_add(hidden)
     }
