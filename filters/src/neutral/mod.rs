@@ -16,6 +16,7 @@ mod tool;
 mod usage;
 
 pub use answering::Answering;
+pub(crate) use answering::minted;
 pub use error::{ApiError, ErrorClass};
 pub use event::{Event, Opening};
 pub use finish::Finish;

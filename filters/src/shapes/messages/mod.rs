@@ -18,6 +18,9 @@ use crate::neutral::{Answering, ApiError, Losses, Profile, Request, Response};
 use crate::sse::RawEvent;
 use crate::tokens::{CLAUDE_ANSWERS, Rates};
 
+/// What says that a silent stream is still there.
+static HEARTBEAT: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
 /// The rules of the messages shape.
 pub(super) struct Messages;
 
@@ -35,7 +38,7 @@ impl Rules for Messages {
     }
 
     fn heartbeat(&self) -> &'static [u8] {
-        b"event: ping\ndata: {\"type\": \"ping\"}\n\n"
+        HEARTBEAT
     }
 
     fn rates(&self) -> &'static Rates {
