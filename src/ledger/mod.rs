@@ -7,6 +7,7 @@
 
 mod api;
 mod books;
+mod calendar;
 mod demand;
 mod entry;
 mod figures;

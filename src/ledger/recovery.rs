@@ -6,7 +6,10 @@ use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use super::books::{Books, Owner};
 use super::journal::{Batch, Done};
-use super::tables::{Charge, RESERVATIONS, ReservationRow, broken, decode_reservation, read_counters};
+use super::tables::{
+    Charge, RESERVATIONS, ReservationRow, broken, decode_reservation, last_period_before, read_counters,
+    read_later_counters,
+};
 use super::window::{Day, Period};
 use super::{Entry, UsageSource};
 use crate::keys::KeyId;
@@ -54,19 +57,32 @@ fn recovered(id: u64, row: &ReservationRow<'_>) -> Done {
     Done { entry: Box::new(entry), charge: Some(charge) }
 }
 
-/// Gives the books the counters of this day and this month.
+/// Gives the books the counters of this day and this month. The clock may be wrong now and set right later, so they are also
+/// given those of later days and months, and of the last ones before that were used: what the file has used is not given anew.
 pub(super) fn restore(transaction: &ReadTransaction, books: &Books, now: SystemTime) -> Result<(), redb::Error> {
     let today = Day::of(now);
     for period in [Period::Day(today), Period::Month(today.month())] {
-        read_counters(transaction, period, |(key, end_user, spent, requests)| {
-            let owner = match KeyId::parse(key) {
-                Some(key) if end_user.is_empty() => Owner::Key(key),
-                Some(key) => Owner::EndUser(key, end_user.into()),
-                None if key.is_empty() => Owner::Gateway,
-                None => return,
-            };
-            books.restore(&owner, period, spent, requests);
+        let before = last_period_before(transaction, period)?;
+        for period in before.into_iter().chain([period]) {
+            read_counters(transaction, period, |(key, end_user, spent, requests)| {
+                if let Some(owner) = owner(key, end_user) {
+                    books.restore(&owner, period, spent, requests);
+                }
+            })?;
+        }
+        read_later_counters(transaction, period, |period, (key, end_user, spent, requests)| {
+            if let Some(owner) = owner(key, end_user) {
+                books.restore_later(&owner, period, spent, requests);
+            }
         })?;
     }
     Ok(())
+}
+
+fn owner(key: &str, end_user: &str) -> Option<Owner> {
+    match KeyId::parse(key) {
+        Some(key) if end_user.is_empty() => Some(Owner::Key(key)),
+        Some(key) => Some(Owner::EndUser(key, end_user.into())),
+        None => key.is_empty().then_some(Owner::Gateway),
+    }
 }

@@ -1,9 +1,8 @@
 //! Deletes what is too old or too much, a piece at a time, so that no request waits long for it.
 
-use std::time::SystemTime;
-
 use redb::{ReadableTable, Table, WriteTransaction};
 
+use super::calendar::{Believed, Sight, believe};
 use super::journal::request_hash;
 use super::tables::{
     COUNTERS, DAYS, ENTRIES, REQUESTS, SUMS, Totals, USER_SUMS, day_of_ms, decode_entry, period_number, started_at_ms,
@@ -26,13 +25,18 @@ pub(super) struct Pruned {
     pub(super) more: bool,
 }
 
-/// Deletes a piece of everything that is too old by now.
-pub(super) fn prune(
+/// Deletes a piece of everything that is too old by the clock, as far as that is believed.
+pub(super) fn prune_by_clock(
     transaction: &WriteTransaction,
     retention: &Retention,
-    now: SystemTime,
-) -> Result<Pruned, redb::Error> {
-    let today = Day::of(now);
+    sight: Sight,
+) -> Result<(Pruned, Believed), redb::Error> {
+    let believed = believe(transaction, sight)?;
+    Ok((prune(transaction, retention, believed.day)?, believed))
+}
+
+/// Deletes a piece of everything that is too old on that day.
+pub(super) fn prune(transaction: &WriteTransaction, retention: &Retention, today: Day) -> Result<Pruned, redb::Error> {
     let mut pruned = prune_entries(transaction, retention, today)?;
     let first_day = today.0.saturating_sub(retention.usage_days);
     let mut sums = transaction.open_table(SUMS)?;

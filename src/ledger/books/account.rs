@@ -27,7 +27,21 @@ pub(super) struct Account {
 pub(super) struct Windows {
     current: Window,
     previous: Window,
+    /// What was counted for dates that are yet to come by the clock, which was ahead of that or is behind now: they are not given
+    /// anew when they come. At most [`LATER`], the nearest.
+    later: Vec<Later>,
     serial: u32,
+}
+
+/// Dates to come that are remembered.
+const LATER: usize = 64;
+
+/// What a date to come has used up.
+#[derive(Debug)]
+struct Later {
+    date: u32,
+    spent: Amount,
+    requests: u64,
 }
 
 /// One window. Reservations name it by a serial number and not by its date, which a clock that is set back changes.
@@ -38,9 +52,11 @@ pub(super) struct Window {
     /// The first serial number that is counted here; all up to the next window's are.
     from: u32,
     /// What requests have spent.
-    pub(super) spent: Amount,
+    spent: Amount,
     /// Requests that are over.
-    pub(super) requests: u64,
+    requests: u64,
+    /// The same of later dates, while this window stands for them because the clock was set back.
+    lent: (Amount, u64),
     /// What is set aside. Wide enough for any number of the largest amounts, so that what is added can be taken away again.
     reserved_tokens: u128,
     reserved_cost: u128,
@@ -72,6 +88,15 @@ impl Account {
         }
     }
 
+    /// Adds what was counted before the start for a period that begins later by the clock.
+    pub(super) fn restore_later(&mut self, period: Period, spent: Amount, requests: u64) {
+        let (windows, date) = match period {
+            Period::Day(day) => (&mut self.days, day.0),
+            Period::Month(month) => (&mut self.months, month.0),
+        };
+        windows.keep(Later { date, spent, requests });
+    }
+
     /// Everything that is set aside.
     pub(super) fn reserved(&self) -> Amount {
         let Windows { current, previous, .. } = &self.months;
@@ -83,7 +108,7 @@ impl Account {
 
     /// Whether there is anything to tell of it.
     pub(super) fn is_blank(&self) -> bool {
-        let blank = |window: &Window| window.spent == Amount::default() && window.requests == 0;
+        let blank = |window: &Window| window.spent() == Amount::default() && window.requests() == 0;
         self.open == 0 && blank(&self.days.current) && blank(&self.months.current)
     }
 }
@@ -100,17 +125,45 @@ impl Windows {
     }
 
     /// Makes the window of that date the one that counts. When the clock was set back, everything that was counted for a
-    /// later date counts for this one: so it is neither given away nor in the way of the days to come.
+    /// later date counts for this one: so it is neither given away nor in the way of the days to come. It counts for its own
+    /// date as well, when that comes.
     fn roll(&mut self, date: u32) {
         if date > self.current.date {
             self.serial = self.serial.saturating_add(1);
-            let fresh = Window { date, from: self.serial, ..Window::default() };
+            let mut fresh = Window { date, from: self.serial, ..Window::default() };
+            if let Some(used) = self.later.iter().find(|later| later.date == date) {
+                (fresh.spent, fresh.requests) = (used.spent, used.requests);
+            }
+            self.later.retain(|later| later.date > date);
             self.previous = std::mem::replace(&mut self.current, fresh);
+            self.previous.lent = Default::default();
         } else if date < self.current.date {
+            self.keep(self.current.used());
+            self.current.lend();
             if self.previous.date >= date {
-                self.current.join(std::mem::take(&mut self.previous));
+                let mut previous = std::mem::take(&mut self.previous);
+                if previous.date > date {
+                    self.keep(previous.used());
+                    previous.lend();
+                }
+                self.current.join(previous);
             }
             self.current.date = date;
+        }
+    }
+
+    /// Remembers a date to come.
+    fn keep(&mut self, used: Later) {
+        if used.spent == Amount::default() && used.requests == 0 {
+            return;
+        }
+        if self.later.len() == LATER {
+            let farthest = self.later.iter_mut().max_by_key(|later| later.date);
+            if let Some(farthest) = farthest.filter(|farthest| farthest.date > used.date) {
+                *farthest = used;
+            }
+        } else {
+            self.later.push(used);
         }
     }
 
@@ -139,17 +192,45 @@ impl Windows {
 }
 
 impl Window {
+    /// What it has used up, when nothing more is heard of it.
+    fn used(&self) -> Later {
+        let held = Amount { tokens: narrow(self.reserved_tokens), cost: PicoDollars(narrow(self.reserved_cost)) };
+        Later { date: self.date, spent: plus(self.spent, held), requests: self.requests }
+    }
+
+    /// What requests have spent that count here.
+    pub(super) fn spent(&self) -> Amount {
+        plus(self.spent, self.lent.0)
+    }
+
+    /// Requests that are over and count here.
+    pub(super) const fn requests(&self) -> u64 {
+        self.requests.saturating_add(self.lent.1)
+    }
+
+    /// What was spent counts for another date from now on.
+    fn lend(&mut self) {
+        self.lent = (self.spent(), self.requests());
+        (self.spent, self.requests) = Default::default();
+    }
+
     fn join(&mut self, earlier: Window) {
         self.from = earlier.from;
         self.charge(earlier.spent);
         self.requests = self.requests.saturating_add(earlier.requests);
+        self.lent = (plus(self.lent.0, earlier.lent.0), self.lent.1.saturating_add(earlier.lent.1));
         self.reserved_tokens = self.reserved_tokens.saturating_add(earlier.reserved_tokens);
         self.reserved_cost = self.reserved_cost.saturating_add(earlier.reserved_cost);
     }
 
-    pub(super) fn charge(&mut self, spent: Amount) {
-        self.spent.tokens = self.spent.tokens.saturating_add(spent.tokens);
-        self.spent.cost = self.spent.cost + spent.cost;
+    /// Charges one request.
+    pub(super) fn settle(&mut self, spent: Amount) {
+        self.charge(spent);
+        self.requests = self.requests.saturating_add(1);
+    }
+
+    fn charge(&mut self, spent: Amount) {
+        self.spent = plus(self.spent, spent);
     }
 
     pub(super) fn reserve(&mut self, amount: Amount) {
@@ -164,13 +245,17 @@ impl Window {
 
     /// Tokens spent and set aside.
     pub(super) fn tokens(&self) -> u128 {
-        self.reserved_tokens.saturating_add(self.spent.tokens.into())
+        self.reserved_tokens.saturating_add(self.spent().tokens.into())
     }
 
     /// Pico-dollars spent and set aside.
     pub(super) fn cost(&self) -> u128 {
-        self.reserved_cost.saturating_add(self.spent.cost.0.into())
+        self.reserved_cost.saturating_add(self.spent().cost.0.into())
     }
+}
+
+fn plus(one: Amount, other: Amount) -> Amount {
+    Amount { tokens: one.tokens.saturating_add(other.tokens), cost: one.cost + other.cost }
 }
 
 /// The number, or the largest that fits.
@@ -219,6 +304,26 @@ mod tests {
         assert_eq!(days.current().tokens(), 91);
         days.roll(101);
         assert_eq!(days.current().tokens(), 0);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_and_forth_never_finds_a_date_fresh_that_was_used() {
+        let mut days = Windows::default();
+        days.roll(100);
+        days.current_mut().charge(tokens(90));
+        for _ in 0..3 {
+            days.roll(99);
+            assert_eq!(days.current().tokens(), 90, "what was used today counts for the day before");
+            days.roll(100);
+            assert_eq!(days.current().tokens(), 90);
+        }
+        days.roll(9_000);
+        days.current_mut().reserve(tokens(7));
+        days.roll(100);
+        days.roll(101);
+        assert_eq!(days.current().tokens(), 0, "the next day is not held up");
+        days.roll(9_000);
+        assert_eq!(days.current().tokens(), 7);
     }
 
     #[test]

@@ -76,6 +76,15 @@ impl Books {
         }
     }
 
+    /// Adds what was counted before the start for a period that begins later by the clock: it counts when that comes.
+    pub(in crate::ledger) fn restore_later(&self, owner: &Owner, period: Period, spent: Amount, requests: u64) {
+        let mut open = self.open_ledger();
+        let place = open.accounts.find(owner).or_else(|| open.accounts.open(owner));
+        if let Some(account) = place.and_then(|place| open.accounts.get_mut(place)) {
+            account.restore_later(period, spent, requests);
+        }
+    }
+
     /// Whether there is any room at all. Sets nothing aside. Not for requests that are free: those pass though nothing is left.
     ///
     /// # Errors
@@ -177,8 +186,7 @@ impl Books {
             for window in [account.days.numbered(hold.day), account.months.numbered(hold.month)].into_iter().flatten() {
                 window.release(grant.reserved);
                 if let Some(spent) = spent {
-                    window.charge(spent);
-                    window.requests = window.requests.saturating_add(1);
+                    window.settle(spent);
                 }
             }
             if let Some(minute) = account.minute.as_deref_mut().filter(|_| hold.in_minute) {

@@ -101,10 +101,10 @@ impl Account {
             end_user,
             open: self.open,
             reserved: self.reserved(),
-            today: day.spent,
-            this_month: month.spent,
-            requests_today: day.requests,
-            requests_this_month: month.requests,
+            today: day.spent(),
+            this_month: month.spent(),
+            requests_today: day.requests(),
+            requests_this_month: month.requests(),
             rooms: party.rooms(moment).collect(),
         }
     }

@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 
 use super::{Batch, DELAY, Message, Queue};
 use crate::config::LedgerSettings;
+use crate::ledger::calendar::Calendar;
 use crate::ledger::retention;
 use crate::store::{Store, StoreError};
 
@@ -42,7 +43,8 @@ pub(in crate::ledger) fn spawn(
     settings: Arc<ArcSwap<LedgerSettings>>,
 ) -> Result<JoinHandle<()>, StoreError> {
     let now = Instant::now();
-    let mut journal = Journal { store, queue, settings, batch: Batch::default(), fault: None, prune_at: now };
+    let calendar = Calendar::new(SystemTime::now(), now);
+    let mut journal = Journal { store, queue, settings, batch: Batch::default(), fault: None, prune_at: now, calendar };
     thread::Builder::new()
         .name("ledger".into())
         .spawn(move || journal.run())
@@ -57,6 +59,7 @@ struct Journal {
     batch: Batch,
     fault: Option<Fault>,
     prune_at: Instant,
+    calendar: Calendar,
 }
 
 /// Storage failed.
@@ -218,9 +221,11 @@ impl Journal {
             return;
         }
         let retention = self.settings.load().retention;
-        let now = std::time::SystemTime::now();
-        match self.store.write_blocking(move |transaction| retention::prune(transaction, &retention, now)) {
-            Ok(pruned) => {
+        let sight = self.calendar.look(SystemTime::now(), Instant::now());
+        let work = move |transaction: &_| retention::prune_by_clock(transaction, &retention, sight);
+        match self.store.write_blocking(work) {
+            Ok((pruned, believed)) => {
+                self.calendar.tell(sight, believed);
                 self.queue.figures.pruned.fetch_add(pruned.entries, Ordering::Relaxed);
                 self.prune_at = if pruned.more { Instant::now() } else { Instant::now() + PRUNE };
             }

@@ -1,6 +1,7 @@
 //! The counters that limits are held to: one row for each owner and each day and month in which it spent anything.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use ovth_filters::money::PicoDollars;
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
@@ -67,16 +68,52 @@ pub(in crate::ledger) fn read_counters(
     period: Period,
     mut each: impl FnMut(Counter<'_>),
 ) -> Result<(), redb::Error> {
+    let only = number(period);
+    read_rows(transaction, only..=only, |_, counter| each(counter))
+}
+
+/// Reads all counters of later periods of that kind.
+pub(in crate::ledger) fn read_later_counters(
+    transaction: &ReadTransaction,
+    than: Period,
+    mut each: impl FnMut(Period, Counter<'_>),
+) -> Result<(), redb::Error> {
+    let last = match than {
+        Period::Day(_) => MONTH - 1,
+        Period::Month(_) => u32::MAX,
+    };
+    let Some(first) = number(than).checked_add(1) else { return Ok(()) };
+    read_rows(transaction, first..=last, |number, counter| each(self::period(number), counter))
+}
+
+/// The last period of that kind before that one that has counters.
+pub(in crate::ledger) fn last_period_before(
+    transaction: &ReadTransaction,
+    than: Period,
+) -> Result<Option<Period>, redb::Error> {
+    let first = number(match than {
+        Period::Day(_) => Period::Day(Day(0)),
+        Period::Month(_) => Period::Month(Month(0)),
+    });
     let table = transaction.open_table(COUNTERS)?;
-    let period = number(period);
-    for row in ReadableTable::range(&table, (period, "", "")..)? {
+    let last = ReadableTable::range(&table, (first, "", "")..(number(than), "", ""))?.next_back().transpose()?;
+    Ok(last.map(|(key, _)| period(key.value().0)))
+}
+
+fn read_rows(
+    transaction: &ReadTransaction,
+    periods: RangeInclusive<u32>,
+    mut each: impl FnMut(u32, Counter<'_>),
+) -> Result<(), redb::Error> {
+    let table = transaction.open_table(COUNTERS)?;
+    for row in ReadableTable::range(&table, (*periods.start(), "", "")..)? {
         let (key, row) = row?;
         let (found, key, end_user) = key.value();
-        if found != period {
+        if found > *periods.end() {
             break;
         }
         let (tokens, cost, requests) = row.value();
-        each((key, end_user, Amount { tokens, cost: PicoDollars(cost) }, requests));
+        each(found, (key, end_user, Amount { tokens, cost: PicoDollars(cost) }, requests));
     }
     Ok(())
 }

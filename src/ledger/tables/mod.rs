@@ -10,7 +10,9 @@ mod totals;
 
 use redb::{TableDefinition, WriteTransaction};
 
-pub(super) use counters::{CounterDeltas, number as period_number, period as period_of, read_counters};
+pub(super) use counters::{
+    CounterDeltas, last_period_before, number as period_number, period as period_of, read_counters, read_later_counters,
+};
 pub(super) use day_index::{DayIndex, day_of_ms, ids_of_days};
 pub(super) use entry::{Charge, decode_entry, encode_entry, started_at_ms};
 pub(super) use reservation::{ReservationRow, decode_reservation, encode_reservation};

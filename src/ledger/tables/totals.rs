@@ -19,6 +19,8 @@ pub(in crate::ledger) struct Totals {
     pub(in crate::ledger) sums_pruned_through: u64,
     /// Counters of days below this may have been carried over from a release without entries.
     pub(in crate::ledger) carried_through: u64,
+    /// One more than the last day that was believed when rows were deleted.
+    pub(in crate::ledger) believed_day: u64,
 }
 
 /// What an entry takes besides its row: its key, its place in the index, and what is free in pages.
@@ -39,6 +41,7 @@ impl Totals {
             pruned_through: get("pruned_through")?,
             sums_pruned_through: get("sums_pruned_through")?,
             carried_through: get("carried_through")?,
+            believed_day: get("believed_day")?,
         })
     }
 
@@ -58,6 +61,7 @@ impl Totals {
             ("pruned_through", before.pruned_through, after.pruned_through),
             ("sums_pruned_through", before.sums_pruned_through, after.sums_pruned_through),
             ("carried_through", before.carried_through, after.carried_through),
+            ("believed_day", before.believed_day, after.believed_day),
         ] {
             if old != new {
                 table.insert(name, new)?;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod availability;
+mod clocks;
 mod day;
 mod faults;
 mod filled;

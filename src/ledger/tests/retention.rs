@@ -1,8 +1,9 @@
 //! What is too old or too much goes, and nothing else.
 
 use crate::config::Retention;
+use crate::ledger::calendar::Sight;
 use crate::ledger::reading;
-use crate::ledger::retention::{Pruned, prune};
+use crate::ledger::retention::{Pruned, prune, prune_by_clock};
 
 use super::filled::{checked, filled, noon};
 use super::*;
@@ -11,6 +12,7 @@ const FIRST: u32 = 20_700;
 
 /// Prunes until nothing is left to do, and counts the entries that went and the commits that it took.
 fn prune_all(store: &Store, retention: Retention, now: SystemTime) -> (u64, u32) {
+    let now = window::Day::of(now);
     let (mut entries, mut commits) = (0, 0);
     loop {
         let pruned: Pruned = store.write_blocking(move |transaction| prune(transaction, &retention, now)).unwrap();
@@ -130,4 +132,48 @@ fn a_running_ledger_deletes_by_itself_and_at_once_when_settings_change() {
     }
     assert_eq!(house.all(), []);
     assert_eq!(house.usage().requests, 50);
+}
+
+/// Prunes by a clock until nothing is left to do; entries that went, and whether the clock is doubted.
+fn prune_by(store: &Store, day: u32, ahead: Option<u32>) -> (u64, bool) {
+    let retention = Retention { entry_days: 3, ..Retention::default() };
+    let sight = Sight { day: window::Day(day), ahead };
+    let mut entries = 0;
+    loop {
+        let work = move |transaction: &_| prune_by_clock(transaction, &retention, sight);
+        let (pruned, believed) = store.write_blocking(work).unwrap();
+        entries += pruned.entries;
+        if !pruned.more {
+            return (entries, believed.doubted);
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_is_years_ahead_deletes_nothing_until_it_is_proven() {
+    let folder = TempDir::new().unwrap();
+    let (store, _) = filled(&folder, FIRST..FIRST + 10, 20);
+    let last = FIRST + 9;
+    assert_eq!(prune_by(&store, last, Some(7)), (6 * 20, false), "what is old by the last day of the file goes");
+    let sums = total(&store);
+    assert_eq!(prune_by(&store, last + 4_000, Some(7)), (0, true));
+    // Entries that are written meanwhile prove nothing.
+    let future = vec![filled::exchange(&mut crate::store::faulty::Random(1), 10_000, last + 4_000)];
+    filled::write(&store, future);
+    assert_eq!(prune_by(&store, last + 4_000, Some(7)), (0, true), "and after a restart");
+    assert_eq!(total(&store).requests, sums.requests + 1, "sums are there, too");
+    assert_eq!(prune_by(&store, last, Some(1)), (0, false), "it was set right");
+    // A gateway that stood still for years deletes again when the clock is proven.
+    assert_eq!(prune_by(&store, last + 4_000, None), (4 * 20, false));
+    checked(&store, noon(last + 4_000));
+}
+
+#[test]
+fn a_gateway_that_stood_still_for_some_days_deletes_at_once_and_a_jump_does_not() {
+    let folder = TempDir::new().unwrap();
+    let (store, _) = filled(&folder, FIRST..FIRST + 4, 20);
+    assert_eq!(prune_by(&store, FIRST + 3, Some(7)), (0, false));
+    assert_eq!(prune_by(&store, FIRST + 5, Some(1)), (0, true));
+    assert_eq!(prune_by(&store, FIRST + 5, Some(7)), (2 * 20, false));
+    assert_eq!(prune_by(&store, FIRST + 6, Some(1)), (20, false), "midnight is no jump");
 }

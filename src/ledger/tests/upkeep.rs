@@ -64,7 +64,7 @@ fn compaction_makes_the_file_smaller_while_requests_go_on() {
     let today = window::Day::of(SystemTime::now()).0;
     let (store, _) = filled(&folder, today - 9..today + 1, 1_000);
     let retention = crate::config::Retention { entry_bytes: 1_000, ..Default::default() };
-    while store.write_blocking(move |transaction| prune(transaction, &retention, noon(today))).unwrap().more {}
+    while store.write_blocking(move |transaction| prune(transaction, &retention, window::Day(today))).unwrap().more {}
     let ledger = Ledger::open(Arc::clone(&store), LedgerSettings::default()).unwrap();
     let house = House { store, ledger };
     let before = house.usage();

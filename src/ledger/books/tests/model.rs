@@ -11,7 +11,7 @@ use crate::ledger::window::{Day, Month};
 use crate::ledger::{Amount, Demand, Hit, LimitName, Payer, Room, Scope};
 
 /// One request as one owner sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Charge {
     request: usize,
     day: u32,
@@ -23,6 +23,10 @@ struct Charge {
     open: bool,
     /// Counts for the minute only.
     refunded: bool,
+    /// 1, but for what stands for a date that was used before.
+    requests: u64,
+    /// Whether it was settled on a later day, or in a later month, than it counts for.
+    lent: [bool; 2],
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +35,8 @@ struct Owned {
     day: u32,
     month: u32,
     metered: bool,
+    /// What dates to come have used: days, then months.
+    later: [BTreeMap<u32, (Amount, u64)>; 2],
 }
 
 #[derive(Debug, Default)]
@@ -143,15 +149,41 @@ impl Model {
             (&mut owned.day, moment.day, |charge| &mut charge.day),
             (&mut owned.month, moment.month, |charge| &mut charge.month),
         ];
-        for (current, now, date) in windows {
+        for (kind, (current, now, date)) in windows.into_iter().enumerate() {
+            let later = &mut owned.later[kind];
+            if now < *current {
+                // A date that was used is not fresh when it comes again.
+                let mut dates: BTreeMap<u32, Vec<Charge>> = BTreeMap::new();
+                for charge in owned.charges.iter_mut().filter(|charge| !charge.refunded && !charge.lent[kind]) {
+                    dates.entry(*date(charge)).or_default().push(charge.clone());
+                }
+                for (dated, charges) in dates.into_iter().filter(|(dated, _)| *dated > now) {
+                    let of = |open: bool| sum(charges.iter().filter(|c| c.open == open).map(|c| c.amount));
+                    let requests: u64 = charges.iter().filter(|c| !c.open).map(|charge| charge.requests).sum();
+                    let amount = sum([of(true), of(false)].into_iter());
+                    if (amount, requests) != (Amount::default(), 0) {
+                        later.insert(dated, (amount, requests));
+                    }
+                }
+            }
             for charge in &mut owned.charges {
-                let date = date(charge);
+                let dated = date(charge);
                 if now > *current {
                     // 0 stands for a window that is forgotten.
-                    *date = if *date == *current { *date } else { 0 };
-                } else if *date > now {
-                    *date = now;
+                    let kept = *dated == *current && !charge.lent[kind];
+                    *date(charge) = if kept { *current } else { 0 };
+                } else if *dated > now {
+                    *dated = now;
+                    charge.lent[kind] |= !charge.open;
                 }
+            }
+            if now > *current {
+                if let Some((amount, requests)) = later.remove(&now) {
+                    let mut used = Charge { amount, requests, ..Charge::default() };
+                    *date(&mut used) = now;
+                    owned.charges.push(used);
+                }
+                later.retain(|date, _| *date > now);
             }
             *current = now;
         }
@@ -277,6 +309,8 @@ impl Model {
                 amount: reserved,
                 open: true,
                 refunded: false,
+                requests: 1,
+                lent: [false; 2],
             });
         }
         Ok(Granted { request, reserved, cap, rooms: self.rooms(demand.payer, &moment) })
@@ -360,7 +394,7 @@ impl Model {
                     .filter(|charge| !charge.open && !charge.refunded)
                     .filter(|charge| if today { charge.day == moment.day } else { charge.month == moment.month })
                     .collect();
-                (sum(settled.iter().map(|charge| charge.amount)), settled.len() as u64)
+                (sum(settled.iter().map(|charge| charge.amount)), settled.iter().map(|charge| charge.requests).sum())
             };
             let reserved = owned.charges.iter().filter(|charge| charge.open && charge.month > 0);
             let reserved = sum(reserved.map(|charge| charge.amount));
