@@ -10,6 +10,8 @@
 )]
 
 mod client;
+#[path = "../process/mod.rs"]
+mod process;
 mod report;
 mod subject;
 mod workload;

@@ -1,16 +1,14 @@
 //! The processes under test: the simulator, nginx where it is installed, and the gateway with everything switched on.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const MASTER_KEY: &str = "master-0123456789abcdef0123456789abcdef";
+use crate::process::{self, Process, free_address};
+
 const UPSTREAM_KEY: &str = "simulated-key-0123456789abcdef";
 
 /// The name of the subject that the others are compared with.
@@ -28,13 +26,7 @@ pub(crate) struct Subject {
 impl Subject {
     /// CPU time of all its threads so far.
     pub(crate) fn cpu(&self) -> Duration {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid)).expect("the process lives");
-        let nanoseconds = tasks.map(|task| {
-            // A thread may end between the two looks; the subjects' threads do not, while they are measured.
-            let times = fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
-            times.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0)
-        });
-        Duration::from_nanos(nanoseconds.sum())
+        process::cpu(self.pid)
     }
 
     /// Resident memory, in KiB.
@@ -49,16 +41,6 @@ impl Subject {
 pub(crate) struct Stage {
     folder: TempDir,
     processes: Vec<(Process, Subject)>,
-}
-
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Failing to kill means that it has ended already.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
 }
 
 impl Stage {
@@ -115,70 +97,20 @@ impl Stage {
         let folder = self.folder.path().join("gateway");
         fs::create_dir(&folder).unwrap();
         // A quota that is checked and never met.
-        fs::write(folder.join("config.yaml"), "threads: 1\nquota: {daily_tokens: 1000000000000, per_user: true}\n")
-            .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ovth"));
-        command
-            .args(["serve", "--config", "config.yaml"])
-            .current_dir(&folder)
-            .env("OVTH_LISTEN", address.to_string())
-            .env("OVTH_METRICS_LISTEN", free_address().to_string())
-            .env("OVTH_DATA_DIR", folder.join("data"))
-            .env("OVTH_MASTER_KEY", MASTER_KEY)
-            .env("OPENAI_API_KEY", UPSTREAM_KEY)
-            .env("OPENAI_BASE_URL", format!("http://{simulator}/v1"));
+        let config = "threads: 1\nquota: {daily_tokens: 1000000000000, per_user: true}\n";
+        let mut command = process::gateway(&folder, address, config);
+        command.env("OPENAI_API_KEY", UPSTREAM_KEY).env("OPENAI_BASE_URL", format!("http://{simulator}/v1"));
         let pending = "minted below".to_owned();
         self.add("gateway", address, pending, &mut command);
-        let key = mint(address);
+        let key = process::mint(address);
         self.processes.last_mut().expect("it was just added").1.key = key;
     }
 
     /// Starts a process, its output in a file of the stage's folder, and waits until it listens.
     fn add(&mut self, name: &'static str, address: SocketAddr, key: String, command: &mut Command) {
         let log = self.folder.path().join(format!("{name}.log"));
-        let output = fs::File::create(&log).unwrap();
-        let child = command
-            .env_remove("OVTH_CONFIG")
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().unwrap())
-            .stderr(output)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        let mut process = Process(child);
-        let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
-            let ended = process.0.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < deadline, "{name} does not listen: {}", tail(&log));
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let pid = process.0.id();
+        let process = Process::start(command, address, &log);
+        let pid = process.id();
         self.processes.push((process, Subject { name, address, key, pid }));
     }
-}
-
-fn tail(log: &Path) -> String {
-    let log = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
-}
-
-/// Mints a key at a gateway that has just begun to listen.
-fn mint(address: SocketAddr) -> String {
-    let body = r#"{"label":"bench"}"#;
-    let request = format!(
-        "POST /admin/keys HTTP/1.0\r\nhost: bench.test\r\nauthorization: Bearer {MASTER_KEY}\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    let (_, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("a response, not {response:?}"));
-    let minted: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error} in {response}"));
-    minted["key"].as_str().unwrap_or_else(|| panic!("a key in {response}")).to_owned()
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a loopback port")
 }

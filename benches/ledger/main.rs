@@ -4,10 +4,13 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a measurement that cannot be taken ends the run, and its result is what it prints"
 )]
 
 mod gateway;
+#[path = "../process/mod.rs"]
+mod process;
 mod upstream;
 
 use std::net::SocketAddr;

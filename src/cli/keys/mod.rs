@@ -1,5 +1,6 @@
 //! `ovth keys`: mints, lists, changes, rotates and revokes the keys that apps use.
 
+mod body;
 mod names;
 mod object;
 mod settings;

@@ -1,10 +1,10 @@
-//! The settings of a key as they are said on the command line, and as the admin API takes them.
+//! The settings of a key as they are said on the command line.
 
 use std::str::FromStr;
 
 use clap::Args;
-use serde::{Serialize, Serializer};
 
+use super::body::{Body, Cap, LimitName, Limits, Set};
 use crate::cli::failure::Failure;
 use crate::cli::figures::Usd;
 use crate::cli::when::{Moment, WhenError};
@@ -56,30 +56,6 @@ pub(super) struct Settings {
     /// Whether a bound of output that cannot be kept as asked is refused, and not lowered with a warning
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     strict: Option<Strict>,
-}
-
-/// A setting, or that it is taken back.
-#[derive(Clone, Debug, PartialEq)]
-enum Set<T> {
-    Default,
-    To(T),
-}
-
-impl<T: Serialize> Serialize for Set<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Set::Default => serializer.serialize_none(),
-            Set::To(value) => value.serialize(serializer),
-        }
-    }
-}
-
-/// A limit as the admin API takes it. Money is text, so that it stays exact.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-enum Cap {
-    Count(u64),
-    Text(String),
 }
 
 /// Why a value cannot be one.
@@ -149,18 +125,6 @@ struct EndUserLimit {
     cap: Set<Cap>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LimitName {
-    DailyTokens,
-    MonthlyTokens,
-    DailyUsd,
-    MonthlyUsd,
-    RequestsPerMinute,
-    TokensPerMinute,
-    MaxConcurrent,
-    MaxOutputTokens,
-}
-
 impl FromStr for EndUserLimit {
     type Err = SettingError;
 
@@ -210,64 +174,6 @@ impl FromStr for Strict {
             "false" | "no" => Set::To(false),
             _ => return Err(SettingError::Strict),
         }))
-    }
-}
-
-/// The body of a request that makes or changes a key. What is absent stays as it is.
-#[derive(Debug, Default, PartialEq, Serialize)]
-pub(super) struct Body {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quota: Option<Limits>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    routes: Option<Set<Vec<String>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    models: Option<Set<Vec<String>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Set<u64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strict: Option<Set<bool>>,
-}
-
-#[derive(Debug, Default, PartialEq, Serialize)]
-struct Limits {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    daily_tokens: Option<Set<Cap>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    monthly_tokens: Option<Set<Cap>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    daily_usd: Option<Set<Cap>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    monthly_usd: Option<Set<Cap>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    requests_per_minute: Option<Set<Cap>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tokens_per_minute: Option<Set<Cap>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_concurrent: Option<Set<Cap>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_output_tokens: Option<Set<Cap>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    per_end_user: Option<Box<Limits>>,
-}
-
-impl Limits {
-    fn place(&mut self, name: LimitName) -> &mut Option<Set<Cap>> {
-        match name {
-            LimitName::DailyTokens => &mut self.daily_tokens,
-            LimitName::MonthlyTokens => &mut self.monthly_tokens,
-            LimitName::DailyUsd => &mut self.daily_usd,
-            LimitName::MonthlyUsd => &mut self.monthly_usd,
-            LimitName::RequestsPerMinute => &mut self.requests_per_minute,
-            LimitName::TokensPerMinute => &mut self.tokens_per_minute,
-            LimitName::MaxConcurrent => &mut self.max_concurrent,
-            LimitName::MaxOutputTokens => &mut self.max_output_tokens,
-        }
-    }
-
-    fn or_none(self) -> Option<Limits> {
-        (self != Limits::default()).then_some(self)
     }
 }
 
