@@ -150,6 +150,12 @@ impl<'a> View<'a> {
         found.map(|(_, value)| value).filter(|value| !value.is_null())
     }
 
+    /// The value without white space between its parts; see [`Json::compact`].
+    #[must_use]
+    pub fn compact(self) -> Cow<'a, str> {
+        compact(self.0)
+    }
+
     /// The value to be carried as it is.
     #[must_use]
     pub fn json(self) -> Json<'a> {
@@ -194,6 +200,12 @@ impl<'a> Json<'a> {
     #[must_use]
     pub fn raw(&self) -> &str {
         self.0.get()
+    }
+
+    /// The same, borrowed.
+    #[must_use]
+    pub fn borrowed(&self) -> Json<'_> {
+        Json(Cow::Borrowed(&self.0))
     }
 
     /// A look into it.

@@ -16,6 +16,7 @@ mod peek;
 mod provider_error;
 mod responses;
 mod rules;
+mod schema;
 mod service_class;
 mod tool_names;
 

@@ -1,0 +1,255 @@
+//! Reads a messages request into the neutral form.
+
+mod blocks;
+mod reasoning;
+mod tools;
+mod wrong;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use crate::json::{Json, ValueKind, View};
+use crate::neutral::{
+    ApiError, CacheMark, Losses, Message, Output, Part, Request, Role, StateFormat, TextPart, Tier, ToolCall,
+};
+use wrong::Wrong;
+
+/// What the first system block of Claude Code begins with: it differs in each request, so that no prompt cache would ever hit.
+const BILLING_HEADER: &str = "x-anthropic-billing-header:";
+
+/// Reads a request; see [`super::super::codec::Codec::decode_request`].
+pub(super) fn request<'a>(body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, ApiError> {
+    read(body, losses).map_err(ApiError::from)
+}
+
+fn read<'a>(body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, Wrong> {
+    if body.kind() != ValueKind::Object {
+        return Err(Wrong::new("", "the request body must be a JSON object"));
+    }
+    let mut request = Request::default();
+    let mut has_messages = false;
+    for (name, value) in body.members().filter(|(_, value)| !value.is_null()) {
+        match &*name {
+            // The router has read the model.
+            "model" => {}
+            "messages" => {
+                has_messages = true;
+                messages(value, &mut request, losses)?;
+            }
+            "system" => request.instructions = system(value, losses).map_err(|wrong| wrong.within("system"))?,
+            "max_tokens" => request.max_output = Some(whole(value, "max_tokens")?),
+            "stop_sequences" => request.stop = strings(value, "stop_sequences")?,
+            "stream" => request.stream = flag(value, "stream")?,
+            "temperature" => request.sampling.temperature = Some(number(value, "temperature")?),
+            "top_p" => request.sampling.top_p = Some(number(value, "top_p")?),
+            "top_k" => request.sampling.top_k = Some(whole(value, "top_k")?),
+            "thinking" => reasoning::thinking(value, &mut request)?,
+            "output_config" => reasoning::output_config(value, &mut request)?,
+            // The name that `output_config.format` had in beta.
+            "output_format" => {
+                request.output = reasoning::format(value).map_err(|wrong| wrong.within("output_format"))?
+            }
+            "tools" => request.tools = tools::tools(value)?,
+            "tool_choice" => tools::choice(value, &mut request)?,
+            "metadata" => metadata(value, &mut request)?,
+            "service_tier" => request.tier = Some(tier(text(value, "service_tier")?)),
+            "cache_control" => request.cache = Some(mark(value)),
+            "speed" if value.string().as_deref() == Some("standard") => {}
+            // The router's own; what it says of where to go is heeded there.
+            "provider" => {
+                request.require_parameters = value.member("require_parameters").and_then(View::bool) == Some(true);
+            }
+            _ => set(&mut request.extras, name, value.json()),
+        }
+    }
+    if !has_messages {
+        return Err(Wrong::new("messages", "it must be there, and be an array of messages"));
+    }
+    Ok(request)
+}
+
+/// Reads the conversation.
+fn messages<'a>(value: View<'a>, request: &mut Request<'a>, losses: &mut Losses) -> Result<(), Wrong> {
+    if value.kind() != ValueKind::Array {
+        return Err(Wrong::new("messages", "it must be an array of messages"));
+    }
+    request.messages.clear();
+    for (index, message) in value.elements().enumerate() {
+        let read = self::message(message, request, losses);
+        let read = read.map_err(|wrong| wrong.within(&index.to_string()).within("messages"))?;
+        request.messages.push(read);
+    }
+    Ok(())
+}
+
+fn message<'a>(value: View<'a>, request: &mut Request<'a>, losses: &mut Losses) -> Result<Message<'a>, Wrong> {
+    if value.kind() != ValueKind::Object {
+        return Err(Wrong::new("", "a message must be an object with `role` and `content`"));
+    }
+    let (mut role, mut content, mut cache) = (None, None, None);
+    for (name, value) in value.members().filter(|(_, value)| !value.is_null()) {
+        match &*name {
+            "role" => {
+                role = Some(match value.string().as_deref() {
+                    Some("user") => Role::User,
+                    Some("assistant") => Role::Assistant,
+                    Some("system") => Role::System,
+                    _ => return Err(Wrong::new("role", "it must be `user`, `assistant` or `system`")),
+                });
+            }
+            "content" => content = Some(value),
+            "cache_control" => cache = Some(mark(value)),
+            // From this message on it replaces the request's; what holds for the answer is the last one.
+            "output_config" => {
+                reasoning::output_config(value, request)?;
+                losses.approximated("messages.output_config");
+            }
+            _ => set(&mut request.extras, format!("messages.{name}").into(), value.json()),
+        }
+    }
+    let role = role.ok_or(Wrong::new("role", "it must be `user`, `assistant` or `system`"))?;
+    let mut parts = match content {
+        Some(content) => blocks::parts(content, losses).map_err(|wrong| wrong.within("content"))?,
+        None => Vec::new(),
+    };
+    if role == Role::User {
+        // Results stand first, whatever order they came in: the API asks for that itself.
+        parts.sort_by_key(|part| !matches!(part, Part::ToolResult(_)));
+    }
+    if let Some(cache) = cache {
+        mark_last_text(&mut parts, cache);
+    }
+    give_state_to_calls(&mut parts);
+    Ok(Message { role, name: None, parts })
+}
+
+/// A mark on a whole message is one on its last text.
+fn mark_last_text(parts: &mut [Part<'_>], cache: CacheMark) {
+    let last = parts.iter_mut().rev().find_map(|part| match part {
+        Part::Text(text) => Some(text),
+        _ => None,
+    });
+    if let Some(text) = last {
+        text.cache.get_or_insert(cache);
+    }
+}
+
+/// State that stood in a block of its own, because blocks of calls have no place for it, goes back to its call.
+fn give_state_to_calls(parts: &mut Vec<Part<'_>>) {
+    let is_of_a_call = |part: &Part<'_>| match part {
+        Part::Reasoning(reasoning) if reasoning.text.is_empty() => reasoning
+            .state
+            .as_ref()
+            .is_some_and(|state| state.format == StateFormat::GoogleSignature && state.id.is_some()),
+        _ => false,
+    };
+    if !parts.iter().any(is_of_a_call) {
+        return;
+    }
+    let mut states = Vec::new();
+    parts.retain_mut(|part| match part {
+        Part::Reasoning(reasoning) if reasoning.text.is_empty() => match reasoning.state.take() {
+            Some(state) if state.format == StateFormat::GoogleSignature && state.id.is_some() => {
+                states.push(state);
+                false
+            }
+            state => {
+                reasoning.state = state;
+                true
+            }
+        },
+        _ => true,
+    });
+    for call in parts.iter_mut().filter_map(as_call) {
+        if let Some(at) = states.iter().position(|state| state.id.as_ref() == Some(&call.id)) {
+            call.state = Some(states.swap_remove(at));
+        }
+    }
+}
+
+fn as_call<'p, 'a>(part: &'p mut Part<'a>) -> Option<&'p mut ToolCall<'a>> {
+    match part {
+        Part::ToolCall(call) => Some(call),
+        _ => None,
+    }
+}
+
+/// Reads what stands before the conversation.
+fn system<'a>(value: View<'a>, losses: &mut Losses) -> Result<Vec<TextPart<'a>>, Wrong> {
+    let mut texts = Vec::new();
+    for part in blocks::parts(value, losses)? {
+        match part {
+            Part::Text(text) if text.text.starts_with(BILLING_HEADER) => {}
+            Part::Text(text) => texts.push(text),
+            Part::Opaque(block) => losses.dropped(format!("system.{}", block.kind)),
+            _ => return Err(Wrong::new("", "it must be a string or an array of text blocks")),
+        }
+    }
+    Ok(texts)
+}
+
+fn metadata<'a>(value: View<'a>, request: &mut Request<'a>) -> Result<(), Wrong> {
+    if value.kind() != ValueKind::Object {
+        return Err(Wrong::new("metadata", "it must be an object"));
+    }
+    for (name, value) in value.members().filter(|(_, value)| !value.is_null()) {
+        if name == "user_id" {
+            request.end_user = Some(text(value, "metadata.user_id")?);
+        } else {
+            set(&mut request.extras, format!("metadata.{name}").into(), value.json());
+        }
+    }
+    Ok(())
+}
+
+fn tier(word: Cow<'_, str>) -> Tier<'_> {
+    match &*word {
+        "auto" => Tier::Auto,
+        "standard_only" => Tier::Standard,
+        _ => Tier::Other(word),
+    }
+}
+
+/// Reads a mark for the cache.
+fn mark(value: View<'_>) -> CacheMark {
+    CacheMark { long: value.member("ttl").and_then(View::string).as_deref() == Some("1h") }
+}
+
+/// Keeps a field that has no place of its own; the last of a name counts.
+fn set<'a>(extras: &mut Vec<(Cow<'a, str>, Json<'a>)>, name: Cow<'a, str>, value: Json<'a>) {
+    match extras.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, known)) => *known = value,
+        None => extras.push((name, value)),
+    }
+}
+
+fn text<'a>(value: View<'a>, field: &'static str) -> Result<Cow<'a, str>, Wrong> {
+    value.string().ok_or(Wrong::new(field, "it must be a string"))
+}
+
+fn whole(value: View<'_>, field: &'static str) -> Result<u64, Wrong> {
+    value.u64().ok_or(Wrong::new(field, "it must be a whole number, not below 0"))
+}
+
+fn number(value: View<'_>, field: &'static str) -> Result<f64, Wrong> {
+    value.f64().ok_or(Wrong::new(field, "it must be a number"))
+}
+
+fn flag(value: View<'_>, field: &'static str) -> Result<bool, Wrong> {
+    value.bool().ok_or(Wrong::new(field, "it must be `true` or `false`"))
+}
+
+fn strings<'a>(value: View<'a>, field: &'static str) -> Result<Vec<Cow<'a, str>>, Wrong> {
+    let wrong = || Wrong::new(field, "it must be an array of strings");
+    if value.kind() != ValueKind::Array {
+        return Err(wrong());
+    }
+    value.elements().map(|element| element.string().ok_or_else(wrong)).collect()
+}
+
+/// An output that keeps to a schema.
+fn schema<'a>(schema: View<'a>) -> Output<'a> {
+    Output::Schema { name: None, description: None, schema: schema.json(), strict: None }
+}

@@ -1,0 +1,1 @@
+//! Tests: JSON in, JSON out.
