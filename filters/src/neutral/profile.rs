@@ -22,7 +22,9 @@ pub struct Profile {
     pub thinking: Thinking,
     /// The efforts that it takes; empty when that is not known.
     pub efforts: Vec<Effort>,
-    /// Whether it can be made to call a tool.
+    /// Whether it refuses the effort `none` (chat, responses): the catalogue's levels are known and `none` is not one of them.
+    pub refuses_effort_none: bool,
+    /// Whether it refuses to be made to call a tool.
     pub refuses_forced_tools: bool,
     /// Whether it refuses to go on from an assistant message that ends the conversation.
     pub refuses_prefill: bool,

@@ -1,0 +1,83 @@
+//! Writes a chat request from the neutral form, for OpenAI itself and for the hosts that speak its shape.
+
+mod content;
+mod extras;
+mod memory;
+mod output;
+mod settings;
+mod thinking;
+mod tools;
+mod turns;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use super::super::tool_names::ToolNames;
+use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Profile, Request, SystemRole};
+use wire::Object;
+
+/// The longest name of a tool, in bytes.
+const MAX_NAME: usize = 64;
+
+/// Writes a request; see [`super::super::codec::Codec::encode_request`]. The messages come last, so that a request that goes on
+/// from another has all of it but its end as a prefix.
+pub(super) fn request(
+    request: &Request<'_>,
+    profile: &Profile,
+    losses: &mut Losses,
+) -> Result<(Vec<u8>, Answering), ApiError> {
+    let mut target = Target { profile, losses, names: ToolNames::new(MAX_NAME) };
+    let mut body = Object::new();
+    body.put("model", &profile.model);
+    if request.stream {
+        body.put("stream", &true);
+        if profile.host.stream_options {
+            body.put("stream_options", &settings::INCLUDE_USAGE);
+        }
+    }
+    let tools = tools::Tools::of(request, &mut target)?;
+    let thinking = thinking::Thinking::of(&request.reasoning, tools.is_offered(), &mut target);
+    let stops = settings::write(request, thinking.is_active(), &mut target, &mut body)?;
+    thinking.write(&mut body);
+    let output = output::Output::of(request, &mut target);
+    output.write(&mut body);
+    extras::write(request, thinking.is_active(), &mut target, &mut body)?;
+    tools.write(&mut body);
+    let messages = turns::write(request, output.instruction(), &mut target)?;
+    if messages.is_empty() {
+        return Err(target.refuses("messages", "a request without any message"));
+    }
+    body.put("messages", &messages);
+    let answering = Answering { tool_names: target.names.changed(), stops, ..Answering::default() };
+    Ok((body.finish(), answering))
+}
+
+/// Whom a request is written for, and what is found on the way.
+struct Target<'t> {
+    profile: &'t Profile,
+    losses: &'t mut Losses,
+    names: ToolNames,
+}
+
+impl Target<'_> {
+    /// The role of instructions.
+    const fn system_role(&self) -> &'static str {
+        match self.profile.host.system_role {
+            SystemRole::System => "system",
+            SystemRole::Developer => "developer",
+        }
+    }
+
+    /// Whether it takes several text parts where a string will do: many hosts that speak chat do not.
+    const fn takes_text_parts(&self) -> bool {
+        let host = &self.profile.host;
+        host.openai_fields || host.router_fields || host.cache_breakpoints
+    }
+
+    /// The error for what it cannot do and must not be left out.
+    fn refuses(&self, field: &str, what: &str) -> ApiError {
+        let message = format!("{what} cannot be sent to {}: leave it out or choose another model", self.profile.model);
+        ApiError::new(ErrorClass::BadRequest, message).with_param(field)
+    }
+}

@@ -1,0 +1,162 @@
+//! How much a model is told to reason, in the words of its host.
+
+use serde::Serialize;
+
+use super::Target;
+use super::wire::Object;
+use crate::neutral::{Effort, ReasoningAsk, ReasoningMode, Thinking as Takes};
+
+/// What it is told.
+pub(super) struct Thinking {
+    told: Told,
+    words: Words,
+    rests_by_default: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Off,
+    On,
+    Effort(Effort),
+    Budget(u64),
+}
+
+/// How hosts say it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// `reasoning_effort`.
+    Effort,
+    /// `reasoning`, OpenRouter's.
+    Router,
+    /// `thinking` and `reasoning_effort`: DeepSeek, Kimi, GLM.
+    Toggle,
+}
+
+impl Thinking {
+    /// What to tell for that, when tools are offered or not.
+    pub(super) fn of(ask: &ReasoningAsk, has_tools: bool, target: &mut Target<'_>) -> Thinking {
+        let host = &target.profile.host;
+        let words = match (host.router_fields, host.wants_reasoning_content) {
+            (true, _) => Words::Router,
+            (false, true) => Words::Toggle,
+            (false, false) => Words::Effort,
+        };
+        let told = told(ask, has_tools, words, target);
+        Thinking { told, words, rests_by_default: target.profile.rests_by_default }
+    }
+
+    /// Whether the model is going to reason, as far as is known.
+    pub(super) fn is_active(&self) -> bool {
+        match self.told {
+            Told::Off => false,
+            Told::Nothing => !self.rests_by_default,
+            Told::On | Told::Effort(_) | Told::Budget(_) => true,
+        }
+    }
+
+    /// Writes it.
+    pub(super) fn write(&self, body: &mut Object) {
+        let effort = match self.told {
+            Told::Effort(effort) => Some(effort.as_str()),
+            Told::Off if self.words != Words::Toggle => Some("none"),
+            _ => None,
+        };
+        match self.words {
+            Words::Router => {
+                let max_tokens = if let Told::Budget(tokens) = self.told { Some(tokens) } else { None };
+                let enabled = (self.told == Told::On).then_some(true);
+                if self.told != Told::Nothing {
+                    body.put("reasoning", &RouterReasoning { effort, max_tokens, enabled });
+                }
+            }
+            Words::Toggle => {
+                let kind = match self.told {
+                    Told::Nothing => None,
+                    Told::Off => Some("disabled"),
+                    Told::On | Told::Effort(_) | Told::Budget(_) => Some("enabled"),
+                };
+                body.put_some("thinking", kind.map(|kind| Toggle { kind }));
+                body.put_some("reasoning_effort", effort);
+            }
+            Words::Effort => body.put_some("reasoning_effort", effort),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RouterReasoning {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Toggle {
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+fn told(ask: &ReasoningAsk, has_tools: bool, words: Words, target: &mut Target<'_>) -> Told {
+    let profile = target.profile;
+    let asks_much = ask.effort.is_some() || ask.budget.is_some();
+    let asks = asks_much || matches!(ask.mode, ReasoningMode::On | ReasoningMode::BetweenTools);
+    let wants_off = ask.mode == ReasoningMode::Off;
+    if profile.chat_tools_need_no_reasoning && has_tools {
+        if asks || (!wants_off && !profile.rests_by_default) {
+            target.losses.approximated("reasoning_effort");
+        }
+        return Told::Off;
+    }
+    if profile.thinking == Takes::None {
+        if asks_much && !wants_off {
+            target.losses.dropped("reasoning.effort");
+        }
+        return Told::Nothing;
+    }
+    if wants_off {
+        let is_always = matches!(profile.thinking, Takes::Always | Takes::AlwaysOrBetweenTools);
+        if !is_always && (words == Words::Toggle || !profile.refuses_effort_none) {
+            return Told::Off;
+        }
+        target.losses.approximated("reasoning.effort");
+        return Told::Effort(profile.efforts.iter().min().copied().unwrap_or(Effort::Low));
+    }
+    if ask.mode == ReasoningMode::BetweenTools {
+        target.losses.approximated("thinking");
+    }
+    match (ask.effort, ask.budget) {
+        (_, Some(tokens)) if words == Words::Router => Told::Budget(tokens),
+        (Some(effort), _) => Told::Effort(nearest(effort, target)),
+        (None, Some(tokens)) => of_budget(tokens, words, target),
+        (None, None) if asks => Told::On,
+        (None, None) => Told::Nothing,
+    }
+}
+
+/// A budget has no place here; the least effort of those that come near is always `low` where the model has no less.
+fn of_budget(tokens: u64, words: Words, target: &mut Target<'_>) -> Told {
+    let effort = Effort::of_budget(tokens);
+    let efforts = &target.profile.efforts;
+    if efforts.is_empty() && words == Words::Toggle {
+        return Told::On;
+    }
+    if effort == Effort::Minimal && !efforts.contains(&effort) {
+        return Told::Effort(nearest(Effort::Low, target));
+    }
+    Told::Effort(nearest(effort, target))
+}
+
+/// The effort that the model takes: the highest that is not above, else its lowest.
+fn nearest(effort: Effort, target: &mut Target<'_>) -> Effort {
+    let efforts = &target.profile.efforts;
+    if efforts.is_empty() || efforts.contains(&effort) {
+        return effort;
+    }
+    target.losses.approximated("reasoning.effort");
+    let below = efforts.iter().filter(|known| **known < effort).max();
+    below.or(efforts.iter().min()).copied().unwrap_or(effort)
+}

@@ -1,0 +1,170 @@
+//! The tools of a request and which of them to use, as chat says it.
+
+use std::borrow::Cow;
+
+use super::Target;
+use super::output::fits_strict;
+use super::wire::{Allowed, Choice, Custom, Function, Name, NamedTool, Object, Tool as Wire};
+use crate::json::{Json, View};
+use crate::neutral::{self, ApiError, Request, Tool, ToolChoice};
+
+/// What to say of them.
+pub(super) struct Tools<'r> {
+    tools: Vec<Wire<'r>>,
+    choice: Option<Choice<'r>>,
+    one_at_a_time: bool,
+}
+
+impl<'r> Tools<'r> {
+    /// For that request.
+    ///
+    /// # Errors
+    /// When the model would have to call what it cannot.
+    pub(super) fn of(request: &'r Request<'_>, target: &mut Target<'_>) -> Result<Tools<'r>, ApiError> {
+        let only = only(request, target);
+        let mut tools = Vec::new();
+        for tool in &request.tools {
+            if only.is_some_and(|names| !names.iter().any(|name| *name == tool.name())) {
+                continue;
+            }
+            tools.extend(wire(tool, target));
+        }
+        let choice = choice(request, !tools.is_empty(), target)?;
+        let one_at_a_time = request.parallel_tools == Some(false) && !tools.is_empty();
+        Ok(Tools { tools, choice, one_at_a_time })
+    }
+
+    /// Whether the model is offered any.
+    pub(super) fn is_offered(&self) -> bool {
+        !self.tools.is_empty()
+    }
+
+    /// Writes it.
+    pub(super) fn write(&self, body: &mut Object) {
+        if self.tools.is_empty() {
+            return;
+        }
+        body.put("tools", &self.tools);
+        body.put_some("tool_choice", self.choice.as_ref());
+        if self.one_at_a_time {
+            body.put("parallel_tool_calls", &false);
+        }
+    }
+}
+
+/// The tools to which the request is narrowed, on hosts that have no words for that.
+fn only<'r>(request: &'r Request<'_>, target: &mut Target<'_>) -> Option<&'r [Cow<'r, str>]> {
+    match &request.tool_choice {
+        Some(ToolChoice::Allowed { names, .. }) if !target.profile.host.openai_fields => {
+            target.losses.approximated("tool_choice");
+            Some(names)
+        }
+        _ => None,
+    }
+}
+
+fn wire<'r>(tool: &'r Tool<'_>, target: &mut Target<'_>) -> Option<Wire<'r>> {
+    match tool {
+        Tool::Function(function) => {
+            let mark = match target.profile.host.router_fields {
+                true => target.mark(function.cache),
+                // OpenAI's marks stand on parts only.
+                false => super::wire::Mark::default(),
+            };
+            Some(Wire { kind: "function", function: Some(wire_function(function, target)), custom: None, mark })
+        }
+        Tool::Custom(tool) => {
+            let name = target.names.sent(&tool.name);
+            let custom = Custom { name, description: tool.description.as_deref(), format: tool.format.as_ref() };
+            Some(Wire { kind: "custom", function: None, custom: Some(custom), mark: super::wire::Mark::default() })
+        }
+        Tool::Hosted(tool) => {
+            target.losses.dropped(format!("tools.{}", tool.kind));
+            None
+        }
+    }
+}
+
+fn wire_function<'r>(function: &'r neutral::Function<'_>, target: &mut Target<'_>) -> Function<'r> {
+    for (name, _) in &function.extras {
+        // How a provider loads a tool or streams its arguments changes nothing of what it is.
+        if !matches!(&**name, "defer_loading" | "eager_input_streaming") {
+            target.losses.dropped(format!("tools.{name}"));
+        }
+    }
+    let fits = |schema: &Json<'_>| !target.profile.host.openai_fields || fits_strict(schema);
+    let mut strict = function.strict;
+    if strict == Some(true) && !function.parameters.as_ref().is_none_or(fits) {
+        target.losses.approximated("tools.strict");
+        strict = None;
+    }
+    Function {
+        name: target.names.sent(&function.name),
+        description: function.description.as_deref(),
+        parameters: function.parameters.as_ref().map(with_properties),
+        strict,
+    }
+}
+
+/// The schema of arguments. OpenAI refuses an object of which it is not said what it has.
+fn with_properties<'r>(schema: &'r Json<'_>) -> Cow<'r, Json<'r>> {
+    let view = schema.view();
+    let is_object = view.member("type").and_then(View::string).as_deref() == Some("object");
+    let names: Vec<_> = view.members().map(|(name, _)| name).collect();
+    let says = |name: &str| names.iter().any(|known| known == name);
+    if !is_object || ["properties", "$ref", "anyOf", "oneOf", "allOf"].into_iter().any(says) {
+        return Cow::Borrowed(schema);
+    }
+    let open = view.raw().strip_suffix('}').unwrap_or_default().trim_end();
+    Json::parse(&format!(r#"{open},"properties":{{}}}}"#)).map_or(Cow::Borrowed(schema), Cow::Owned)
+}
+
+fn choice<'r>(
+    request: &'r Request<'_>,
+    is_offered: bool,
+    target: &mut Target<'_>,
+) -> Result<Option<Choice<'r>>, ApiError> {
+    let Some(choice) = &request.tool_choice else { return Ok(None) };
+    if choice.is_forced() && target.profile.refuses_forced_tools {
+        return Err(target.refuses("tool_choice", "a `tool_choice` that makes the model call a tool"));
+    }
+    let hosted = |name: &str| {
+        let mut named = request.tools.iter().filter(|tool| tool.name() == name);
+        named.any(|tool| matches!(tool, Tool::Hosted(_)))
+    };
+    if let ToolChoice::Named(name) = choice
+        && hosted(name)
+    {
+        return Err(target.refuses("tool_choice", &format!("`{name}`, a tool that the provider runs itself,")));
+    }
+    if !is_offered {
+        return match choice.is_forced() {
+            true => Err(target.refuses("tool_choice", "a `tool_choice` without a tool that the model can call")),
+            false => Ok(None),
+        };
+    }
+    Ok(Some(match choice {
+        ToolChoice::Auto => Choice::Word("auto"),
+        ToolChoice::None => Choice::Word("none"),
+        ToolChoice::Required => Choice::Word("required"),
+        ToolChoice::Named(name) => Choice::Named(named(request, name, target)),
+        ToolChoice::Allowed { required, names } => {
+            let mode = if *required { "required" } else { "auto" };
+            if !target.profile.host.openai_fields {
+                return Ok(Some(Choice::Word(mode)));
+            }
+            let tools: Vec<_> =
+                names.iter().filter(|name| !hosted(name)).map(|name| named(request, name, target)).collect();
+            Choice::Allowed { kind: "allowed_tools", allowed_tools: Allowed { mode, tools } }
+        }
+    }))
+}
+
+fn named<'r>(request: &Request<'_>, name: &'r str, target: &mut Target<'_>) -> NamedTool<'r> {
+    let is_custom = request.tools.iter().any(|tool| matches!(tool, Tool::Custom(_)) && tool.name() == name);
+    let name = Name { name: target.names.sent(name) };
+    match is_custom {
+        true => NamedTool { kind: "custom", function: None, custom: Some(name) },
+        false => NamedTool { kind: "function", function: Some(name), custom: None },
+    }
+}

@@ -1,0 +1,255 @@
+//! The conversation as chat messages: calls of tools are followed at once by one `tool` message each.
+
+use std::borrow::Cow;
+
+use super::Target;
+use super::content::joined;
+use super::wire::{Call, CalledCustom, CalledFunction, Content, Kind, Mark, Message as Wire, Part as WirePart};
+use crate::neutral::{ApiError, Message, Part, Request, Role, TextPart, ToolCall, ToolResult};
+
+/// Between texts that were blocks of their own, for hosts that take strings only.
+const BETWEEN: &str = "\n\n";
+
+/// The longest id of a call that OpenAI takes, in bytes.
+const MAX_CALL_ID: usize = 40;
+
+/// Writes the conversation, with that as the last of its instructions.
+///
+/// # Errors
+/// When a part of it must not be left out and cannot be said.
+pub(super) fn write<'r>(
+    request: &'r Request<'_>,
+    instruction: Option<&'r str>,
+    target: &mut Target<'_>,
+) -> Result<Vec<Wire<'r>>, ApiError> {
+    let mut out = Vec::new();
+    let texts = request.instructions.iter().filter(|text| !text.text.is_empty());
+    let mut parts: Vec<WirePart<'r>> = texts.map(|text| target.text(text)).collect();
+    parts.extend(instruction.map(|text| WirePart { kind: Kind::Text { text: text.into() }, mark: Mark::default() }));
+    if !parts.is_empty() {
+        out.push(Wire::new(target.system_role(), target.content(parts, BETWEEN)));
+    }
+    let is_models = |message: &Message<'_>| message.role == Role::Assistant;
+    let mut rest = &request.messages[..];
+    while !rest.is_empty() {
+        let end = rest.iter().position(|message| !is_models(message)).unwrap_or(rest.len());
+        let (turns, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+        let end = after.iter().position(is_models).unwrap_or(after.len());
+        let (answers, after) = after.split_at_checked(end).unwrap_or((after, &[]));
+        let calls = assistant(turns, target, &mut out)?;
+        if answers.is_empty() && calls.is_empty() && !turns.is_empty() {
+            prefill(target)?;
+        }
+        user(answers, &calls, target, &mut out)?;
+        rest = after;
+    }
+    Ok(out)
+}
+
+/// The conversation ends with the model's words: whether it goes on from them is up to the host.
+fn prefill(target: &mut Target<'_>) -> Result<(), ApiError> {
+    if target.profile.refuses_prefill {
+        return Err(target.refuses("messages", "a conversation that ends with a message of the assistant's"));
+    }
+    target.losses.approximated("messages.prefill");
+    Ok(())
+}
+
+/// Writes the model's turns that stand together as one, for the results of all their calls come after them.
+fn assistant<'r>(
+    turns: &'r [Message<'_>],
+    target: &mut Target<'_>,
+    out: &mut Vec<Wire<'r>>,
+) -> Result<Vec<&'r ToolCall<'r>>, ApiError> {
+    let mut calls: Vec<&'r ToolCall<'r>> = Vec::new();
+    if turns.is_empty() {
+        return Ok(calls);
+    }
+    let mut said: Vec<WirePart<'r>> = Vec::new();
+    let mut refusal = None;
+    for (index, turn) in turns.iter().enumerate() {
+        let is_first_of_turn = said.len();
+        for part in &turn.parts {
+            match part {
+                Part::Text(text) if !text.text.is_empty() => said.push(target.text(text)),
+                Part::Text(_) | Part::Reasoning(_) => {}
+                Part::Refusal(text) if target.profile.host.openai_fields => refusal = Some(&**text),
+                Part::Refusal(_) => said.extend(target.part(part)?),
+                Part::ToolCall(call) => calls.push(call),
+                // What the model made, or a result out of its place: the assistant's messages hold text only.
+                Part::Image(_) => target.losses.dropped("content.image"),
+                Part::Document(_) => target.losses.dropped("content.document"),
+                Part::Sound(_) => target.losses.dropped("content.audio"),
+                Part::Video(_) => target.losses.dropped("content.video"),
+                Part::ToolResult(_) => target.losses.dropped("content.tool_result"),
+                Part::Opaque(part) => target.losses.dropped(format!("content.{}", part.kind)),
+            }
+        }
+        if index > 0 && is_first_of_turn > 0 && is_first_of_turn < said.len() {
+            let between = WirePart { kind: Kind::Text { text: BETWEEN.into() }, mark: Mark::default() };
+            said.insert(is_first_of_turn, between);
+        }
+    }
+    let is_blank = |part: &WirePart<'_>| matches!(&part.kind, Kind::Text { text } if text.trim().is_empty());
+    let content = match said.iter().all(is_blank) {
+        true if !calls.is_empty() || refusal.is_some() => Content::Null,
+        _ if said.iter().any(|part| part.mark.is_set()) => Content::Parts(said),
+        // The blocks of a turn are one text; hosts take no list of them.
+        _ => match said.len() {
+            1 => target.content(said, ""),
+            _ => Content::Text(joined(&said, "").into()),
+        },
+    };
+    let mut message = Wire::new("assistant", content);
+    message.name = turns.iter().find_map(|turn| turn.name.as_deref());
+    message.refusal = refusal;
+    target.reasoning(turns, &mut message);
+    for call in &calls {
+        message.tool_calls.push(target.call(call));
+    }
+    out.push(message);
+    Ok(calls)
+}
+
+/// Writes what follows the model's turn: a `tool` message for each of its calls, then what results hold that such messages cannot,
+/// then the rest.
+fn user<'r>(
+    turns: &'r [Message<'_>],
+    calls: &[&'r ToolCall<'r>],
+    target: &mut Target<'_>,
+    out: &mut Vec<Wire<'r>>,
+) -> Result<(), ApiError> {
+    let mut open: Vec<&'r ToolResult<'r>> = Vec::new();
+    for part in turns.iter().flat_map(|turn| &turn.parts) {
+        if let Part::ToolResult(result) = part {
+            open.push(result);
+        }
+    }
+    let mut attached = Vec::new();
+    for call in calls {
+        let content = match open.iter().position(|result| result.call_id == call.id) {
+            Some(at) => result_content(open.remove(at), target, &mut attached)?,
+            None => {
+                target.losses.repaired("tool_result");
+                Content::Text("[no result]".into())
+            }
+        };
+        let mut message = Wire::new("tool", content);
+        message.tool_call_id = Some(target.call_id(&call.id));
+        out.push(message);
+    }
+    if !attached.is_empty() {
+        out.push(Wire::new("user", Content::Parts(attached)));
+    }
+    for turn in turns {
+        let mut parts = Vec::new();
+        let mut attached = Vec::new();
+        for part in &turn.parts {
+            match part {
+                Part::ToolResult(result) if open.iter().any(|orphan| std::ptr::eq(*orphan, result)) => {
+                    target.losses.repaired("tool_result");
+                    parts.extend(orphan(result, target, &mut attached)?);
+                }
+                Part::ToolResult(_) => {}
+                part => parts.extend(target.part(part)?),
+            }
+        }
+        parts.append(&mut attached);
+        if parts.is_empty() && !turn.parts.is_empty() {
+            continue;
+        }
+        let role = if turn.role == Role::System { target.system_role() } else { "user" };
+        let mut message = Wire::new(role, target.content(parts, BETWEEN));
+        message.name = turn.name.as_deref();
+        out.push(message);
+    }
+    Ok(())
+}
+
+/// The content of a `tool` message, which is text; what is none goes to `attached`, under a line that says whose it is.
+fn result_content<'r>(
+    result: &'r ToolResult<'_>,
+    target: &mut Target<'_>,
+    attached: &mut Vec<WirePart<'r>>,
+) -> Result<Content<'r>, ApiError> {
+    let mut texts = result_texts(result, target, attached)?;
+    if let (Some(last), Some(cache)) = (texts.last_mut(), result.cache) {
+        let own = last.mark;
+        last.mark = if own.is_set() { own } else { target.mark(Some(cache)) };
+    }
+    Ok(target.content(texts, "\n"))
+}
+
+fn result_texts<'r>(
+    result: &'r ToolResult<'_>,
+    target: &mut Target<'_>,
+    attached: &mut Vec<WirePart<'r>>,
+) -> Result<Vec<WirePart<'r>>, ApiError> {
+    let mut texts = Vec::new();
+    for part in &result.content {
+        let Some(part) = target.part(part)? else { continue };
+        let what = match &part.kind {
+            Kind::Text { .. } => {
+                texts.push(part);
+                continue;
+            }
+            Kind::ImageUrl { .. } => "image",
+            Kind::File { .. } => "file",
+            Kind::InputAudio { .. } => "audio",
+            Kind::VideoUrl { .. } => "video",
+        };
+        target.losses.approximated("tool_result.content");
+        let id = target.call_id(&result.call_id);
+        texts.push(plain(format!("[{what} result of call {id} follows]")));
+        attached.push(plain(format!("[{what} result of call {id}]")));
+        attached.push(part);
+    }
+    if result.is_error {
+        match texts.first_mut().map(|part| &mut part.kind) {
+            Some(Kind::Text { text }) if text.starts_with("Error:") => {}
+            Some(Kind::Text { text }) => text.to_mut().insert_str(0, "Error: "),
+            _ => texts.push(plain("Error".to_owned())),
+        }
+    }
+    Ok(texts)
+}
+
+/// A result of which the model never made the call, as words of the user's.
+fn orphan<'r>(
+    result: &'r ToolResult<'_>,
+    target: &mut Target<'_>,
+    attached: &mut Vec<WirePart<'r>>,
+) -> Result<Vec<WirePart<'r>>, ApiError> {
+    let texts = result_texts(result, target, attached)?;
+    let id = target.call_id(&result.call_id);
+    Ok(vec![plain(format!("[result of call {id}]\n{}", joined(&texts, "\n")))])
+}
+
+fn plain<'r>(text: String) -> WirePart<'r> {
+    WirePart { kind: Kind::Text { text: text.into() }, mark: Mark::default() }
+}
+
+impl Target<'_> {
+    fn text<'r>(&self, text: &'r TextPart<'_>) -> WirePart<'r> {
+        WirePart { kind: Kind::Text { text: Cow::Borrowed(&*text.text) }, mark: self.mark(text.cache) }
+    }
+
+    fn call<'r>(&mut self, call: &'r ToolCall<'_>) -> Call<'r> {
+        let (id, name) = (self.call_id(&call.id), self.names.sent(&call.name));
+        if call.custom {
+            let custom = CalledCustom { name, input: &call.arguments };
+            return Call { id, kind: "custom", function: None, custom: Some(custom) };
+        }
+        let arguments = if call.arguments.trim().is_empty() { "{}" } else { &*call.arguments };
+        Call { id, kind: "function", function: Some(CalledFunction { name, arguments }), custom: None }
+    }
+
+    /// The id of a call, which OpenAI takes up to a length.
+    fn call_id<'r>(&self, id: &'r str) -> Cow<'r, str> {
+        if id.len() <= MAX_CALL_ID || !self.profile.host.openai_fields {
+            return Cow::Borrowed(id);
+        }
+        let kept: String = id.chars().filter(char::is_ascii).take(MAX_CALL_ID - 17).collect();
+        format!("{kept}_{:016x}", rapidhash::v3::rapidhash_v3(id.as_bytes())).into()
+    }
+}
