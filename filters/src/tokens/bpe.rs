@@ -4,15 +4,18 @@ use std::sync::LazyLock;
 
 use bpe_openai::Tokenizer;
 
-/// The tables are read from the binary when they are first needed: 70 ms once, and 70 MB from then on, of which half are
+/// The tables are read from the binary when they are first needed: 100 ms once, and 70 MB from then on, of which half are
 /// pages of the binary that the system may drop.
 static TOKENIZER: LazyLock<&'static Tokenizer> = LazyLock::new(bpe_openai::o200k_base);
 
 /// A text is counted in blocks of so many bytes. A word that lies across two of them may count one too much.
 const BLOCK_BYTES: usize = 8 * 1024;
 
-/// So many blocks of one request are counted to the token: 512 KiB, which take some 25 ms.
+/// So many blocks of one request are counted to the token: 512 KiB, which take some 40 ms.
 const EXACT_BLOCKS: u64 = 64;
+
+/// What a text costs before its first byte is counted, as so many bytes.
+const TEXT_BYTES: u64 = 64;
 
 /// Behind those, one block of so many is counted and stands for the others.
 const SAMPLE: u64 = 32;
@@ -24,7 +27,8 @@ pub(super) const BYTES_PER_TOKEN: u64 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     block: Vec<u8>,
-    bytes: u64,
+    /// Bytes so far, and those that stand for the costs of each text.
+    spent: u64,
     tokens: u64,
     /// Of what was counted behind the blocks that are counted to the token.
     sampled: Sampled,
@@ -53,7 +57,6 @@ impl Counter {
 
     /// What comes next is another text.
     pub(super) fn end_text(&mut self) {
-        self.flush();
         self.close();
     }
 
@@ -75,15 +78,22 @@ impl Counter {
         self.tokens.saturating_add(skipped)
     }
 
+    /// Forgets what was counted, but not how much of its time that took.
+    pub(super) fn forget(&mut self) {
+        *self = Counter { spent: self.spent, ..Counter::default() };
+    }
+
     /// Counts what there is, but for a character at its end that is not whole.
     fn flush(&mut self) {
         let whole = match std::str::from_utf8(&self.block) {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
             _ => self.block.len(),
         };
-        let rest = self.block.split_off(whole);
+        // At most three bytes; mostly none.
+        let rest = self.block.get(whole..).unwrap_or_default().to_vec();
+        self.block.truncate(whole);
         self.close();
-        self.block = rest;
+        self.block.extend_from_slice(&rest);
     }
 
     /// Counts all that there is.
@@ -92,10 +102,8 @@ impl Counter {
             return;
         }
         let bytes = self.block.len() as u64;
-        let before = self.bytes;
-        self.bytes = self.bytes.saturating_add(bytes);
-        // By bytes and not by texts, of which there may be many that are short.
-        let number = before / BLOCK_BYTES as u64;
+        let number = self.spent / BLOCK_BYTES as u64;
+        self.spent = self.spent.saturating_add(bytes).saturating_add(TEXT_BYTES);
         let is_exact = number < EXACT_BLOCKS;
         if !is_exact && !number.is_multiple_of(SAMPLE) {
             self.skipped_bytes = self.skipped_bytes.saturating_add(bytes);

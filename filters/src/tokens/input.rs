@@ -8,8 +8,9 @@ use super::types;
 use crate::Shape;
 use crate::json::{Cursor, ScanError, Text};
 
-/// A definition of a tool is rewritten up to this size, and counted as it stands above it.
+/// Definitions of tools are read up to so many bytes each and in all, and counted as they stand above that.
 const MAX_TOOL_BYTES: usize = 64 * 1024;
+const MAX_TOOLS_BYTES: usize = 1024 * 1024;
 
 /// Base64 bytes that a page of a document takes, about.
 const PAGE_BYTES: u64 = 75_000;
@@ -21,7 +22,7 @@ const CLIP_BYTES_PER_TOKEN: u64 = 600;
 /// documents and sound, and what the models of that family find around them. The body may be any bytes; those that are no
 /// request count as a token for each four bytes.
 ///
-/// It takes some 50 us for each KiB of text up to 512 KiB, and a thirtieth of that behind them; the first call 100 ms more,
+/// It takes some 80 us for each KiB of text up to 512 KiB, and a twentieth of that behind them; the first call 100 ms more,
 /// to read the tables. Call it where that may take its time.
 ///
 /// ```
@@ -39,6 +40,7 @@ pub fn estimate_input(shape: Shape, body: &[u8], family: Family) -> u64 {
         text: Counter::default(),
         thoughts: Counter::default(),
         definitions: Counter::default(),
+        tools_bytes: 0,
         no_tools: false,
         thinks: false,
         messages: 0,
@@ -62,6 +64,7 @@ struct Reader<'a> {
     /// What the model thought since the user last spoke; of older thoughts providers keep none in the prompt.
     thoughts: Counter,
     definitions: Counter,
+    tools_bytes: usize,
     /// The model may call none of the tools: most hosts leave them out of the prompt then.
     no_tools: bool,
     thinks: bool,
@@ -146,7 +149,7 @@ impl<'a> Reader<'a> {
     fn message(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ScanError> {
         self.messages = self.messages.saturating_add(1);
         if self.is_from_user(cursor.clone()) {
-            self.thoughts = Counter::default();
+            self.thoughts.forget();
         }
         self.part(cursor)
     }
@@ -244,7 +247,9 @@ impl<'a> Reader<'a> {
     fn tool(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ScanError> {
         let range = cursor.skip()?;
         let raw = self.body.get(range).unwrap_or_default();
-        let parsed = if raw.len() <= MAX_TOOL_BYTES { serde_json::from_slice(raw).ok() } else { None };
+        self.tools_bytes = self.tools_bytes.saturating_add(raw.len());
+        let is_small = raw.len() <= MAX_TOOL_BYTES && self.tools_bytes <= MAX_TOOLS_BYTES;
+        let parsed = if is_small { serde_json::from_slice(raw).ok() } else { None };
         let Some(tool) = parsed else {
             self.tools = self.tools.saturating_add(1);
             self.definitions.text(raw);
