@@ -139,12 +139,18 @@ fn usage_of(shape: Shape, answers: &[Value]) -> Option<Usage> {
         Shape::Messages => {
             let output = count("/output_tokens")?;
             let hour = or_zero("/cache_creation/ephemeral_1h_input_tokens");
+            // These steps are billed beside the counts of the message; none that was recorded has a part in a cache.
+            let is_beside = |step: &&Value| step["type"] == "compaction" || step["type"] == "advisor_message";
+            let beside = |field: &str| -> u64 {
+                let steps = all["iterations"].as_array().into_iter().flatten().filter(is_beside);
+                steps.filter_map(|step| step[field].as_u64()).sum()
+            };
             Some(Usage {
-                input: or_zero("/input_tokens"),
+                input: or_zero("/input_tokens") + beside("input_tokens"),
                 cache_read: or_zero("/cache_read_input_tokens"),
                 cache_write: or_zero("/cache_creation_input_tokens") - hour,
                 cache_write_1h: hour,
-                output,
+                output: output + beside("output_tokens"),
                 reasoning: or_zero("/output_tokens_details/thinking_tokens").min(output),
                 web_searches: or_zero("/server_tool_use/web_search_requests"),
                 ..Usage::default()

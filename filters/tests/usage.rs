@@ -86,6 +86,13 @@ impl Answer {
         self.last(paths)?.as_str()
     }
 
+    /// The sum of a count over the steps that Anthropic bills beside the counts of a message.
+    fn beside(&self, field: &str) -> u64 {
+        let lists = self.0.iter().rev().find_map(|object| object.pointer("/usage/iterations")?.as_array());
+        let is_beside = |step: &&Value| step["type"] == "compaction" || step["type"] == "advisor_message";
+        lists.into_iter().flatten().filter(is_beside).filter_map(|step| step[field].as_u64()).sum()
+    }
+
     /// The sum of one modality in the last list of that name.
     fn modality(&self, list: &str, wanted: &str) -> u64 {
         let lists = self.0.iter().rev().filter_map(|object| object.pointer("/usageMetadata")?.get(list)?.as_array());
@@ -112,12 +119,13 @@ fn told(shape: Shape, answer: &Answer) -> Told {
     match shape {
         Shape::Messages => {
             let hour = or_zero("cache_creation/ephemeral_1h_input_tokens");
+            // No recorded step that the counts leave out has a part in a cache.
             let usage = count("output_tokens").map(|output| Usage {
-                input: or_zero("input_tokens"),
+                input: or_zero("input_tokens") + answer.beside("input_tokens"),
                 cache_read: or_zero("cache_read_input_tokens"),
                 cache_write: or_zero("cache_creation_input_tokens") - hour,
                 cache_write_1h: hour,
-                output,
+                output: output + answer.beside("output_tokens"),
                 reasoning: or_zero("output_tokens_details/thinking_tokens"),
                 web_searches: or_zero("server_tool_use/web_search_requests"),
                 ..Usage::default()

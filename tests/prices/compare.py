@@ -29,6 +29,7 @@ PROVIDERS = {"xai": "x-ai"}
 FLAVORS = {"chat-completions": "chat", "embeddings": "embeddings", "responses": "responses"}
 
 CALLS = "OpenAI's usage does not tell the searches; it takes them for none, we count the calls in the output"
+BESIDE = "which are billed, but are in `iterations` only; the other leaves them out"
 RETIRED = "retired; its last price differs by source, and the catalogue has that of litellm"
 
 # (recording, whose figure): ours, theirs in pico-dollars, and why they differ.
@@ -63,6 +64,17 @@ EXPECTED = {
         2_869_270_000,
         3_000_940_000,
         "1,881 of the cached tokens were sound, which costs 0.1 and not 0.03; we do not tell cached sound apart",
+    ),
+    ("messages/advisor-thinking-signature-thinking-out-01.json", "genai-prices"): (
+        11_246_000_000,
+        5_990_000_000,
+        f"2,518 and 22 tokens of advice, {BESIDE}; we charge them at the price of the model that was asked, as an entry "
+        "has one model, though the dearer model that advised would cost 13,140,000,000 for them",
+    ),
+    ("messages/compaction-system-01.json", "genai-prices"): (
+        168_243_000_000,
+        780_000_000,
+        f"55,196 and 125 tokens of a compaction, {BESIDE}",
     ),
     ("messages/pause-turn-web-search-thinking-signature-01.json", "genai-prices"): (
         1_316_284_000_000,

@@ -37,6 +37,23 @@ impl Usage {
         Usage { reasoning, audio_output, image_output, audio_input: self.audio_input.min(self.input), ..self }
     }
 
+    /// The two together, kind by kind.
+    #[must_use]
+    pub const fn plus(&self, other: &Usage) -> Usage {
+        Usage {
+            input: self.input.saturating_add(other.input),
+            cache_read: self.cache_read.saturating_add(other.cache_read),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
+            cache_write_1h: self.cache_write_1h.saturating_add(other.cache_write_1h),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+            audio_input: self.audio_input.saturating_add(other.audio_input),
+            audio_output: self.audio_output.saturating_add(other.audio_output),
+            image_output: self.image_output.saturating_add(other.image_output),
+            web_searches: self.web_searches.saturating_add(other.web_searches),
+        }
+    }
+
     /// All input and output tokens.
     #[must_use]
     pub const fn total(&self) -> u64 {

@@ -71,6 +71,10 @@ pub(crate) struct Counters {
     pub(crate) image_output: Option<u64>,
     /// Calls, not tokens.
     pub(crate) web_searches: Option<u64>,
+    /// What is billed beside all of these, by the steps of the answer that they leave out.
+    pub(crate) beside: Usage,
+    /// These are the counters of such a step.
+    pub(crate) is_beside: bool,
 }
 
 impl Observed {

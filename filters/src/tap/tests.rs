@@ -277,6 +277,46 @@ fn a_cut_messages_stream_has_counts_that_are_not_final() {
 }
 
 #[test]
+fn steps_that_the_counters_leave_out_are_counted_and_those_in_them_are_not_counted_twice() {
+    let step = |kind: &str, input: u64, output: u64| {
+        format!(
+            r#"{{"type":"{kind}","input_tokens":{input},"output_tokens":{output},"cache_read_input_tokens":2,"cache_creation_input_tokens":7,"cache_creation":{{"ephemeral_1h_input_tokens":3,"ephemeral_5m_input_tokens":4}}}}"#
+        )
+    };
+    let told = |iterations: &str| {
+        let usage = format!(r#"{{"output_tokens":8,"iterations":{iterations},"input_tokens":220}}"#);
+        let body = format!(r#"{{"type":"message","content":[],"stop_reason":"end_turn","usage":{usage}}}"#);
+        let mut whole = Tap::new(Shape::Messages);
+        whole.body(body.as_bytes());
+        let delta = format!(r#"{{"type":"message_delta","delta":{{"stop_reason":"end_turn"}},"usage":{usage}}}"#);
+        let start = START
+            .replace(r#","cache_creation_input_tokens":7"#, "")
+            .replace(r#""cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":3},"#, "")
+            .replace(r#""cache_read_input_tokens":5,"#, "");
+        // An earlier list is a part of the later one.
+        let (_, streamed) = messages(&[&start, &delta, &delta]);
+        assert_eq!(streamed.usage(), whole.usage(), "{usage}");
+        whole.usage().unwrap()
+    };
+    let own = Usage { input: 220, output: 8, ..Usage::default() };
+    assert_eq!(told("null"), own);
+    assert_eq!(told("[]"), own);
+    assert_eq!(told(r#"[7, {"type":"compaction"}, {"type":9}]"#), own);
+    let inside = step("message", 220, 8);
+    assert_eq!(told(&format!("[{inside}]")), own);
+    let beside = format!("[{},{inside},{}]", step("compaction", 55_196, 125), step("advisor_message", 2_518, 22));
+    let all = Usage {
+        input: 220 + 55_196 + 2_518,
+        cache_read: 4,
+        cache_write: 8,
+        cache_write_1h: 6,
+        output: 8 + 125 + 22,
+        ..Usage::default()
+    };
+    assert_eq!(told(&beside), all);
+}
+
+#[test]
 fn errors_and_second_messages_in_a_messages_stream() {
     assert_eq!(messages(&[START, START]).0, "SS");
     assert_eq!(messages(&[START, &START.replace("msg_1", "msg_2")]).0, "SE(upstream)");

@@ -79,6 +79,16 @@ impl Recording {
         format!("recorded-{}-{shape}", self.provider)
     }
 
+    /// Who was asked, by the name in the recording.
+    pub(crate) fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// Whether the request that was recorded asks for a stream.
+    pub(crate) fn asks_for_a_stream(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request["stream"] == true)
+    }
+
     /// The model that was asked for.
     pub(crate) fn model(&self) -> String {
         let model = self.request.as_ref().and_then(|request| request["model"].as_str());
@@ -238,12 +248,18 @@ fn chat_tokens(usage: &Value) -> Tokens {
 fn messages_tokens(usage: &Value) -> Tokens {
     let count = |value: &Value| value.as_u64().unwrap_or(0);
     let hour = count(&usage["cache_creation"]["ephemeral_1h_input_tokens"]);
+    // These steps are billed beside the counts of the message; none that was recorded has a part in a cache.
+    let is_beside = |step: &&Value| step["type"] == "compaction" || step["type"] == "advisor_message";
+    let beside = |field: &str| -> u64 {
+        let steps = usage["iterations"].as_array().into_iter().flatten();
+        steps.filter(is_beside).map(|step| count(&step[field])).sum()
+    };
     Tokens {
-        input: count(&usage["input_tokens"]),
+        input: count(&usage["input_tokens"]) + beside("input_tokens"),
         cache_read: count(&usage["cache_read_input_tokens"]),
         cache_write: count(&usage["cache_creation_input_tokens"]).saturating_sub(hour),
         cache_write_1h: hour,
-        output: count(&usage["output_tokens"]),
+        output: count(&usage["output_tokens"]) + beside("output_tokens"),
         reasoning: count(&usage["output_tokens_details"]["thinking_tokens"]),
     }
 }

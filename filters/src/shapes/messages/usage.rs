@@ -33,6 +33,11 @@ pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool,
                 }
                 Ok(())
             })?,
+            b"iterations" if cursor.peek() == Some(b'[') => counters.beside = beside(cursor)?,
+            b"type" => {
+                counters.is_beside =
+                    cursor.text()?.is_some_and(|kind| matches!(kind.raw(), b"compaction" | b"advisor_message"));
+            }
             b"service_tier" => service_class.saw_tier(cursor.text()?),
             b"speed" => service_class.saw_speed(cursor.text()?),
             b"inference_geo" => service_class.saw_region(cursor.text()?),
@@ -43,6 +48,22 @@ pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool,
     let usage = usage_of(counters);
     seen.usage = usage.or(seen.usage);
     Ok(usage.is_some())
+}
+
+/// What the steps of an answer took that the counters around them leave out, though they are billed: the summary that a
+/// compaction writes, and advice, which another model gives: <https://platform.claude.com/docs/en/build-with-claude/compaction>,
+/// <https://platform.claude.com/docs/en/agents-and-tools/tool-use/advisor-tool>. A later list takes the place of earlier ones.
+fn beside(cursor: &mut Cursor<'_>) -> Result<Usage, ScanError> {
+    let mut sum = Usage::default();
+    cursor.array_or_skip(|cursor| {
+        let mut step = Observed::default();
+        read(cursor, &mut step)?;
+        if let Some(usage) = step.usage.filter(|_| step.counters.is_beside) {
+            sum = sum.plus(&usage);
+        }
+        Ok(())
+    })?;
+    Ok(sum)
 }
 
 /// The total of cache writes is the later word: `message_delta` repeats it without the split by time to live.
@@ -62,5 +83,5 @@ fn usage_of(counters: &Counters) -> Option<Usage> {
         web_searches: counters.web_searches.unwrap_or(0),
         ..Usage::default()
     };
-    Some(usage.with_parts_in_bounds())
+    Some(usage.with_parts_in_bounds().plus(&counters.beside))
 }
