@@ -6,7 +6,7 @@ use ovth_filters::Shape;
 use ovth_filters::shapes::{Needs, Parameters};
 use serde::Deserialize;
 
-use super::names::Spelling;
+use super::names::{Spelling, undated};
 use super::{Date, PicoDollars, Price};
 
 /// What is known of one model at one provider. What is unknown is `None`; that is not a "no".
@@ -178,15 +178,19 @@ impl Model {
     /// The id that goes upstream when a client asked for this model by that name.
     ///
     /// A snapshot that the client pinned stays pinned: an alias the provider's API takes is kept, and so is a date that
-    /// the catalogue does not list yet. Names that only others use (OpenRouter's slugs, dotted versions) become the id.
+    /// the catalogue does not list. Names that only others use (OpenRouter's slugs, dotted versions) become the id, unless
+    /// that is a snapshot of another date.
     #[must_use]
     pub fn api_id_for(&self, name: &str) -> Arc<str> {
         let spelling = Spelling::of(name);
         if let Some(alias) = spelling.find_in(&self.api_aliases) {
             return Arc::clone(alias);
         }
-        match spelling.date_after(&self.id) {
-            Some(date) if !spelling.is_one_of(&self.aliases) => format!("{}{date}", self.id).into(),
+        let base = undated(&self.id);
+        let date = spelling.date_after(base);
+        let is_dated = base.len() < self.id.len();
+        match date.or_else(|| spelling.date_after_author(base).filter(|_| is_dated)) {
+            Some(date) if !spelling.is_one_of(&self.aliases) => format!("{base}{date}").into(),
             _ => Arc::clone(&self.id),
         }
     }

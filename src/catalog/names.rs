@@ -55,9 +55,18 @@ impl<'a> Spelling<'a> {
 
     /// The date, its hyphen included, when this is that id with a date behind it and nothing in front.
     pub(super) fn date_after(&self, id: &str) -> Option<&str> {
-        let (base, date) = split_date(&self.whole)?;
-        same(base, id).then_some(date)
+        date_after(&self.whole, id)
     }
+
+    /// The same, when an author stands in front.
+    pub(super) fn date_after_author(&self, id: &str) -> Option<&str> {
+        date_after(split_author(&self.whole)?.1, id)
+    }
+}
+
+fn date_after<'n>(name: &'n str, id: &str) -> Option<&'n str> {
+    let (base, date) = split_date(name)?;
+    same(base, id).then_some(date)
 }
 
 fn same(spelled: &str, name: &str) -> bool {
