@@ -158,12 +158,8 @@ impl Meter {
         let unread = response.unread_bytes().div_ceil(BYTES_PER_TOKEN);
         let delivered = self.family.map_or_else(|| tap.delivered_tokens(), |family| tap.delivered_tokens_by(family));
         observed.delivered_tokens = delivered.saturating_add(unread);
-        if observed.finish_reason.is_none() {
-            observed.finish_reason = tap.finish_reason().map(ShortText::from);
-        }
-        if observed.service_class.is_none() {
-            observed.service_class = tap.service_class().map(ShortText::from);
-        }
+        keep_last(&mut observed.finish_reason, tap.finish_reason());
+        keep_last(&mut observed.service_class, tap.service_class());
     }
 
     /// Whether more is about to go to the client than was set aside: then [`Meter::durable`] has to be waited for first.
@@ -287,6 +283,13 @@ impl Meter {
             Some(reservation) => reservation.settle(spent, entry),
             None => ledger.note(entry),
         }
+    }
+}
+
+/// Takes what was said last; mostly it is what was said before.
+fn keep_last(kept: &mut Option<ShortText>, said: Option<&str>) {
+    if kept.as_deref() != said {
+        *kept = said.map(ShortText::from);
     }
 }
 
