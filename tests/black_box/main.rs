@@ -22,6 +22,7 @@ mod commits;
 mod deadlines;
 mod early;
 mod endings;
+mod entries;
 mod errors;
 mod failover;
 mod headers;

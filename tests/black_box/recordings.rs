@@ -17,7 +17,13 @@ fn folder() -> Option<PathBuf> {
     folder.map(PathBuf::from)
 }
 
-fn load() -> Vec<Recording> {
+/// Whether there is a folder of recordings, and not the fixtures only.
+pub(crate) fn is_given() -> bool {
+    folder().is_some()
+}
+
+/// All recordings of shapes that the gateway serves, by their names.
+pub(crate) fn load() -> Vec<Recording> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/recordings");
     let given = folder();
     let root = given.as_deref().unwrap_or(&own);
@@ -37,6 +43,12 @@ fn load() -> Vec<Recording> {
         ));
     }
     recordings
+}
+
+/// How many recordings there are of shapes that the gateway has no path for.
+pub(crate) fn out_of_reach() -> usize {
+    let count = |root: &PathBuf, name: &str| std::fs::read_dir(root.join(name)).map_or(0, Iterator::count);
+    folder().map_or(0, |root| ["responses", "generate-content"].iter().map(|name| count(&root, name)).sum())
 }
 
 /// A gateway with a provider for each recorded one, all of them the same mock, which answers in the recordings' order.
