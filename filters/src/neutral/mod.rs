@@ -2,6 +2,7 @@
 //! is carried, and who cannot say it on says so in [`Losses`].
 
 mod answering;
+mod collector;
 mod error;
 mod event;
 mod finish;
@@ -17,6 +18,7 @@ mod usage;
 
 pub use answering::Answering;
 pub(crate) use answering::minted;
+pub(crate) use collector::Collector;
 pub use error::{ApiError, ErrorClass};
 pub use event::{Event, Opening};
 pub use finish::Finish;

@@ -4,9 +4,7 @@ use super::custom::CustomCalls;
 use super::pair;
 use super::stops::StopScanner;
 use crate::Shape;
-use crate::neutral::{
-    Answering, ApiError, ErrorClass, Event, Finish, Opening, Part, Reasoning, Response, TextPart, ToolCall, Usage,
-};
+use crate::neutral::{Answering, ApiError, Collector, Event, Opening, Part, Response, ToolCall};
 use crate::shapes::codec::{Codec, DecodeStream};
 use crate::sse::RawEvent;
 
@@ -48,13 +46,13 @@ impl Aggregate {
     /// Bytes of memory that it holds, about: text that came so far.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
-        self.answer.bytes
+        self.answer.held_bytes()
     }
 
     /// Whether the answer is over: the rest of what the provider sends does not matter.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
-        self.answer.ended
+        self.answer.is_ended()
     }
 
     /// The bytes are over: the answer in the client's shape.
@@ -78,135 +76,6 @@ impl Aggregate {
         for event in self.events.drain(..) {
             self.answer.take(event);
         }
-    }
-}
-
-/// The whole answer that events tell, put together as they come.
-#[derive(Debug, Default)]
-pub(crate) struct Collector {
-    id: String,
-    model: String,
-    parts: Vec<(u32, Part<'static>)>,
-    finish: Option<(Finish, String)>,
-    usage: Option<Usage>,
-    service_class: Option<String>,
-    error: Option<Box<ApiError>>,
-    ended: bool,
-    bytes: usize,
-}
-
-impl Collector {
-    /// Takes the next event.
-    pub(crate) fn take(&mut self, event: Event) {
-        if self.ended {
-            return;
-        }
-        match event {
-            Event::Start { id, model, service_class } => {
-                self.id = id;
-                self.model = model;
-                self.service_class = service_class.or(self.service_class.take());
-            }
-            Event::Open { part, what } => self.open(part, what),
-            Event::Text { part, text } => self.add(part, &text, |part, text| match part {
-                Part::Text(part) => part.text.to_mut().push_str(text),
-                Part::Refusal(refusal) => refusal.to_mut().push_str(text),
-                _ => {}
-            }),
-            Event::Reasoning { part, text } => self.add(part, &text, |part, text| {
-                if let Part::Reasoning(reasoning) = part {
-                    reasoning.text.to_mut().push_str(text);
-                }
-            }),
-            Event::Arguments { part, json } => self.add(part, &json, |part, json| {
-                if let Part::ToolCall(call) = part {
-                    call.arguments.to_mut().push_str(json);
-                }
-            }),
-            Event::State { part, state } => {
-                self.bytes = self.bytes.saturating_add(state.data.len());
-                if let Some(Part::Reasoning(reasoning)) = self.part(part) {
-                    reasoning.state = Some(state);
-                }
-            }
-            Event::Cite { part, citation } => {
-                self.bytes = self.bytes.saturating_add(citation.raw.raw().len());
-                if let Some(Part::Text(text)) = self.part(part) {
-                    text.citations.push(citation);
-                }
-            }
-            Event::Finish { finish, native } => self.finish = Some((finish, native)),
-            Event::Usage(usage) => self.usage = Some(usage),
-            Event::ServiceClass(class) => self.service_class = Some(class),
-            Event::Close { .. } | Event::Heartbeat => {}
-            Event::End => self.ended = true,
-            Event::Error(error) => {
-                self.error = Some(error);
-                self.ended = true;
-            }
-        }
-    }
-
-    /// The answer.
-    ///
-    /// # Errors
-    /// The error that ended it, or `Upstream` when nothing ended it.
-    pub(crate) fn finish(self) -> Result<Response, ApiError> {
-        if let Some(error) = self.error {
-            return Err(*error);
-        }
-        let (finish, native_finish) = self
-            .finish
-            .filter(|_| self.ended)
-            .ok_or_else(|| ApiError::new(ErrorClass::Upstream, "the provider's answer ended before it was finished"))?;
-        let mut parts: Vec<Part<'static>> = self.parts.into_iter().map(|(_, part)| part).collect();
-        for part in &mut parts {
-            if let Part::ToolCall(call) = part
-                && !call.custom
-                && call.arguments.trim().is_empty()
-            {
-                call.arguments = "{}".into();
-            }
-        }
-        Ok(Response {
-            id: self.id,
-            model: self.model,
-            parts,
-            finish,
-            native_finish,
-            usage: self.usage,
-            service_class: self.service_class,
-        })
-    }
-
-    fn open(&mut self, number: u32, what: Opening) {
-        let part = match what {
-            Opening::Text => Part::Text(TextPart::default()),
-            Opening::Refusal => Part::Refusal("".into()),
-            Opening::Reasoning { summary } => Part::Reasoning(Reasoning { summary, ..Reasoning::default() }),
-            Opening::ToolCall { id, name, custom, state } => Part::ToolCall(ToolCall {
-                id: id.into(),
-                name: name.into(),
-                arguments: "".into(),
-                custom,
-                cache: None,
-                state,
-            }),
-            Opening::Opaque(opaque) => Part::Opaque(opaque),
-        };
-        self.parts.push((number, part));
-    }
-
-    fn add(&mut self, number: u32, text: &str, add: impl FnOnce(&mut Part<'static>, &str)) {
-        self.bytes = self.bytes.saturating_add(text.len());
-        if let Some(part) = self.part(number) {
-            add(part, text);
-        }
-    }
-
-    /// The part of that number; usually the last.
-    fn part(&mut self, number: u32) -> Option<&mut Part<'static>> {
-        self.parts.iter_mut().rev().find(|(known, _)| *known == number).map(|(_, part)| part)
     }
 }
 

@@ -5,6 +5,7 @@ mod encode;
 pub(super) mod error;
 mod peek;
 mod response;
+mod response_wire;
 mod stream;
 mod stream_decode;
 mod stream_encode;
