@@ -6,6 +6,8 @@ mod stops;
 mod stream;
 
 pub use aggregate::Aggregate;
+#[cfg(test)]
+pub(crate) use aggregate::told;
 pub use stream::StreamTranslator;
 
 use bytes::BytesMut;

@@ -10,6 +10,9 @@ mod stream_decode;
 mod stream_encode;
 mod usage;
 
+#[cfg(test)]
+mod answer_tests;
+
 use super::codec::{Codec, DecodeStream, EncodeStream};
 use super::{EncodedError, EventKind, Observed, Peek, Rules};
 use crate::Operation;

@@ -18,14 +18,15 @@ pub(in super::super) fn decode(body: View<'_>, seed: &str) -> Result<Response, A
     if is_error || body.member("error").is_some_and(|error| error.kind() == ValueKind::Object) {
         return Err(provider_error::decode(body.raw().as_bytes()).into_api_error());
     }
-    let content = body.member("content").ok_or_else(|| {
-        ApiError::new(ErrorClass::Upstream, "the provider's answer is no message: it has no `content`")
-    })?;
+    let content = body.member("content");
+    if content.is_none() && text("type").is_none_or(|kind| kind != "message") {
+        return Err(ApiError::new(ErrorClass::Upstream, "the provider's answer is no message: it has no `content`"));
+    }
     let mut parts = Vec::new();
-    if let Some(text) = content.string().filter(|text| !text.is_empty()) {
+    if let Some(text) = content.and_then(View::string).filter(|text| !text.is_empty()) {
         parts.push(Part::Text(TextPart::new(text.into_owned())));
     }
-    for block in content.elements() {
+    for block in content.into_iter().flat_map(View::elements) {
         if let Some(part) = part(block, parts.len(), seed)? {
             parts.push(part);
         }

@@ -14,5 +14,5 @@ pub(super) use decode::{call, decode, native};
 pub(super) use encode::{call_state, encode, has_block_of_text, state_of};
 pub(super) use finish::{StopReason, Told};
 pub(super) use ids::{ToolIds, message_id};
-pub(super) use usage::{Counts, FirstCounts, read_usage, service_class, service_tier};
+pub(super) use usage::{Counts, FirstCounts, read_usage, service_class};
 pub(super) use wire::{Block, Message};

@@ -24,7 +24,7 @@ pub(in super::super) fn service_class(usage: View<'_>) -> Option<String> {
 }
 
 /// What Messages calls a service class, where it has a word for it.
-pub(in super::super) fn service_tier(class: &str) -> Option<&'static str> {
+fn service_tier(class: &str) -> Option<&'static str> {
     match class {
         "standard" | "default" => Some("standard"),
         "priority" => Some("priority"),
@@ -49,13 +49,22 @@ pub(in super::super) struct Counts {
     service_tier: Option<&'static str>,
 }
 
-/// What stands at the start of a stream, where nothing was counted yet.
-#[derive(Debug, Serialize)]
+/// What stands at the start of a stream, where nothing was counted yet: the real counts come at its end.
+#[derive(Debug, Default, Serialize)]
 pub(in super::super) struct FirstCounts {
-    pub(in super::super) input_tokens: u64,
-    pub(in super::super) output_tokens: u64,
+    input_tokens: u64,
+    cache_creation_input_tokens: u64,
+    cache_read_input_tokens: u64,
+    output_tokens: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in super::super) service_tier: Option<&'static str>,
+    service_tier: Option<&'static str>,
+}
+
+impl FirstCounts {
+    /// The wire form.
+    pub(in super::super) fn new(service_class: Option<&str>) -> FirstCounts {
+        FirstCounts { service_tier: service_class.and_then(service_tier), ..FirstCounts::default() }
+    }
 }
 
 /// Cache writes by time to live.

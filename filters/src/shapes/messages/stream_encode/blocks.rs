@@ -13,7 +13,7 @@ use crate::json::{Json, ValueKind};
 use crate::neutral::{Answering, Event, Opaque, Opening, State};
 
 /// How much hidden reasoning is kept for the host that wants it back, in bytes. Of more nothing is kept.
-const MAX_HIDDEN_BYTES: usize = 2 * 1024 * 1024;
+const MAX_HIDDEN_BYTES: usize = 1024 * 1024;
 
 /// How much of a refusal is kept for `stop_details`, in bytes.
 const MAX_REFUSAL_BYTES: usize = 16 * 1024;

@@ -11,7 +11,7 @@ use bytes::BytesMut;
 
 use super::super::codec::EncodeStream;
 use super::super::error::EncodedError;
-use super::response::{Counts, FirstCounts, Message, Told, message_id, service_tier};
+use super::response::{Counts, FirstCounts, Message, Told, message_id};
 use crate::neutral::{Answering, ApiError, ErrorClass, Event, Finish, Usage};
 use sequence::Sequence;
 use wire::Wire;
@@ -56,11 +56,7 @@ impl Encoder {
             model: if model.is_empty() { &self.answering.model } else { model },
             content: &[],
             told: Told::default(),
-            usage: FirstCounts {
-                input_tokens: self.usage.input,
-                output_tokens: self.usage.output,
-                service_tier: service_class.and_then(service_tier),
-            },
+            usage: FirstCounts::new(service_class),
         };
         Wire::MessageStart { message }.write(out);
     }
