@@ -141,7 +141,10 @@ fn says_nothing(name: &str, value: View<'_>) -> bool {
         "models" | "transforms" | "plugins" => value.kind() == ValueKind::Array && value.elements().next().is_none(),
         "top_logprobs" | "min_p" | "top_a" => is(0.0),
         "repetition_penalty" => is(1.0),
-        "modalities" => value.elements().all(|modality| modality.string().as_deref() == Some("text")),
+        "modalities" => {
+            let is_text = |modality: View<'_>| modality.string().as_deref() == Some("text");
+            value.kind() == ValueKind::Array && value.elements().all(is_text)
+        }
         _ => false,
     }
 }

@@ -207,6 +207,7 @@ fn result_texts<'r>(
     if result.is_error {
         match texts.first_mut().map(|part| &mut part.kind) {
             Some(Kind::Text { text }) if text.starts_with("Error:") => {}
+            Some(Kind::Text { text }) if text.trim().is_empty() => *text = "Error".into(),
             Some(Kind::Text { text }) => text.to_mut().insert_str(0, "Error: "),
             _ => texts.push(plain("Error".to_owned())),
         }
