@@ -87,6 +87,16 @@ fn the_stream_of_a_llama_server_is_understood() {
 }
 
 #[test]
+fn pitfall_001_a_stream_that_is_split_anywhere_inside_a_character_is_the_same() {
+    let whole = stream(&[START, TEXT, &HI.replace("Hi", "Hé 🦀 ok"), CLOSE, END, STOP]);
+    let events = read([whole.clone()]);
+    assert!(events.contains(&text(0, "Hé 🦀 ok")));
+    for at in 0..whole.len() {
+        assert_eq!(read([whole.slice(..at), whole.slice(at..)]), events, "split at {at}");
+    }
+}
+
+#[test]
 fn pitfall_002_comments_line_ends_several_data_lines_and_a_missing_last_blank_line_are_handled() {
     let plain = read_events(&[START, TEXT, HI, CLOSE, END, STOP]);
     let split = HI.replacen(r#""index""#, "\ndata: \"index\"", 1);
