@@ -24,20 +24,21 @@ pub(super) fn request<'a>(body: View<'a>, losses: &mut Losses) -> Result<Request
     read(body, losses).map_err(ApiError::from)
 }
 
+/// Fields that have no place of their own, by name.
+type Extras<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
+
 fn read<'a>(body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, Wrong> {
     if body.kind() != ValueKind::Object {
         return Err(Wrong::new("", "the request body must be a JSON object"));
     }
     let mut request = Request::default();
-    let mut has_messages = false;
+    let mut spoken = None;
+    let mut configs = Vec::new();
     for (name, value) in body.members().filter(|(_, value)| !value.is_null()) {
         match &*name {
             // The router has read the model.
             "model" => {}
-            "messages" => {
-                has_messages = true;
-                messages(value, &mut request, losses)?;
-            }
+            "messages" => spoken = Some(value),
             "system" => request.instructions = system(value, losses).map_err(|wrong| wrong.within("system"))?,
             "max_tokens" => request.max_output = Some(whole(value, "max_tokens")?),
             "stop_sequences" => request.stop = strings(value, "stop_sequences")?,
@@ -64,27 +65,42 @@ fn read<'a>(body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, Wrong> {
             _ => set(&mut request.extras, name, value.json()),
         }
     }
-    if !has_messages {
+    let Some(spoken) = spoken else {
         return Err(Wrong::new("messages", "it must be there, and be an array of messages"));
+    };
+    messages(spoken, &mut request, &mut configs, losses)?;
+    // A message's own replaces the request's from there on: what holds for the answer is the last one.
+    for config in configs {
+        reasoning::output_config(config, &mut request).map_err(|wrong| wrong.within("messages"))?;
+        losses.approximated("messages.output_config");
     }
     Ok(request)
 }
 
 /// Reads the conversation.
-fn messages<'a>(value: View<'a>, request: &mut Request<'a>, losses: &mut Losses) -> Result<(), Wrong> {
+fn messages<'a>(
+    value: View<'a>,
+    request: &mut Request<'a>,
+    configs: &mut Vec<View<'a>>,
+    losses: &mut Losses,
+) -> Result<(), Wrong> {
     if value.kind() != ValueKind::Array {
         return Err(Wrong::new("messages", "it must be an array of messages"));
     }
-    request.messages.clear();
     for (index, message) in value.elements().enumerate() {
-        let read = self::message(message, request, losses);
+        let read = self::message(message, &mut request.extras, configs, losses);
         let read = read.map_err(|wrong| wrong.within(&index.to_string()).within("messages"))?;
         request.messages.push(read);
     }
     Ok(())
 }
 
-fn message<'a>(value: View<'a>, request: &mut Request<'a>, losses: &mut Losses) -> Result<Message<'a>, Wrong> {
+fn message<'a>(
+    value: View<'a>,
+    extras: &mut Extras<'a>,
+    configs: &mut Vec<View<'a>>,
+    losses: &mut Losses,
+) -> Result<Message<'a>, Wrong> {
     if value.kind() != ValueKind::Object {
         return Err(Wrong::new("", "a message must be an object with `role` and `content`"));
     }
@@ -101,12 +117,8 @@ fn message<'a>(value: View<'a>, request: &mut Request<'a>, losses: &mut Losses) 
             }
             "content" => content = Some(value),
             "cache_control" => cache = Some(mark(value)),
-            // From this message on it replaces the request's; what holds for the answer is the last one.
-            "output_config" => {
-                reasoning::output_config(value, request)?;
-                losses.approximated("messages.output_config");
-            }
-            _ => set(&mut request.extras, format!("messages.{name}").into(), value.json()),
+            "output_config" => configs.push(value),
+            _ => set(extras, format!("messages.{name}").into(), value.json()),
         }
     }
     let role = role.ok_or(Wrong::new("role", "it must be `user`, `assistant` or `system`"))?;
@@ -218,7 +230,7 @@ fn mark(value: View<'_>) -> CacheMark {
 }
 
 /// Keeps a field that has no place of its own; the last of a name counts.
-fn set<'a>(extras: &mut Vec<(Cow<'a, str>, Json<'a>)>, name: Cow<'a, str>, value: Json<'a>) {
+fn set<'a>(extras: &mut Extras<'a>, name: Cow<'a, str>, value: Json<'a>) {
     match extras.iter_mut().find(|(known, _)| *known == name) {
         Some((_, known)) => *known = value,
         None => extras.push((name, value)),
