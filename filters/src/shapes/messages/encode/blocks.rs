@@ -43,6 +43,8 @@ pub(super) fn push_said<'r>(out: &mut Vec<Block<'r>>, part: &'r Part<'_>, losses
         Part::Text(text) => push_text(out, text),
         Part::Refusal(text) => push_plain(out, text),
         Part::Image(image) => out.push(self::image(image, losses)?),
+        // An empty file says nothing, and the API refuses it.
+        Part::Document(Document { source: From::Text(text), .. }) if text.trim().is_empty() => {}
         Part::Document(document) => out.push(self::document(document)?),
         Part::Sound(_) => {
             return Err(refused(

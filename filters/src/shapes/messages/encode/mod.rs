@@ -13,7 +13,8 @@ mod wire;
 mod tests;
 
 use crate::json::{Json, View};
-use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Part, Profile, Request, TextPart};
+use crate::neutral::{Answering, ApiError, Effort, ErrorClass, Losses, Part, Profile, Request, TextPart, Tool};
+use crate::shapes::Parameters;
 use crate::shapes::tool_names::ToolNames;
 use wire::{Block, Body, Mark, Metadata, OutputConfig, Role};
 
@@ -62,7 +63,7 @@ pub(super) fn request(
     };
     let told = thinking::tell(&setting, profile, losses);
     body.thinking = told.thinking;
-    body.output_config = OutputConfig { effort: told.effort.map(crate::neutral::Effort::as_str), format: None };
+    body.output_config = OutputConfig { effort: told.effort.map(Effort::as_str), format: None };
     output::write(request, profile, &mut body, losses)?;
     limits::sampling(request, profile, &mut body, losses);
     limits::stops(request, profile, &mut body, &mut answering);
@@ -97,7 +98,7 @@ fn system<'r>(instructions: &'r [TextPart<'_>]) -> Vec<Block<'r>> {
 
 /// The last message is the beginning of the answer: it must not end in white space, and not every model goes on from it.
 fn prefill(profile: &Profile, body: &mut Body<'_>) -> Result<(), ApiError> {
-    if profile.refuses_prefill || profile.refused.intersects(crate::shapes::Parameters::PREFILL) {
+    if profile.refuses_prefill || profile.refused.intersects(Parameters::PREFILL) {
         let message = format!(
             "{} does not support assistant message prefill: the last message must be the user's or a result of a tool",
             profile.model
@@ -160,15 +161,16 @@ fn says_nothing(name: &str, value: View<'_>) -> bool {
     }
 }
 
-/// The names of custom tools, declared or called.
+/// The names of custom tools, declared or, where they are no longer declared, called.
 fn custom_tools(request: &Request<'_>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let declared = request.tools.iter().filter_map(|tool| match tool {
-        crate::neutral::Tool::Custom(tool) => Some(&*tool.name),
+        Tool::Custom(tool) => Some(&*tool.name),
         _ => None,
     });
+    let is_declared = |name: &str| request.tools.iter().any(|tool| tool.name() == name);
     let called = request.messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
-        Part::ToolCall(call) if call.custom => Some(&*call.name),
+        Part::ToolCall(call) if call.custom && !is_declared(&call.name) => Some(&*call.name),
         _ => None,
     });
     for name in declared.chain(called) {

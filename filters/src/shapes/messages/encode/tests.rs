@@ -1,1 +1,0 @@
-//! Tests: JSON in, JSON out.
