@@ -50,7 +50,7 @@ pub(super) fn sampling<'a>(request: &Request<'a>, profile: &Profile, body: &mut 
             return None;
         }
         let sent = wanted.clamp(0.0, 1.0);
-        if sent < wanted || sent > wanted {
+        if !(0.0..=1.0).contains(&wanted) {
             losses.clamped("temperature");
         }
         Some(sent)
