@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::blocks;
 use super::wire::{Block, Mark, Role, Turn};
+use crate::Shape;
 use crate::neutral::{self, ApiError, Losses, Message, Part, Profile, Request, ToolCall, ToolResult};
 use crate::shapes::tool_names::ToolNames;
 
@@ -172,10 +173,16 @@ impl<'r> Writer<'r, '_> {
 
     /// What the operator says in between. Where the model has no role for it, the user says it, marked.
     fn system(&mut self, message: &'r Message<'_>) {
+        let follows_user = !self.between.is_empty() || self.pending.iter().any(|call| call.result.is_some());
+        let has_role = self.profile.system_between_turns && follows_user;
         let mut said = Vec::with_capacity(message.parts.len());
         for part in &message.parts {
             match part {
                 Part::Text(text) => blocks::push_text(&mut said, text),
+                // Changes of the tools, and what comes up later.
+                Part::Opaque(opaque) if has_role && opaque.shape == Shape::Messages => {
+                    said.push(Block::Own(&opaque.raw))
+                }
                 Part::Opaque(opaque) => self.losses.dropped(format!("content.{}", opaque.kind)),
                 _ => self.losses.dropped("messages.content"),
             }
@@ -183,8 +190,7 @@ impl<'r> Writer<'r, '_> {
         if said.is_empty() {
             return;
         }
-        let follows_user = !self.between.is_empty() || self.pending.iter().any(|call| call.result.is_some());
-        if self.profile.system_between_turns && follows_user {
+        if has_role {
             append(&mut self.between, Role::System, said);
             return;
         }
