@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
-use super::journal::Message;
+use super::books::OTHER;
+use super::journal::{Done, Message};
+use super::tables::day_of_ms;
+use super::window::Day;
 use super::{
     BackupReport, CheckReport, CompactReport, Demand, Entry, EntryFilter, EntryPage, JournalFigures, Ledger, Payer,
     QuotaRow, Refusal, Reservation, Standing, UsageQuery, UsageReport, reading, upkeep,
@@ -46,18 +49,16 @@ impl Ledger {
         self.core.books.standing(payer, now)
     }
 
-    /// Writes the entry of an exchange that never came to a reservation. Never waits, never fails; when there is no room
-    /// for it, it is lost and counted as such.
+    /// Writes the entry of an exchange that never came to a reservation. Never waits, never fails. A key that is refused more often
+    /// than 60 times a minute has the others in its sums alone; so are those for which there is no room, and counted as lost.
     pub fn note(&self, mut entry: Entry) {
-        let queue = &self.core.queue;
-        if !queue.take_place() {
-            return queue.lose(1);
+        if let (Some(key), Some(end_user)) = (KeyId::parse(&entry.key_id), &mut entry.end_user)
+            && !self.core.books.tells_apart(&key, end_user, Day(day_of_ms(entry.started_at_ms)))
+        {
+            *end_user = OTHER.into();
         }
-        entry.id = queue.next_id();
-        if queue.send(Message::Note(Box::new(entry))).is_err() {
-            queue.leave_places(1);
-            queue.lose(1);
-        }
+        entry.id = 0;
+        self.core.queue.note(Done::noted(entry));
     }
 
     /// Live counters: of the gateway, of each key and end user that has any. `limits` gives those that hold for a key.

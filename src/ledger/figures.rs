@@ -13,7 +13,8 @@ pub struct JournalFigures {
     pub failures: u64,
     /// Reservations, settlements and notes in all commits; divided by `commits`: the size of a batch.
     pub written: u64,
-    /// Entries that were lost: there was no place for them, or they could not be written even alone.
+    /// Entries that were lost: there was no place for them (they are in the sums all the same), or they could not be written even
+    /// alone.
     pub lost: u64,
     /// Entries deleted by age or size.
     pub pruned: u64,

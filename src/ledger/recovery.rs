@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 use super::books::{Books, Owner};
 use super::journal::{Batch, Done};
 use super::tables::{
-    Charge, RESERVATIONS, ReservationRow, broken, decode_reservation, last_period_before, read_counters,
+    Charge, RESERVATIONS, ReservationRow, USER_SUMS, broken, decode_reservation, last_period_before, read_counters,
     read_later_counters,
 };
 use super::window::{Day, Period};
@@ -61,6 +61,16 @@ fn recovered(id: u64, row: &ReservationRow<'_>) -> Done {
 /// given those of later days and months, and of the last ones before that were used: what the file has used is not given anew.
 pub(super) fn restore(transaction: &ReadTransaction, books: &Books, now: SystemTime) -> Result<(), redb::Error> {
     let today = Day::of(now);
+    for row in ReadableTable::range(&transaction.open_table(USER_SUMS)?, (today.0, "", "", "", "", "")..)? {
+        let (name, _) = row?;
+        let (day, key, end_user, ..) = name.value();
+        if day != today.0 {
+            break;
+        }
+        if let Some(key) = KeyId::parse(key).filter(|_| !end_user.is_empty()) {
+            books.tells_apart(&key, end_user, today);
+        }
+    }
     for period in [Period::Day(today), Period::Month(today.month())] {
         let before = last_period_before(transaction, period)?;
         for period in before.into_iter().chain([period]) {

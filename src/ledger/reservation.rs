@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::books::{Grant, Owner};
-use super::journal::{Message, Receipt, Slip};
+use super::journal::{Done, Message, PLACES, Receipt, Slip};
 use super::{Amount, Core, Demand, Entry, Refusal, Standing, UsageSource};
 use crate::config::{Durability, OnLedgerError};
 use crate::store::StoreError;
@@ -27,7 +27,7 @@ pub struct Reservation {
 impl Reservation {
     /// Takes a place, sets aside what is demanded in the books, and queues that for the disk.
     pub(super) fn make(core: &Arc<Core>, demand: Demand<'_>, now: SystemTime) -> Result<Reservation, Refusal> {
-        if !core.queue.take_place() {
+        if !place(core) {
             return Err(Refusal::Full);
         }
         let mut grant = core.books.reserve(&demand, now).map_err(|hit| {
@@ -102,7 +102,7 @@ impl Reservation {
         let told = entry.usage_source == UsageSource::Provider;
         let output = entry.usage.as_ref().filter(|_| told).map(|usage| usage.output);
         self.core.books.settle(grant, spent, output);
-        self.end(Message::Settle { slip: Arc::clone(&self.slip), spent, entry: Box::new(entry) });
+        self.end(Message::Over(Done::settled(&self.slip, spent, Box::new(entry))));
     }
 
     /// Tells the journal what is set aside now.
@@ -119,9 +119,22 @@ impl Reservation {
     fn end(&self, message: Message) {
         if let Err(message) = self.core.queue.send(message) {
             self.core.queue.leave_places(1);
-            self.core.queue.lose(matches!(message, Message::Settle { .. }).into());
+            self.core.queue.lose(matches!(message, Message::Over(_)).into());
         }
     }
+}
+
+/// Takes a place. With `on_ledger_error: serve` the entries that wait longest are given up for it: only requests under way keep
+/// others out.
+fn place(core: &Core) -> bool {
+    if core.queue.take_place() {
+        return true;
+    }
+    if core.settings.load().on_error != OnLedgerError::Serve {
+        return false;
+    }
+    core.queue.shed();
+    core.queue.take_place() || (core.books.open() < PLACES && core.queue.take_extra_place())
 }
 
 impl Drop for Reservation {

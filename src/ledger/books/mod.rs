@@ -14,6 +14,7 @@ mod estimate;
 mod grant;
 mod limits;
 mod minute;
+mod named;
 mod outputs;
 mod quotas;
 
@@ -21,13 +22,14 @@ mod quotas;
 mod tests;
 
 pub(in crate::ledger) use grant::{Grant, Owner};
+pub(in crate::ledger) use named::{END_USERS_A_DAY, OTHER};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use ovth_filters::money::PicoDollars;
 
-use super::window::Period;
+use super::window::{Day, Period};
 use super::{Amount, Demand, Hit, Payer, Scope, Standing};
 use crate::config::Allowance;
 use crate::keys::KeyId;
@@ -35,6 +37,7 @@ use accounts::{Accounts, END_USERS, Place};
 use clock::{Clock, Moment};
 use grant::Hold;
 use limits::{Need, Party};
+use named::Named;
 use outputs::Outputs;
 
 /// The key's, the gateway's, and the end user's: in that order everywhere.
@@ -52,17 +55,19 @@ pub(in crate::ledger) struct Books {
 struct Open {
     clock: Clock,
     accounts: Accounts,
+    named: Named,
     under_way: usize,
 }
 
 impl Books {
     /// Books in which nothing is written.
     pub(in crate::ledger) fn new() -> Books {
-        Books::with_end_users(END_USERS)
+        Books::with_end_users(END_USERS, END_USERS_A_DAY)
     }
 
-    fn with_end_users(most: usize) -> Books {
-        let open = Open { clock: Clock::default(), accounts: Accounts::new(most), under_way: 0 };
+    fn with_end_users(most: usize, a_day: usize) -> Books {
+        let (accounts, named) = (Accounts::new(most), Named::new(a_day));
+        let open = Open { clock: Clock::default(), accounts, named, under_way: 0 };
         Books { ledger: Mutex::new(open), outputs: Mutex::default() }
     }
 
@@ -85,15 +90,21 @@ impl Books {
         }
     }
 
+    /// Whether an end user of that key is told apart on that day, or is one of [`OTHER`]. Who is told apart stays so for the day.
+    pub(in crate::ledger) fn tells_apart(&self, key: &KeyId, end_user: &str, day: Day) -> bool {
+        self.open_ledger().named.admit(key, end_user, day)
+    }
+
     /// Whether there is any room at all. Sets nothing aside. Not for requests that are free: those pass though nothing is left.
     ///
     /// # Errors
     ///
     /// A limit has nothing left.
     pub(in crate::ledger) fn precheck(&self, payer: &Payer, now: SystemTime) -> Result<(), Hit> {
-        let owners = owners(payer);
+        let mut owners = owners(payer);
         let mut open = self.open_ledger();
         let moment = open.clock.at(now);
+        open.name(&mut owners, &moment);
         let places = open.look_up(&owners, &moment);
         let need = Need { amount: Some(Amount { tokens: 1, cost: PicoDollars(1) }) };
         limits::worst(&open.parties(payer, places), need, &moment).map_or(Ok(()), Err)
@@ -108,15 +119,19 @@ impl Books {
     pub(in crate::ledger) fn reserve(&self, demand: &Demand<'_>, now: SystemTime) -> Result<Grant, Hit> {
         // Allocations are made before the books are opened.
         let payer = demand.payer;
-        let owners = owners(payer);
+        let mut owners = owners(payer);
         let limits = limits_of(payer);
         let mut rooms = Vec::with_capacity(limits.iter().flatten().map(|(_, limits)| limits::count(limits)).sum());
         let (key, model) = (payer.key.clone(), demand.facts.model.clone());
 
         let mut open = self.open_ledger();
         let moment = open.clock.at(now);
+        open.name(&mut owners, &moment);
         let places = open.look_up(&owners, &moment);
         let (reserved, output_cap) = admit(demand, &open.parties(payer, places), &moment)?;
+        if let Some(Owner::EndUser(key, name)) = owners.get(2) {
+            open.named.admit(key, name, moment.day);
+        }
 
         let mut holds = [None; 3];
         let mut held = [None; 3];
@@ -198,9 +213,10 @@ impl Books {
 
     /// What is left of all limits that are set: the key's, then the gateway's, then the end user's.
     pub(in crate::ledger) fn standing(&self, payer: &Payer, now: SystemTime) -> Standing {
-        let owners = owners(payer);
+        let mut owners = owners(payer);
         let mut open = self.open_ledger();
         let moment = open.clock.at(now);
+        open.name(&mut owners, &moment);
         let places = open.look_up(&owners, &moment);
         let parties = open.parties(payer, places);
         Standing { rooms: parties.iter().flatten().flat_map(|party| party.rooms(&moment)).collect() }
@@ -223,6 +239,17 @@ impl Books {
 }
 
 impl Open {
+    /// Has those end users pay together that are not told apart.
+    fn name(&self, owners: &mut [Owner], moment: &Moment) {
+        for owner in owners {
+            if let Owner::EndUser(key, name) = owner
+                && !self.named.admits(key, name, moment.day)
+            {
+                *name = OTHER.into();
+            }
+        }
+    }
+
     /// The accounts of these owners, with the windows of that moment; none are opened.
     fn look_up(&mut self, owners: &[Owner], moment: &Moment) -> Trio<Place> {
         let mut places = [None; 3];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use redb::WriteTransaction;
 
+use super::super::books::OTHER;
 use super::super::tables::{
     Charge, CounterDeltas, DayIndex, ENTRIES, REQUESTS, RESERVATIONS, SumDeltas, Totals, day_of_ms, encode_entry,
     encode_reservation, short,
@@ -12,6 +13,7 @@ use super::super::tables::{
 use super::super::window::Day;
 use super::super::{Amount, Entry};
 use super::receipt::Slip;
+use super::tally::Tally;
 
 /// What is to be written.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,8 @@ pub(in crate::ledger) struct Batch {
     pub(in crate::ledger) cancels: Vec<u64>,
     /// Requests that are over.
     pub(in crate::ledger) done: Vec<Done>,
+    /// Requests that are over and have no entries.
+    pub(in crate::ledger) tally: Option<Arc<Tally>>,
 }
 
 /// A reservation.
@@ -40,9 +44,28 @@ pub(in crate::ledger) struct Done {
     pub(in crate::ledger) charge: Option<Charge>,
 }
 
+impl Done {
+    /// A request that had a reservation, and what it spent.
+    pub(in crate::ledger) fn settled(slip: &Slip, spent: Amount, mut entry: Box<Entry>) -> Done {
+        entry.id = slip.id;
+        entry.key_id = slip.key.as_str().into();
+        entry.charged_tokens = spent.tokens;
+        let end_user: Option<Box<str>> = slip.end_user.as_deref().map(|user| short(user).into());
+        if end_user.as_deref() == Some(OTHER) {
+            entry.end_user.clone_from(&end_user);
+        }
+        Done { entry, charge: Some(Charge { day: slip.day.0, cost: spent.cost.0, end_user }) }
+    }
+
+    /// A request that never came to a reservation: nobody is charged for it.
+    pub(in crate::ledger) fn noted(entry: Entry) -> Done {
+        Done { entry: Box::new(entry), charge: None }
+    }
+}
+
 impl Batch {
     pub(in crate::ledger) fn is_empty(&self) -> bool {
-        self.puts.is_empty() && self.cancels.is_empty() && self.done.is_empty()
+        self.puts.is_empty() && self.cancels.is_empty() && self.done.is_empty() && self.tally.is_none()
     }
 
     /// How many requests have something in it.
@@ -67,27 +90,30 @@ impl Batch {
     }
 
     /// Ends a request with an entry.
-    pub(in crate::ledger) fn settle(&mut self, slip: &Slip, spent: Amount, mut entry: Box<Entry>) {
-        self.puts.remove(&slip.id);
-        entry.id = slip.id;
-        entry.key_id = slip.key.as_str().into();
-        entry.charged_tokens = spent.tokens;
-        let end_user = slip.end_user.as_deref().map(|user| short(user).into());
-        self.done.push(Done { entry, charge: Some(Charge { day: slip.day.0, cost: spent.cost.0, end_user }) });
+    pub(in crate::ledger) fn end(&mut self, done: Done) {
+        self.puts.remove(&done.entry.id);
+        self.done.push(done);
     }
 
-    /// Adds an entry that nobody is charged for.
-    pub(in crate::ledger) fn note(&mut self, entry: Box<Entry>) {
-        self.done.push(Done { entry, charge: None });
+    /// Places of [`Batch::places`] that requests have which never came to a reservation.
+    pub(in crate::ledger) fn notes(&self) -> usize {
+        self.done.iter().filter(|done| done.charge.is_none()).count()
+    }
+
+    /// Takes the oldest half of the requests that are over out of it.
+    pub(in crate::ledger) fn shed(&mut self) -> Vec<Done> {
+        let rest = self.done.split_off(self.done.len().div_ceil(2));
+        std::mem::replace(&mut self.done, rest)
     }
 
     /// Each request by itself, for when they cannot be written together.
     pub(in crate::ledger) fn split(self) -> impl Iterator<Item = Batch> {
-        let Batch { puts, cancels, done } = self;
+        let Batch { puts, cancels, done, tally } = self;
+        let tally = tally.into_iter().map(|tally| Batch { tally: Some(tally), ..Batch::default() });
         let puts = puts.into_iter().map(|put| Batch { puts: BTreeMap::from([put]), ..Batch::default() });
         let cancels = cancels.into_iter().map(|id| Batch { cancels: vec![id], ..Batch::default() });
         let done = done.into_iter().map(|done| Batch { done: vec![done], ..Batch::default() });
-        puts.chain(cancels).chain(done)
+        puts.chain(cancels).chain(done).chain(tally)
     }
 
     /// Writes it into a transaction. Doing so a second time changes nothing: an entry that is there was written together with
@@ -122,7 +148,8 @@ impl Batch {
         })?;
         days.write(transaction)?;
         counters.write(transaction)?;
-        sums.write(transaction)
+        sums.write(transaction)?;
+        self.tally.as_ref().map_or(Ok(()), |tally| tally.apply(transaction))
     }
 
     fn write_reservations(&self, transaction: &WriteTransaction) -> Result<(), redb::Error> {

@@ -7,23 +7,33 @@
 
 mod batch;
 mod receipt;
+mod refused;
+mod tally;
 mod thread;
 
 pub(super) use batch::{Batch, Done, request_hash};
 pub(super) use receipt::{Receipt, Slip};
+#[cfg(test)]
+pub(super) use refused::REFUSALS_A_MINUTE;
 pub(super) use thread::spawn;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
-use super::{Amount, Entry};
+use super::Amount;
 use crate::store::StoreError;
+use refused::Refused;
+use tally::Tally;
 
 /// Requests under way, and over but not written yet, at most.
 pub(super) const PLACES: usize = 16_384;
+
+/// Places that requests may take which were refused, at most.
+pub(super) const NOTES: usize = PLACES / 4;
 
 /// How long what nobody waits for is kept for the next commit, at most.
 pub(super) const DELAY: Duration = Duration::from_millis(250);
@@ -41,11 +51,9 @@ pub(super) enum Message {
         urgent: bool,
     },
     /// The request is over. Takes its place along.
-    Settle { slip: Arc<Slip>, spent: Amount, entry: Box<Entry> },
+    Over(Done),
     /// The request is over, and it is as if it had never been. Takes its place along.
     Cancel(Arc<Slip>),
-    /// A request that never came to a reservation. Takes a place along.
-    Note(Box<Entry>),
     /// Write everything now.
     Flush(mpsc::Sender<Result<(), StoreError>>),
     /// Write everything now, unless storage has just failed: then it is not tried more often for that.
@@ -62,6 +70,8 @@ pub(super) struct Queue {
     inbox: Mutex<Inbox>,
     arrived: Condvar,
     places: AtomicUsize,
+    notes: AtomicUsize,
+    refused: Refused,
     last_id: AtomicU64,
     /// Why the last commit failed, until one succeeds.
     pub(super) fault: ArcSwapOption<StoreError>,
@@ -75,6 +85,18 @@ struct Inbox {
     since: Option<Instant>,
     urgent: bool,
     closed: bool,
+    /// Requests that are over and will have no entries.
+    tally: Tally,
+    /// Whether the thread is to give up what it keeps, too.
+    shed: bool,
+}
+
+/// What the thread is given.
+#[derive(Default)]
+struct Received {
+    messages: Vec<Message>,
+    tally: Tally,
+    shed: bool,
 }
 
 /// What the journal counts.
@@ -88,6 +110,8 @@ pub(super) struct Figures {
     pub(super) written: AtomicU64,
     /// Entries that were lost: there was no place for them, or they could not be written even alone.
     pub(super) lost: AtomicU64,
+    /// Those of them that were given up for others, with `on_ledger_error: serve`. They are in sums and counters.
+    pub(super) shed: AtomicU64,
     /// Entries deleted by age or size.
     pub(super) pruned: AtomicU64,
 }
@@ -103,6 +127,91 @@ impl Queue {
         self.places
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < PLACES).then(|| taken + 1))
             .is_ok()
+    }
+
+    /// Takes a place that is none of the [`PLACES`]: for when others are about to be free, and as many at most.
+    pub(super) fn take_extra_place(&self) -> bool {
+        self.places
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < 2 * PLACES).then(|| taken + 1))
+            .is_ok()
+    }
+
+    /// Adds the entry of a request that was refused, while there are places for such and its key has not had too many of them.
+    /// Else it is in the sums alone.
+    pub(super) fn note(&self, mut done: Done) {
+        let admitted = self.refused.admit(&done.entry.key_id, done.entry.started_at_ms);
+        let place = admitted
+            && self
+                .notes
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < NOTES).then(|| taken + 1))
+                .is_ok();
+        if place && self.take_place() {
+            done.entry.id = self.next_id();
+            if self.send(Message::Over(done)).is_err() {
+                self.leave(1, 1);
+                self.lose(1);
+            }
+            return;
+        }
+        self.notes.fetch_sub(place.into(), Ordering::Relaxed);
+        self.lose(admitted.into());
+        let mut inbox = self.lock();
+        if inbox.closed {
+            self.lose((!admitted).into());
+            return;
+        }
+        let wake = inbox.messages.is_empty();
+        inbox.since.get_or_insert_with(Instant::now);
+        inbox.tally.add(&done);
+        drop(inbox);
+        if wake {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Gives the oldest half of the entries up that wait, so that there are places; what they cost is kept. The thread does the
+    /// same with those that it has.
+    pub(super) fn shed(&self) {
+        let mut inbox = self.lock();
+        let over = inbox.messages.iter().filter(|message| matches!(message, Message::Over(_))).count();
+        let mut left = over.div_ceil(2);
+        let (mut places, mut notes, mut ids) = (0, 0, HashSet::with_capacity(left));
+        let messages = std::mem::take(&mut inbox.messages);
+        let mut rest = Vec::with_capacity(messages.len());
+        for message in messages {
+            match message {
+                Message::Over(done) if left > 0 => {
+                    left -= 1;
+                    places += 1;
+                    notes += usize::from(done.charge.is_none());
+                    ids.insert(done.entry.id);
+                    inbox.tally.add(&done);
+                }
+                message => rest.push(message),
+            }
+        }
+        // Nothing is to be set aside for them any more.
+        rest.retain(|message| !matches!(message, Message::Reserve { slip, .. } if ids.contains(&slip.id)));
+        inbox.messages = rest;
+        inbox.since.get_or_insert_with(Instant::now);
+        inbox.shed = true;
+        inbox.urgent = true;
+        drop(inbox);
+        self.arrived.notify_one();
+        self.leave(places, notes);
+        self.count_shed(places);
+    }
+
+    /// Counts entries that were given up for others.
+    fn count_shed(&self, count: usize) {
+        self.lose(count as u64);
+        self.figures.shed.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Gives places back, so many of them of requests that were refused.
+    fn leave(&self, places: usize, notes: usize) {
+        self.leave_places(places);
+        self.notes.fetch_sub(notes, Ordering::Relaxed);
     }
 
     /// Gives places back.
@@ -139,7 +248,7 @@ impl Queue {
         let urgent = match message {
             Message::Reserve { urgent, .. } => urgent,
             Message::Flush(_) | Message::CatchUp(_) | Message::Stop(_) => true,
-            Message::Settle { .. } | Message::Cancel(_) | Message::Note(_) | Message::Prune => false,
+            Message::Over(_) | Message::Cancel(_) | Message::Prune => false,
         };
         // The thread sleeps until the first message, then until the oldest is due: others need not wake it.
         let wake = inbox.messages.is_empty() || (urgent && !inbox.urgent);
@@ -154,7 +263,7 @@ impl Queue {
     }
 
     /// Waits until somebody waits for something, the oldest message is due, or `deadline` has come; takes all messages.
-    fn receive(&self, deadline: Instant) -> Vec<Message> {
+    fn receive(&self, deadline: Instant) -> Received {
         let mut inbox = self.lock();
         while !inbox.urgent {
             let due = inbox.since.map_or(deadline, |since| deadline.min(since + DELAY));
@@ -166,7 +275,11 @@ impl Queue {
         }
         inbox.urgent = false;
         inbox.since = None;
-        std::mem::take(&mut inbox.messages)
+        Received {
+            messages: std::mem::take(&mut inbox.messages),
+            tally: std::mem::take(&mut inbox.tally),
+            shed: std::mem::take(&mut inbox.shed),
+        }
     }
 
     /// Takes nothing more, and gives what is left.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 
-use super::{Batch, DELAY, Message, Queue};
+use super::tally::Tally;
+use super::{Batch, DELAY, Message, Queue, Received};
 use crate::config::LedgerSettings;
 use crate::ledger::calendar::Calendar;
 use crate::ledger::retention;
@@ -19,6 +20,9 @@ const MOST_DELAY: Duration = Duration::from_secs(4);
 /// How often the health of the store is looked at when there is nothing to write: nothing else may come that would find out
 /// that it works again.
 const PROBE: Duration = Duration::from_secs(1);
+
+/// How often it is said that entries are given up.
+const TELL: Duration = Duration::from_secs(60);
 
 /// How often old rows are looked for.
 const PRUNE: Duration = Duration::from_secs(60);
@@ -43,8 +47,17 @@ pub(in crate::ledger) fn spawn(
     settings: Arc<ArcSwap<LedgerSettings>>,
 ) -> Result<JoinHandle<()>, StoreError> {
     let now = Instant::now();
-    let calendar = Calendar::new(SystemTime::now(), now);
-    let mut journal = Journal { store, queue, settings, batch: Batch::default(), fault: None, prune_at: now, calendar };
+    let mut journal = Journal {
+        store,
+        queue,
+        settings,
+        batch: Batch::default(),
+        tally: Tally::default(),
+        fault: None,
+        prune_at: now,
+        calendar: Calendar::new(SystemTime::now(), now),
+        told: (0, None),
+    };
     thread::Builder::new()
         .name("ledger".into())
         .spawn(move || journal.run())
@@ -57,9 +70,13 @@ struct Journal {
     settings: Arc<ArcSwap<LedgerSettings>>,
     /// What is not on disk yet.
     batch: Batch,
+    /// Requests that are over and have no entries, and are not in the batch yet.
+    tally: Tally,
     fault: Option<Fault>,
     prune_at: Instant,
     calendar: Calendar,
+    /// Entries that were given up as far as that was said, and when.
+    told: (u64, Option<Instant>),
 }
 
 /// Storage failed.
@@ -99,7 +116,11 @@ impl Journal {
             None => self.prune_at.min(now + PROBE),
         };
         let mut waiting = Waiting::default();
-        for message in self.queue.receive(wake_at) {
+        let Received { messages, tally, shed } = self.queue.receive(wake_at);
+        // They were let in before and are over: nothing is to be set aside for them any more.
+        self.batch.puts.retain(|id, _| !tally.holds(*id));
+        self.tally.merge(tally);
+        for message in messages {
             match message {
                 Message::Reserve { slip, amount, version, .. } => {
                     if let Some(fault) = &self.fault {
@@ -108,20 +129,49 @@ impl Journal {
                     }
                     self.batch.put(slip, amount, version);
                 }
-                Message::Settle { slip, spent, entry } => self.batch.settle(&slip, spent, entry),
+                Message::Over(done) => self.batch.end(done),
                 Message::Cancel(slip) => self.batch.cancel(slip.id),
-                Message::Note(entry) => self.batch.note(entry),
                 Message::Flush(waiter) => waiting.forced.push(waiter),
                 Message::CatchUp(waiter) => waiting.patient.push(waiter),
                 Message::Stop(waiter) => waiting.stop = Some(waiter),
                 Message::Prune => self.prune_at = now,
             }
         }
+        if shed {
+            self.shed();
+        }
+        self.tell_shed();
         waiting
+    }
+
+    /// Gives the oldest half of the entries up that are not on disk; what they cost is kept.
+    fn shed(&mut self) {
+        let shed = self.batch.shed();
+        let notes = shed.iter().filter(|done| done.charge.is_none()).count();
+        shed.iter().for_each(|done| self.tally.add(done));
+        self.queue.leave(shed.len(), notes);
+        self.queue.count_shed(shed.len());
+    }
+
+    /// Says how many entries were given up, once a minute at most.
+    fn tell_shed(&mut self) {
+        let shed = self.queue.figures.shed.load(Ordering::Relaxed);
+        let (told, at) = self.told;
+        if shed > told && at.is_none_or(|at| at.elapsed() >= TELL) {
+            log::error!(
+                entries = shed - told;
+                "the ledger cannot be written fast enough, and requests are served all the same: the oldest entries are given up, and what they cost is kept"
+            );
+            self.told = (shed, Some(Instant::now()));
+        }
     }
 
     /// Writes what is not on disk yet. With nothing to write it only tries the storage, while that is at fault.
     fn write(&mut self) -> Result<(), StoreError> {
+        if self.batch.tally.is_none() && !self.tally.is_empty() {
+            let tally = std::mem::take(&mut self.tally);
+            self.batch.tally = Some(Arc::new(tally.seal(self.queue.next_id())));
+        }
         if self.batch.is_empty() && self.fault.is_none() && self.store.health().is_ok() {
             return Ok(());
         }
@@ -160,7 +210,7 @@ impl Journal {
             self.queue.fault.store(None);
             log::info!(requests = batch.len(); "the ledger is written again");
         }
-        self.queue.leave_places(batch.places());
+        self.queue.leave(batch.places(), batch.notes());
         for put in batch.puts.values() {
             put.slip.receipt.write(put.version);
         }
@@ -197,7 +247,7 @@ impl Journal {
                     log::error!(error:% = error; "an exchange could not be written to the ledger and is given up");
                     let lost = std::mem::take(&mut self.batch);
                     self.queue.figures.lost.fetch_add(lost.done.len() as u64, Ordering::Relaxed);
-                    self.queue.leave_places(lost.places());
+                    self.queue.leave(lost.places(), lost.notes());
                     for put in lost.puts.values() {
                         put.slip.receipt.fail(put.version, &error);
                     }
@@ -207,6 +257,7 @@ impl Journal {
                         self.batch.puts.extend(more.puts);
                         self.batch.cancels.extend(more.cancels);
                         self.batch.done.extend(more.done);
+                        self.batch.tally = self.batch.tally.take().or(more.tally);
                     }
                     self.failed(error);
                     return;
@@ -241,7 +292,7 @@ impl Journal {
         for message in self.queue.close() {
             match message {
                 Message::Reserve { slip, version, .. } => slip.receipt.fail(version, error),
-                Message::Settle { .. } | Message::Note(_) => {
+                Message::Over(_) => {
                     self.queue.figures.lost.fetch_add(1, Ordering::Relaxed);
                 }
                 Message::Flush(waiter) | Message::CatchUp(waiter) | Message::Stop(waiter) => {

@@ -7,8 +7,12 @@ use std::ops::RangeInclusive;
 
 use redb::{ReadTransaction, ReadableTable};
 
+use super::super::books::OTHER;
 use super::super::tables::{SUMS, USER_SUMS, broken, decode_sums};
 use super::super::{GroupBy, Sums, UsageQuery, UsageReport, UsageRow};
+
+/// Groups of an answer that are told apart, at most. Of each day, all others are one, whose names are [`OTHER`].
+const GROUPS: usize = 10_000;
 
 /// A row of daily sums, by its names. Without regard to end users, `end_user` is empty.
 struct Found<'a> {
@@ -147,19 +151,13 @@ impl<'a> Groups<'a> {
         }
         let sums = decode_sums(row).ok_or_else(|| broken("ledger_sums", &format_args!("of day {}", found.day)))?;
         self.total.add(&sums);
-        self.name.clear();
-        for group in &query.group_by {
-            match group {
-                GroupBy::Day => write!(self.name, "{}", found.day).expect("a text takes any number"),
-                GroupBy::Key => self.name.push_str(found.key),
-                GroupBy::Model => self.name.push_str(found.model),
-                GroupBy::Provider => self.name.push_str(found.provider),
-                GroupBy::Route => self.name.push_str(found.route),
-                GroupBy::EndUser => self.name.push_str(found.end_user),
-            }
-            // The length tells names apart that have a separator of their own in them.
-            write!(self.name, "\u{1f}{}\u{1f}", self.name.len()).expect("a text takes any number");
-        }
+        self.name_of(found);
+        let found = if self.places.len() < GROUPS || self.places.contains_key(&self.name) {
+            found
+        } else {
+            &Found { day: found.day, key: OTHER, end_user: OTHER, route: OTHER, provider: OTHER, model: OTHER }
+        };
+        self.name_of(found);
         let place = match self.places.get(&self.name) {
             Some(place) => *place,
             None => {
@@ -172,6 +170,23 @@ impl<'a> Groups<'a> {
             row.sums.add(&sums);
         }
         Ok(())
+    }
+
+    /// Writes down what a row's group is told apart by.
+    fn name_of(&mut self, found: &Found<'_>) {
+        self.name.clear();
+        for group in &self.query.group_by {
+            match group {
+                GroupBy::Day => write!(self.name, "{}", found.day).expect("a text takes any number"),
+                GroupBy::Key => self.name.push_str(found.key),
+                GroupBy::Model => self.name.push_str(found.model),
+                GroupBy::Provider => self.name.push_str(found.provider),
+                GroupBy::Route => self.name.push_str(found.route),
+                GroupBy::EndUser => self.name.push_str(found.end_user),
+            }
+            // The length tells names apart that have a separator of their own in them.
+            write!(self.name, "\u{1f}{}\u{1f}", self.name.len()).expect("a text takes any number");
+        }
     }
 
     fn report(mut self) -> UsageReport {

@@ -33,6 +33,17 @@ pub(in crate::ledger) struct CounterDeltas<'a>(BTreeMap<(u32, &'a str, &'a str),
 impl<'a> CounterDeltas<'a> {
     /// Charges one request to the gateway, to its key, and to its end user, on that day and in its month.
     pub(in crate::ledger) fn add(&mut self, day: Day, key: &'a str, end_user: Option<&'a str>, spent: Amount) {
+        self.add_many(day, (key, end_user), spent, 1);
+    }
+
+    /// Charges so many requests, all of them together so much.
+    pub(in crate::ledger) fn add_many(
+        &mut self,
+        day: Day,
+        (key, end_user): (&'a str, Option<&'a str>),
+        spent: Amount,
+        count: u64,
+    ) {
         for period in [Period::Day(day), Period::Month(day.month())] {
             let period = number(period);
             let owners = [Some(("", "")), Some((key, "")), end_user.map(|user| (key, user))];
@@ -40,7 +51,7 @@ impl<'a> CounterDeltas<'a> {
                 let (tokens, cost, requests) = self.0.entry((period, key, end_user)).or_default();
                 *tokens = tokens.saturating_add(spent.tokens);
                 *cost = cost.saturating_add(spent.cost.0);
-                *requests = requests.saturating_add(1);
+                *requests = requests.saturating_add(count);
             }
         }
     }

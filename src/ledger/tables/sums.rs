@@ -55,7 +55,11 @@ impl<'a> SumDeltas<'a> {
             text(&entry.provider),
             text(&entry.model),
         );
-        self.0.entry(key).or_default().add(&sums_of(entry));
+        self.add_sums(key, &sums_of(entry));
+    }
+
+    pub(in crate::ledger) fn add_sums(&mut self, key: UserSumKey<'a>, sums: &Sums) {
+        self.0.entry(key).or_default().add(sums);
     }
 
     /// The sums without regard to end users.

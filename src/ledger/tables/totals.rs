@@ -21,6 +21,8 @@ pub(in crate::ledger) struct Totals {
     pub(in crate::ledger) carried_through: u64,
     /// One more than the last day that was believed when rows were deleted.
     pub(in crate::ledger) believed_day: u64,
+    /// The mark of the last tally that was written.
+    pub(in crate::ledger) tally_mark: u64,
 }
 
 /// What an entry takes besides its row: its key, its place in the index, and what is free in pages.
@@ -42,6 +44,7 @@ impl Totals {
             sums_pruned_through: get("sums_pruned_through")?,
             carried_through: get("carried_through")?,
             believed_day: get("believed_day")?,
+            tally_mark: get("tally_mark")?,
         })
     }
 
@@ -62,6 +65,7 @@ impl Totals {
             ("sums_pruned_through", before.sums_pruned_through, after.sums_pruned_through),
             ("carried_through", before.carried_through, after.carried_through),
             ("believed_day", before.believed_day, after.believed_day),
+            ("tally_mark", before.tally_mark, after.tally_mark),
         ] {
             if old != new {
                 table.insert(name, new)?;

@@ -3,7 +3,7 @@
 use futures::FutureExt;
 
 use crate::config::OnLedgerError;
-use crate::ledger::journal::PLACES;
+use crate::ledger::journal::{NOTES, PLACES};
 use crate::store::faulty::{Fault, FaultyDisk, Plan};
 
 use super::*;
@@ -87,24 +87,64 @@ fn serve_on_a_full_disk() {
 }
 
 #[test]
-fn what_is_kept_is_bounded() {
+fn refused_requests_take_a_quarter_of_the_places_and_are_counted_all_the_same() {
     let disk = FaultyDisk::new(Vec::new());
     let house = house_on(&disk, OnLedgerError::Serve);
-    let payer = payer(1);
     fill(&disk);
-    let open = house.ledger.reserve(demand(&payer, "open", 1), SystemTime::now()).unwrap();
-    for _ in 1..PLACES {
-        house.ledger.note(entry("noted", Usage::default()));
+    let (kept, all) = (NOTES as u64, PLACES as u64);
+    for number in 0..all {
+        // Of many keys: one alone has not so many entries in a minute.
+        let key_id = key(number / 50).as_str().into();
+        house.ledger.note(Entry { key_id, ..entry("refused", Usage::default()) });
     }
-    assert!(matches!(house.ledger.reserve(demand(&payer, "req", 1), SystemTime::now()), Err(Refusal::Full)));
-    house.ledger.note(entry("lost", Usage::default()));
-    assert_eq!((house.ledger.figures().lost, house.ledger.figures().places_taken), (1, PLACES));
-    open.settle(spent(3, 0), entry("settled", Usage::default()));
+    assert_eq!((house.ledger.figures().lost, house.ledger.figures().places_taken), (all - kept, NOTES));
     disk.plan(Plan::default());
     house.ledger.flush().unwrap();
     assert_eq!(house.ledger.figures().places_taken, 0);
-    assert!(house.ledger.entry("settled").unwrap().is_some());
-    assert_eq!(house.check().entries, PLACES as u64);
+    assert_eq!((house.usage().requests, house.check().entries), (all, kept));
+}
+
+#[test]
+fn with_serve_the_oldest_entries_are_given_up_and_nobody_is_refused() {
+    let disk = FaultyDisk::new(Vec::new());
+    let house = house_on(&disk, OnLedgerError::Serve);
+    let payer = payer(1);
+    let mut early = house.ledger.reserve(demand(&payer, "early", 9), SystemTime::now()).unwrap();
+    block_on(early.durable()).unwrap();
+    fill(&disk);
+    early.settle(spent(1, 2), entry("early", Usage::default()));
+    let all = 3 * PLACES as u64;
+    for number in 1..all {
+        let request = format!("req_{number}");
+        let reservation = house.ledger.reserve(demand(&payer, &request, 10), SystemTime::now()).unwrap();
+        reservation.settle(spent(1, 2), entry(&request, Usage { output: 1, ..Usage::default() }));
+    }
+    assert!(house.ledger.figures().places_taken <= 2 * PLACES);
+    disk.plan(Plan::default());
+    house.ledger.flush().unwrap();
+    let sums = house.usage();
+    assert_eq!((sums.requests, sums.charged_tokens, sums.usage.output), (all, all, all - 1));
+    let report = house.check();
+    assert_eq!((report.reservations, report.entries), (0, all - house.ledger.figures().lost));
+    assert!(house.ledger.entry(&format!("req_{}", all - 1)).unwrap().is_some(), "the newest are kept");
+    assert_eq!(house.ledger.figures().places_taken, 0);
+    drop(house.ledger);
+    let ledger = Ledger::open(Arc::clone(&house.store), LedgerSettings::default()).unwrap();
+    let rows = ledger.quotas(&|_| None, SystemTime::now());
+    assert!(rows.iter().all(|row| row.this_month.tokens == all), "counters, too: {rows:?}");
+}
+
+#[test]
+fn requests_under_way_are_bounded_whatever_happens() {
+    let disk = FaultyDisk::new(Vec::new());
+    let house = house_on(&disk, OnLedgerError::Serve);
+    let payer = payer(1);
+    let reserve = || house.ledger.reserve(demand(&payer, "open", 1), SystemTime::now());
+    let mut open: Vec<_> = (0..PLACES).map(|_| reserve().unwrap()).collect();
+    assert!(matches!(reserve(), Err(Refusal::Full)));
+    open.pop();
+    wait_until("a place is free", || house.ledger.figures().places_taken < PLACES);
+    drop(reserve().unwrap());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod day;
 mod faults;
 mod filled;
 mod long;
+mod many_users;
 mod migration;
 mod queries;
 mod retention;
@@ -248,6 +249,22 @@ fn a_note_is_an_entry_that_nobody_is_charged_for() {
     assert_eq!((sums.requests, sums.errors, sums.charged_tokens), (1, 1, 0));
     assert_eq!(house.today(&payer(1)), Amount::default());
     assert_eq!(house.check().counters, 0);
+}
+
+#[test]
+fn a_flood_of_refusals_leaves_some_entries_and_all_sums() {
+    let folder = TempDir::new().unwrap();
+    let house = house(&folder);
+    let at = now_ms();
+    for number in 0..300 {
+        let key_id = key(number % 2).as_str().into();
+        let refused =
+            Entry { outcome: "quota".into(), started_at_ms: at, key_id, ..entry("refused", Usage::default()) };
+        house.ledger.note(refused);
+    }
+    assert_eq!((house.usage().requests, house.usage().errors), (300, 300));
+    assert_eq!(house.check().entries, 2 * u64::from(journal::REFUSALS_A_MINUTE));
+    assert_eq!(house.ledger.figures().lost, 0, "it is meant so");
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub(super) const OPEN_RESERVATIONS: Metric = Metric {
 
 pub(super) const ENTRIES_LOST: Metric = Metric {
     name: "ovth_ledger_entries_lost",
-    help: "Entries that were not written since the start: the ledger had no room for them (requests that were refused and cost nothing), or could not write them even by themselves.",
+    help: "Entries that were not written since the start: the ledger had no room for them (they are in the sums all the same), or could not write them even by themselves.",
     labels: &[],
 };
 

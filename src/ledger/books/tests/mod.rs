@@ -253,8 +253,34 @@ fn another_end_users_name_never_buys_more_than_the_key_has() {
 }
 
 #[test]
+fn end_users_beyond_those_that_a_key_may_name_on_a_day_share_one_account() {
+    let books = Books::with_end_users(100, 3);
+    let user = |name: &str| Payer {
+        end_user: Some(EndUser { name: name.into(), limits: daily(10) }),
+        ..payer(1, Allowance::default())
+    };
+    let spend = |name: &str, now| {
+        books.reserve(&demand(&user(name), 10, 0), now).map(|grant| {
+            let Owner::EndUser(_, name) = grant.owners[2].clone() else { panic!("no end user") };
+            books.settle(grant, tokens(10), None);
+            name.to_string()
+        })
+    };
+    for name in ["ann", "bob", "cid"] {
+        assert_eq!(spend(name, noon()).unwrap(), name);
+    }
+    assert_eq!(spend("dan", noon()).unwrap(), OTHER);
+    for name in ["eve", "dan", "(other)", "ann"] {
+        assert_eq!(spend(name, noon()).unwrap_err().room.scope, Scope::EndUser, "{name} buys nothing more");
+        assert_eq!(room(&books, &user(name), noon()).used, 10, "{name}");
+    }
+    let tomorrow = noon() + Duration::from_secs(86_400);
+    assert_eq!(spend("eve", tomorrow).unwrap(), "eve");
+}
+
+#[test]
 fn of_too_many_end_users_the_one_unused_for_longest_without_requests_goes() {
-    let books = Books::with_end_users(3);
+    let books = Books::with_end_users(3, 100);
     let user = |name: &str| {
         let end_user = Some(EndUser { name: name.into(), limits: daily(10) });
         Payer { end_user, ..payer(1, Allowance::default()) }

@@ -212,7 +212,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..120),
     ) {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(start * 1_000 + start % 1_000);
-        let (books, model) = (Books::with_end_users(END_USERS), Model::new(END_USERS));
+        let (books, model) = (Books::with_end_users(END_USERS, usize::MAX), Model::new(END_USERS));
         let mut history = History { books, model, now, open: Vec::new() };
         for step in steps {
             history.take(step)?;
