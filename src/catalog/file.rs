@@ -153,6 +153,8 @@ fn model(record: Record, providers: &mut HashSet<Arc<str>>) -> Result<Model, Cat
         shutdown_date: date("shutdown_date", record.shutdown_date)?,
         takes_max_completion_tokens: record.params.takes_max_completion_tokens(),
         refused: record.params.refused(&record.reasoning),
+        reasons: record.params.reasons(&record.reasoning),
+        takes_one_of_temperature_and_top_p: record.params.takes_one_of_temperature_and_top_p(),
         good_enough: false,
         id,
         provider,

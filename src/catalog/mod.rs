@@ -14,7 +14,7 @@ mod tests;
 pub use date::{Date, DateError};
 pub use file::CatalogError;
 pub use index::Catalog;
-pub use model::{Capabilities, Kind, Model, Status};
+pub use model::{Capabilities, Kind, Model, Reasons, Status};
 pub(crate) use names::undated;
 pub use ovth_filters::money::{PicoDollars, PriceError};
 pub use ovth_filters::price::{Price, Rates, Tier};

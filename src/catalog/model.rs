@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ovth_filters::Shape;
+use ovth_filters::neutral::{Effort, Thinking};
 use ovth_filters::shapes::{Needs, Parameters};
 use serde::Deserialize;
 
@@ -48,8 +49,23 @@ pub struct Model {
     pub shutdown_date: Option<Date>,
     /// Whether Chat Completions takes `max_completion_tokens` for it and refuses `max_tokens`.
     pub takes_max_completion_tokens: bool,
+    /// Whether `temperature` and `top_p` may not be set together.
+    pub takes_one_of_temperature_and_top_p: bool,
+    /// How it is told to reason.
+    pub reasons: Reasons,
     pub(super) refused: Refused,
     pub(super) good_enough: bool,
+}
+
+/// How a model is told to reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reasons {
+    /// By a budget, by effort, always, not at all.
+    pub thinking: Thinking,
+    /// The efforts that it takes; empty where the catalogue does not list them.
+    pub efforts: Vec<Effort>,
+    /// Whether it wants the text of its reasoning back in the turns that call tools.
+    pub text_goes_back: bool,
 }
 
 /// The request fields that a model refuses.
@@ -130,6 +146,8 @@ pub struct Capabilities {
     pub computer_use: Option<bool>,
     /// Goes on from an assistant message that ends the conversation.
     pub assistant_prefill: Option<bool>,
+    /// Takes instructions between turns (`role: system` inside of `messages`).
+    pub system_between_turns: Option<bool>,
 }
 
 impl Model {
@@ -160,6 +178,12 @@ impl Model {
         let can_rename = self.takes_max_completion_tokens && !set.intersects(Parameters::MAX_COMPLETION_TOKENS);
         let set = if can_rename { set.without(Parameters::MAX_TOKENS) } else { set };
         set & if rests { always } else { always | while_reasoning }
+    }
+
+    /// The fields that it refuses always, those that it refuses while it reasons, and whether it rests when nothing is said.
+    #[must_use]
+    pub const fn refusals(&self) -> (Parameters, Parameters, bool) {
+        (self.refused.always, self.refused.while_reasoning, self.refused.rests_by_default)
     }
 
     /// What a request with a prompt of so many tokens and an answer of so many would cost, nothing of it cached.

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use ovth_filters::neutral::{Effort, Thinking};
 use ovth_filters::shapes::Parameters;
 use serde::Deserialize;
 
-use super::model::Refused;
+use super::model::{Reasons, Refused};
 
 /// `params` of a model: facts in words, of which only those that decide about a request are understood.
 #[derive(Default, Deserialize)]
@@ -21,6 +22,11 @@ pub(super) struct Params {
 #[serde(default)]
 pub(super) struct Reasoning {
     default: Option<Box<str>>,
+    supported: Option<bool>,
+    control: Option<Box<str>>,
+    always_on: bool,
+    levels: Vec<Box<str>>,
+    modes: Vec<Box<str>>,
 }
 
 impl Params {
@@ -40,6 +46,31 @@ impl Params {
             }
         }
         refused
+    }
+
+    /// How the model is told to reason.
+    pub(super) fn reasons(&self, reasoning: &Reasoning) -> Reasons {
+        let between_tools = reasoning.modes.iter().any(|mode| &**mode == "between_tools");
+        let thinking = match reasoning.control.as_deref() {
+            Some("budget") => Thinking::Budget,
+            Some("adaptive") if reasoning.always_on && between_tools => Thinking::AlwaysOrBetweenTools,
+            Some("adaptive") if reasoning.always_on => Thinking::Always,
+            Some("adaptive") => Thinking::Adaptive,
+            _ if reasoning.supported == Some(false) => Thinking::None,
+            _ => Thinking::Unknown,
+        };
+        let text_goes_back =
+            self.conditional.get("reasoning_content").map(|condition| condition.starts_with("must be sent back"));
+        Reasons {
+            thinking,
+            efforts: reasoning.levels.iter().filter_map(|level| Effort::named(level)).collect(),
+            text_goes_back: text_goes_back.unwrap_or(false),
+        }
+    }
+
+    /// Whether `temperature` and `top_p` may not be set together.
+    pub(super) fn takes_one_of_temperature_and_top_p(&self) -> bool {
+        self.conditional.contains_key("temperature+top_p")
     }
 
     /// Whether the chat endpoint knows the bound on the output by its newer name only.

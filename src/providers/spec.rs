@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 use ovth_filters::Shape;
-use ovth_filters::neutral::ErrorClass;
+use ovth_filters::neutral::{ErrorClass, HostRules, SystemRole};
 
 use super::failure::Facts;
 use crate::config::Builtin;
@@ -35,6 +35,9 @@ pub struct Spec {
     pub(super) claims: &'static [&'static str],
     /// Whether it serves other authors' models, under `author/name`.
     pub(super) reseller: bool,
+    /// What its hosts take beyond or less than their shapes say. The bound on the output, the role of instructions and what
+    /// goes back of reasoning are told by the model.
+    pub(super) host: HostRules,
     /// Models whose ids begin so answer 400 to a forced tool call.
     pub(super) refuses_forced_tools: &'static [&'static str],
     /// What only this provider's errors mean; asked before the rules for all.
@@ -56,6 +59,17 @@ impl Spec {
         self.refuses_forced_tools.iter().any(|prefix| starts_with_ignoring_case(model, prefix))
     }
 }
+
+/// A host of which only its shapes are known.
+pub(super) const PLAIN_HOST: HostRules = HostRules {
+    system_role: SystemRole::System,
+    max_completion_tokens: false,
+    openai_fields: false,
+    router_fields: false,
+    wants_reasoning_content: false,
+    stream_options: true,
+    cache_breakpoints: false,
+};
 
 fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))

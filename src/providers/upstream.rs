@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use ovth_filters::neutral::ApiError;
+use ovth_filters::neutral::{ApiError, HostRules};
 use ovth_filters::{Operation, Shape};
 
 use super::failure::{Failure, from_response, from_stream};
@@ -121,6 +121,12 @@ impl Upstream {
     #[must_use]
     pub fn refuses_forced_tools(&self, model: &str) -> bool {
         self.spec.refuses_forced_tools(model)
+    }
+
+    /// What its hosts take beyond or less than their shapes say.
+    #[must_use]
+    pub fn host_rules(&self) -> HostRules {
+        HostRules { stream_options: self.provider.stream_options, ..self.spec.host }
     }
 
     /// The head of an upstream request: allow-listed headers of the client, the operator's credential and headers.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header;
+use http::{HeaderValue, header};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora_core::{Error, Result};
 use pingora_proxy::ProxyHttp;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::Gateway;
 use super::attempt::{Answer, Exchange, Failed, Outcome, TOO_LONG, broken_error, failed, out_of_time, silence};
 use super::body::ResponseBody;
-use super::downstream::{Framing, mark_event_stream};
+use super::downstream::{EVENT_STREAM, Framing, mark_event_stream};
 use super::targets::End;
 use super::tell::tell_error;
 use super::upstream::{self, Wire};
@@ -73,7 +73,10 @@ impl Exchange<'_, '_> {
             wire.release(&self.gateway.connector).await;
         }
         let failure = target.upstream.failure(target.shape, status, &headers, &body);
-        let answer = failure.client_body.then(|| Answer { status, headers: passed_headers, body, held });
+        // Its own words go on as they are only to who speaks its shape.
+        let is_own_shape = target.shape == self.asked.shape;
+        let answer =
+            (failure.client_body && is_own_shape).then(|| Answer { status, headers: passed_headers, body, held });
         Outcome::Failed(Failed { failure, answer, status: Some(status) })
     }
 
@@ -84,7 +87,8 @@ impl Exchange<'_, '_> {
                 if let Err(error) = Gateway::begin_answer(&self.gateway.budget, head, self.context) {
                     return failed(error);
                 }
-                let declared = head.headers.get(header::CONTENT_LENGTH);
+                let is_translated = self.response().is_some_and(ResponseBody::is_translated);
+                let declared = head.headers.get(header::CONTENT_LENGTH).filter(|_| !is_translated);
                 Pump::new(declared.and_then(|value| value.to_str().ok()?.parse().ok()))
             }
             None => return failed(broken_error(target, "its answer has no head")),
@@ -266,6 +270,10 @@ impl Exchange<'_, '_> {
             let events = self.response().is_some_and(ResponseBody::is_events);
             let passed = self.context.attempt.as_mut().map(|attempt| &mut attempt.passed_headers);
             let mut headers = passed.map(std::mem::take).unwrap_or_default();
+            if self.response().is_some_and(ResponseBody::is_translated) {
+                let media_type = if events { EVENT_STREAM } else { "application/json" };
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+            }
             let framing = if events {
                 mark_event_stream(&mut headers);
                 Framing::Open

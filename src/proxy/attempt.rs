@@ -16,6 +16,7 @@ use super::Gateway;
 use super::budget::Held;
 use super::context::{Asked, Attempt, Context};
 use super::downstream::Downstream;
+use super::prepare::{Making, Prepared};
 use super::targets::note_attempt;
 use super::upstream::{self, Wire};
 use super::watch::{Interrupt, Watch};
@@ -54,6 +55,17 @@ pub(super) struct Failed {
     pub(super) status: Option<u16>,
 }
 
+impl Failed {
+    /// Whether the provider refused state that came back to it: signatures of reasoning, or their lack. Gemini:
+    /// <https://ai.google.dev/gemini-api/docs/thought-signatures>; Anthropic: "Invalid `signature` in `thinking` block".
+    fn is_about_state(&self) -> bool {
+        let text = self.failure.error.message.to_ascii_lowercase();
+        self.status == Some(400)
+            && text.contains("signature")
+            && (text.contains("thinking") || text.contains("thought"))
+    }
+}
+
 /// A provider's answer, held.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -84,33 +96,68 @@ pub(super) struct Exchange<'a, 'b> {
     pub(super) watch: &'a mut Watch,
     pub(super) context: &'a mut Context,
     pub(super) asked: &'a Asked,
+    /// A provider has refused opaque state in the request: it is left out from then on.
+    pub(super) without_state: bool,
 }
 
 impl Exchange<'_, '_> {
     /// Tries one target; once more on a fresh connection when the pooled one turned out to be closed.
     pub(super) async fn attempt(&mut self, target: &Arc<Target>) -> Outcome {
         self.downstream.set_heartbeats(true);
+        let mut prepared = match self.prepare(target).await {
+            Ok(prepared) => prepared,
+            Err(failure) => return Outcome::Failed(Failed { failure, answer: None, status: None }),
+        };
         let addresses = match self.resolve(target).await {
             Ok(addresses) => addresses,
             Err(outcome) => return outcome,
         };
         let mut fresh = false;
         loop {
-            match self.try_once(target, &addresses, fresh).await {
+            match self.try_once(target, &prepared, &addresses, fresh).await {
+                Ok(Outcome::Failed(failed)) if !self.without_state && failed.is_about_state() => {
+                    // Once, and not again for any target of this exchange.
+                    self.without_state = true;
+                    self.note_again(target, (ErrorClass::BadRequest, failed.status));
+                    match self.prepare(target).await {
+                        Ok(repaired) => prepared = repaired,
+                        Err(_) => return Outcome::Failed(failed),
+                    }
+                }
                 Ok(outcome) => return outcome,
                 Err(Stop::Outcome(outcome)) => return *outcome,
                 Err(Stop::Stale) => {
                     // The provider may have begun to work on the first try: it counts.
-                    self.note_stale(target);
+                    self.note_again(target, (ErrorClass::Transport, None));
                     fresh = true;
                 }
             }
         }
     }
 
+    /// Makes the body for a target, and tells the client what is lost on the way.
+    async fn prepare(&mut self, target: &Arc<Target>) -> Result<Prepared, Failure> {
+        let request_id = &self.context.request_id;
+        let making = Making { asked: self.asked, target, request_id, without_state: self.without_state };
+        let prepared = Prepared::new(making, &self.gateway.budget).await?;
+        let marks = self.downstream.marks();
+        if prepared.warnings.is_empty() {
+            marks.unset("x-ovth-warnings");
+        } else {
+            marks.set("x-ovth-warnings", &prepared.warnings);
+        }
+        Ok(prepared)
+    }
+
     /// One connection, one request.
-    async fn try_once(&mut self, target: &Arc<Target>, addresses: &[SocketAddr], fresh: bool) -> Result<Outcome, Stop> {
-        let mut wire = self.connect(target, addresses, fresh).await?;
+    async fn try_once(
+        &mut self,
+        target: &Arc<Target>,
+        prepared: &Prepared,
+        addresses: &[SocketAddr],
+        fresh: bool,
+    ) -> Result<Outcome, Stop> {
+        let mut wire = self.connect(target, prepared, (addresses, fresh)).await?;
         self.send(target, &mut wire).await?;
         let status = wire.head().map_or(0, |head| head.status.as_u16());
         if (200..300).contains(&status) {
@@ -119,8 +166,9 @@ impl Exchange<'_, '_> {
         Ok(self.refusal(target, wire, status).await)
     }
 
-    fn note_stale(&mut self, target: &Target) {
-        note_attempt(self.gateway, self.context, target, (observe::Outcome::Failed(ErrorClass::Transport), None));
+    /// A try that is followed by another one at the same target.
+    fn note_again(&mut self, target: &Target, (class, status): (ErrorClass, Option<u16>)) {
+        note_attempt(self.gateway, self.context, target, (observe::Outcome::Failed(class), status));
         let attempts = self.context.meter.as_ref().map_or(0, |meter| meter.record.attempts.count());
         self.downstream.marks().set("x-ovth-attempts", &(attempts + 1).to_string());
     }
@@ -137,7 +185,12 @@ impl Exchange<'_, '_> {
         }
     }
 
-    async fn connect(&mut self, target: &Arc<Target>, addresses: &[SocketAddr], fresh: bool) -> Result<Wire, Outcome> {
+    async fn connect(
+        &mut self,
+        target: &Arc<Target>,
+        prepared: &Prepared,
+        (addresses, fresh): (&[SocketAddr], bool),
+    ) -> Result<Wire, Outcome> {
         let gateway = self.gateway;
         let timeouts = *target.upstream.timeouts();
         let last = Instant::now() + timeouts.connect;
@@ -147,7 +200,7 @@ impl Exchange<'_, '_> {
             // An address that swallows everything must leave time for the next one.
             let now = Instant::now();
             let until = if index + 1 == count { last } else { now + last.saturating_duration_since(now) / 2 };
-            let mut attempt = Attempt::new(Arc::clone(target), self.asked, *address);
+            let mut attempt = Attempt::new(Arc::clone(target), self.asked, prepared, *address);
             attempt.fresh = fresh;
             self.context.attempt = Some(attempt);
             let peer = match gateway.upstream_peer(self.downstream.session, self.context).await {

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::HeaderMap;
-use ovth_filters::shapes::{Edits, Peek};
+use ovth_filters::shapes::Peek;
 use ovth_filters::{Operation, Shape};
 
-use super::body::{RequestBody, ResponseBody};
+use super::body::{RequestBody, ResponseBody, Translation};
 use super::intake::Body;
 use super::meter::Meter;
+use super::prepare::Prepared;
 use crate::observe::InFlight;
 use crate::routing::{Snapshot, Target};
 
@@ -54,6 +54,8 @@ pub(super) struct Asked {
     pub(super) body: Body,
     /// The bound that the answer is given, where that is lower than what the client asked for.
     pub(super) output_bound: Option<u64>,
+    /// Whether nothing may be lost where shapes are translated.
+    pub(super) strict: bool,
 }
 
 /// One try at one target.
@@ -69,39 +71,30 @@ pub(super) struct Attempt {
     pub(super) response: Option<ResponseBody>,
     /// Of the response head, what may go to the client.
     pub(super) passed_headers: HeaderMap,
-    /// Whether the client asked for a stream.
+    /// Whether the provider is asked for a stream.
     pub(super) streaming: bool,
     /// Whether the usage chunk is to be taken out again.
     pub(super) hides_usage: bool,
+    /// How the answer becomes one in the client's shape, where that is another.
+    pub(super) translation: Option<Translation>,
 }
 
 impl Attempt {
-    /// A try at a target with the client's body.
-    pub(super) fn new(target: Arc<Target>, asked: &Asked, address: SocketAddr) -> Attempt {
-        let ask_usage = target.upstream.provider().stream_options;
-        let completion_tokens_field = target.takes_max_completion_tokens();
-        let edits = asked.peek.edits(&Edits {
-            model: &target.model,
-            ask_usage,
-            completion_tokens_field,
-            max_output: asked.output_bound,
-        });
+    /// A try at a target with the body that was made for it.
+    pub(super) fn new(target: Arc<Target>, asked: &Asked, prepared: &Prepared, address: SocketAddr) -> Attempt {
         Attempt {
             operation: asked.operation,
             address,
             fresh: false,
-            request: RequestBody::new(spliced(&asked.body.bytes, &edits)),
+            request: RequestBody::new(prepared.runs.clone()),
             response: None,
             passed_headers: HeaderMap::new(),
-            streaming: asked.peek.stream,
-            hides_usage: ask_usage && asked.peek.hides_usage(),
+            streaming: prepared.stream,
+            hides_usage: prepared.hides_usage,
+            translation: prepared.translation.clone(),
             target,
         }
     }
-}
-
-fn spliced(body: &Bytes, edits: &[ovth_filters::json::Edit]) -> Vec<Bytes> {
-    if edits.is_empty() { vec![body.clone()] } else { ovth_filters::json::splice(body, edits) }
 }
 
 /// `req_` and 128 random bits.

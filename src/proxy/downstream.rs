@@ -150,10 +150,13 @@ impl<'a> Downstream<'a> {
     }
 }
 
+/// The media type of an event stream.
+pub(super) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
 /// The headers of an event stream that no proxy on the way may hold back.
 pub(super) fn event_stream_headers() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
     mark_event_stream(&mut headers);
     headers
 }

@@ -96,12 +96,13 @@ async fn prepare(
         meter.record.route.clone_from(&plan.route);
         meter.record.strategy = plan.route.is_some().then_some(plan.strategy);
     });
+    let strict = admission::is_strict(&key, &config.quota);
     let request = admission::Request {
         operation,
         peek: &peek,
         plan: &plan,
         payer: &payer,
-        strict: admission::is_strict(&key, &config.quota),
+        strict,
         facts: facts(context, shape, operation, &peek, &plan),
     };
     let Admitted { reservation, output_bound } = match admission::reserve(&gateway.ledger, config, request) {
@@ -111,7 +112,7 @@ async fn prepare(
     };
     limits::mark(marks, reservation.standing(), SystemTime::now());
     with_meter(context, |meter| meter.reserved(reservation, config.quota.weights));
-    Ok((Asked { shape, operation, peek, body, output_bound }, plan))
+    Ok((Asked { shape, operation, peek, body, output_bound, strict }, plan))
 }
 
 fn headers_text(session: &Session, name: &str) -> Option<ShortText> {
@@ -189,8 +190,14 @@ async fn run(
         watch.beat(started + commit_after, every);
     }
     let mut downstream = Downstream::new(session, asked.shape, marks, streaming);
-    let mut exchange =
-        Exchange { gateway, downstream: &mut downstream, watch: &mut watch, context: &mut *context, asked };
+    let mut exchange = Exchange {
+        gateway,
+        downstream: &mut downstream,
+        watch: &mut watch,
+        context: &mut *context,
+        asked,
+        without_state: false,
+    };
     let ended = try_targets(&mut exchange, plan).await;
     let (status, bytes, heartbeats) = (downstream.status(), downstream.bytes(), downstream.heartbeats());
     if let Some(meter) = &mut context.meter {

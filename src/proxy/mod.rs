@@ -16,6 +16,7 @@ mod intake;
 mod limits;
 mod local;
 mod meter;
+mod prepare;
 mod reply;
 mod targets;
 mod tell;
@@ -207,10 +208,11 @@ impl Gateway {
         if let Some(meter) = &mut context.meter {
             meter.answered_by(&attempt.passed_headers);
         }
-        attempt.response = Some(if attempt.streaming && is_event_stream(head) {
-            ResponseBody::events(attempt.target.shape, attempt.hides_usage)
-        } else {
-            ResponseBody::whole(attempt.target.shape, budget)
+        let events = attempt.streaming && is_event_stream(head);
+        attempt.response = Some(match &attempt.translation {
+            Some(translation) => ResponseBody::translated(translation, events, budget)?,
+            None if events => ResponseBody::events(attempt.target.shape, attempt.hides_usage),
+            None => ResponseBody::whole(attempt.target.shape, budget),
         });
         Ok(())
     }

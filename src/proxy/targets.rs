@@ -86,15 +86,6 @@ fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target
     }
     let _ = write!(text, "{}", attempts + 1);
     marks.set("x-ovth-attempts", &text);
-    let renamed = exchange.asked.peek.renames_max_tokens() && target.takes_max_completion_tokens();
-    let capped = exchange.asked.output_bound.map(|bound| format!("capped:max_tokens={bound}"));
-    let warnings: Vec<&str> =
-        [renamed.then_some("renamed:max_tokens"), capped.as_deref()].into_iter().flatten().collect();
-    if warnings.is_empty() {
-        marks.unset("x-ovth-warnings");
-    } else {
-        marks.set("x-ovth-warnings", &warnings.join(", "));
-    }
 }
 
 /// Counts an attempt, and adds it to the record.

@@ -45,7 +45,10 @@ impl Demand {
         let Some(entry) = offer.entry.as_deref() else { return unknown == Unknown::Yes };
         let refuses_forced = self.needs.forced_tool && offer.upstream.refuses_forced_tools(&entry.id);
         let yes = |fact: Option<bool>| fact.unwrap_or(unknown == Unknown::Yes);
-        self.is_of_kind(entry) && !refuses_forced && self.abilities(entry).all(|(needed, fact)| !needed || yes(fact))
+        let shape = offer.shape_for(self.shape);
+        self.is_of_kind(entry)
+            && !refuses_forced
+            && self.abilities(entry, shape).all(|(needed, fact)| !needed || yes(fact))
     }
 
     /// Whether the request sets a field that the model refuses. Resellers leave such fields out by themselves:
@@ -95,11 +98,11 @@ impl Demand {
         }
     }
 
-    fn abilities(&self, entry: &Model) -> impl Iterator<Item = (bool, Option<bool>)> {
+    fn abilities(&self, entry: &Model, shape: Option<Shape>) -> impl Iterator<Item = (bool, Option<bool>)> {
         let (needs, can) = (&self.needs, &entry.capabilities);
         // The catalogue states this one only where it is refused.
         let tools_here =
-            self.shape != Shape::Chat || needs.no_reasoning || can.chat_tools_while_reasoning != Some(false);
+            shape != Some(Shape::Chat) || needs.no_reasoning || can.chat_tools_while_reasoning != Some(false);
         [
             (needs.tools, can.tools),
             (needs.tools, Some(tools_here)),

@@ -6,6 +6,7 @@ mod follow;
 mod health;
 mod offer;
 mod price;
+mod profile;
 mod refusal;
 mod route;
 mod snapshot;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ovth_filters::Shape;
+use ovth_filters::{Shape, translate};
 
 use super::Target;
 use super::price::{Prices, Quote};
@@ -41,9 +41,17 @@ impl Offer {
         }
     }
 
-    /// Its targets in a shape, one for each credential; none when it is not served in that shape.
-    pub(super) fn targets(&self, shape: Shape) -> &[Arc<Target>] {
-        self.by_shape.iter().find(|(spoken, _)| *spoken == shape).map_or(&[], |(_, targets)| targets)
+    /// Its targets for clients of a shape, one for each credential: in that shape if it is served in it, else in the best
+    /// one that the shape can be translated to. None when there is no such shape.
+    pub(super) fn targets(&self, client: Shape) -> &[Arc<Target>] {
+        let shape = self.shape_for(client);
+        self.by_shape.iter().find(|(spoken, _)| Some(*spoken) == shape).map_or(&[], |(_, targets)| targets)
+    }
+
+    /// The shape in which it is asked for clients of a shape.
+    pub(super) fn shape_for(&self, client: Shape) -> Option<Shape> {
+        let translated = || self.shapes().find(|spoken| translate::is_possible(client, *spoken));
+        self.shapes().find(|spoken| *spoken == client).or_else(translated)
     }
 
     /// The shapes it is served in.

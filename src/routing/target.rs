@@ -5,8 +5,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
 
 use ovth_filters::Shape;
+use ovth_filters::neutral::Profile;
 
 use super::price::Quote;
+use super::profile;
 use crate::catalog::{Model, Price};
 use crate::config::Secret;
 use crate::providers::{Scope, Upstream};
@@ -23,6 +25,8 @@ pub struct Target {
     pub credential: Option<Secret>,
     /// What the catalogue knows of the model.
     pub entry: Option<Arc<Model>>,
+    /// What a request that is translated for it has to heed.
+    pub profile: Profile,
     quote: Quote,
     /// What its health is kept under.
     pub key: TargetKey,
@@ -82,6 +86,7 @@ impl Target {
             credential: credential.cloned(),
             entry: entry.cloned(),
             quote: quote.clone(),
+            profile: profile::of(served, credential),
         }
     }
 

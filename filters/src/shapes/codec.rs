@@ -45,7 +45,7 @@ pub(crate) trait Codec: Sync {
 }
 
 /// Reads one streamed answer.
-pub(crate) trait DecodeStream: Send {
+pub(crate) trait DecodeStream: Send + Sync {
     /// Reads the next event of the wire and adds what it says. After `End` or `Error` everything is passed over.
     fn event(&mut self, event: &RawEvent, out: &mut Vec<Event>);
 
@@ -54,7 +54,7 @@ pub(crate) trait DecodeStream: Send {
 }
 
 /// Writes one streamed answer, as bytes of an event stream.
-pub(crate) trait EncodeStream: Send {
+pub(crate) trait EncodeStream: Send + Sync {
     /// Writes what that event comes to in this shape: nothing, or whole events of the wire. After [`Event::End`] the stream has its
     /// shape's last mark; after [`Event::Error`] it has the shape's error event and no mark of success.
     fn event(&mut self, event: &Event, out: &mut BytesMut);

@@ -18,6 +18,7 @@ mod responses;
 mod rules;
 mod schema;
 mod service_class;
+mod strip;
 mod tool_names;
 
 pub use error::EncodedError;
@@ -27,6 +28,7 @@ pub use parameters::Parameters;
 pub use peek::{Edits, Needs, Peek};
 pub use provider_error::ProviderError;
 pub(crate) use rules::Rules;
+pub use strip::{Strip, strip_state};
 
 use crate::neutral::ApiError;
 use crate::{Operation, Shape};

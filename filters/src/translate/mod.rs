@@ -14,7 +14,7 @@ use bytes::BytesMut;
 
 use crate::Shape;
 use crate::json::View;
-use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Profile, Response};
+use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Part, Profile, Request, Response};
 use crate::shapes::codec;
 
 /// A request in the target's shape.
@@ -42,6 +42,8 @@ pub struct Upstream<'a> {
     pub stream: bool,
     /// The bound that the gateway sets on the output, in tokens, where it is lower than the client's.
     pub max_output: Option<u64>,
+    /// Whether opaque state of providers is left out of the history, because the provider has refused some of it.
+    pub without_state: bool,
 }
 
 /// Whether requests and answers can be translated between these shapes.
@@ -68,6 +70,10 @@ pub fn request(client: Shape, body: &[u8], upstream: Upstream<'_>) -> Result<Tra
     if let Some(bound) = upstream.max_output {
         request.max_output = Some(request.max_output.map_or(bound, |asked| asked.min(bound)));
     }
+    if upstream.without_state {
+        drop_state(&mut request);
+        losses.dropped("reasoning");
+    }
     request.stream = wants_stream || upstream.stream;
     let (body, mut answering) = to.encode_request(&request, upstream.profile, &mut losses)?;
     answering.include_usage = include_usage;
@@ -80,6 +86,19 @@ pub fn request(client: Shape, body: &[u8], upstream: Upstream<'_>) -> Result<Tra
         return Err(error);
     }
     Ok(Translated { body, losses, answering, stream: request.stream })
+}
+
+/// Takes all reasoning and all state of tool calls out of the history.
+fn drop_state(request: &mut Request<'_>) {
+    for message in &mut request.messages {
+        message.parts.retain(|part| !matches!(part, Part::Reasoning(_)));
+        for part in &mut message.parts {
+            if let Part::ToolCall(call) = part {
+                call.state = None;
+            }
+        }
+    }
+    request.messages.retain(|message| !message.parts.is_empty());
 }
 
 /// Translates a whole answer.

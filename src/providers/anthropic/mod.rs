@@ -5,7 +5,7 @@ use ovth_filters::Shape;
 use ovth_filters::neutral::ErrorClass;
 
 use super::failure::Facts;
-use super::spec::{Auth, Spec};
+use super::spec::{Auth, PLAIN_HOST, Spec};
 use crate::config::Builtin;
 
 /// `anthropic-version` is set for the messages shape itself, whoever serves it; see the head.
@@ -27,6 +27,7 @@ pub(super) static SPEC: Spec = Spec {
     response_headers: &[],
     claims: &["claude-"],
     reseller: false,
+    host: PLAIN_HOST,
     // <https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview>: models whose thinking is always on
     // answer 400 to `tool_choice` `any` and `tool`.
     refuses_forced_tools: &[

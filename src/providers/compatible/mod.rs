@@ -3,7 +3,7 @@
 use http::HeaderName;
 use ovth_filters::Shape;
 
-use super::spec::{Auth, Spec};
+use super::spec::{Auth, PLAIN_HOST, Spec};
 
 static REQUEST_HEADERS: [HeaderName; 1] = [HeaderName::from_static("idempotency-key")];
 
@@ -19,6 +19,7 @@ pub(super) static SPEC: Spec = Spec {
     response_headers: &[],
     claims: &[],
     reseller: false,
+    host: PLAIN_HOST,
     refuses_forced_tools: &[],
     classify: |_| None,
 };

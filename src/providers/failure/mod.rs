@@ -64,6 +64,14 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// This request cannot be told to that target, though others may take it.
+    #[must_use]
+    pub fn untranslatable(error: ApiError) -> Failure {
+        Failure { error, next: Next::NextTarget, scope: Scope::Target, cool: None, client_body: false }
+    }
+}
+
 /// What a class implies for the attempts that follow.
 const fn policy(class: ErrorClass) -> (Next, Scope, Option<Duration>) {
     const fn seconds(count: u64) -> Option<Duration> {

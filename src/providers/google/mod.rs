@@ -4,7 +4,7 @@ use ovth_filters::Shape;
 use ovth_filters::neutral::ErrorClass;
 
 use super::failure::Facts;
-use super::spec::{Auth, Spec};
+use super::spec::{Auth, PLAIN_HOST, Spec};
 use crate::config::Builtin;
 
 pub(super) static SPEC: Spec = Spec {
@@ -24,6 +24,7 @@ pub(super) static SPEC: Spec = Spec {
     response_headers: &[],
     claims: &["gemini-", "gemma-", "models/gemini-", "learnlm-"],
     reseller: false,
+    host: PLAIN_HOST,
     refuses_forced_tools: &[],
     classify,
 };

@@ -2,8 +2,9 @@
 
 use http::HeaderName;
 use ovth_filters::Shape;
+use ovth_filters::neutral::HostRules;
 
-use super::spec::{Auth, Spec};
+use super::spec::{Auth, PLAIN_HOST, Spec};
 use crate::config::Builtin;
 
 static REQUEST_HEADERS: [HeaderName; 3] = [
@@ -43,6 +44,7 @@ pub(super) static SPEC: Spec = Spec {
         "omni-moderation-",
     ],
     reseller: false,
+    host: HostRules { openai_fields: true, ..PLAIN_HOST },
     refuses_forced_tools: &[],
     classify: |_| None,
 };

@@ -2,10 +2,10 @@
 
 use http::HeaderName;
 use ovth_filters::Shape;
-use ovth_filters::neutral::ErrorClass;
+use ovth_filters::neutral::{ErrorClass, HostRules};
 
 use super::failure::Facts;
-use super::spec::{Auth, Spec};
+use super::spec::{Auth, PLAIN_HOST, Spec};
 use crate::config::Builtin;
 
 static REQUEST_HEADERS: [HeaderName; 6] = [
@@ -34,6 +34,7 @@ pub(super) static SPEC: Spec = Spec {
     response_headers: &RESPONSE_HEADERS,
     claims: &[],
     reseller: true,
+    host: HostRules { router_fields: true, ..PLAIN_HOST },
     refuses_forced_tools: &[],
     classify,
 };

@@ -1,61 +1,26 @@
-//! The body filters of one attempt: what goes up (the original bytes with values spliced in), and what comes down (tapped, counted, whole
-//! events only).
+//! The body filters of one attempt: what goes up (the original bytes with values spliced in, or a translation), and what comes down
+//! (tapped, counted, translated where the shapes differ, whole events only).
 
-use std::collections::VecDeque;
+mod passed;
+mod request;
+mod translation;
+
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::sse::{Framer, Piece};
 use ovth_filters::tap::{EventKind, Tap};
 use ovth_filters::{Shape, json, shapes};
 
 use super::budget::{Budget, Held};
-
-/// The request body goes up in pieces of this size, so that an early answer is seen between two of them and a write timeout spans little.
-pub(super) const PIECE_BYTES: usize = 64 * 1024;
+use passed::Passed;
+pub(super) use request::{PIECE_BYTES, RequestBody};
+use translation::Translating;
+pub(super) use translation::Translation;
 
 /// A whole answer is held up to this size before anything goes to the client.
 const HOLD_BYTES: usize = 8 * 1024 * 1024;
-
-/// The body of one attempt on its way up.
-#[derive(Debug, Default)]
-pub(super) struct RequestBody {
-    pieces: VecDeque<Bytes>,
-    length: usize,
-}
-
-impl RequestBody {
-    /// A body made of these runs of bytes.
-    pub(super) fn new(runs: Vec<Bytes>) -> RequestBody {
-        let length = runs.iter().map(Bytes::len).sum();
-        if length <= PIECE_BYTES && runs.len() > 1 {
-            // One send instead of three costs less than the copy of a small body.
-            let mut whole = BytesMut::with_capacity(length);
-            runs.iter().for_each(|run| whole.extend_from_slice(run));
-            return RequestBody { pieces: VecDeque::from([whole.freeze()]), length };
-        }
-        RequestBody { pieces: runs.into(), length }
-    }
-
-    /// All bytes of the body.
-    pub(super) const fn length(&self) -> usize {
-        self.length
-    }
-
-    /// The next piece; `None` when all went out.
-    pub(super) fn next(&mut self) -> Option<Bytes> {
-        let mut piece = self.pieces.pop_front()?;
-        if piece.len() > PIECE_BYTES {
-            let rest = piece.split_off(PIECE_BYTES);
-            self.pieces.push_front(rest);
-        }
-        Some(piece)
-    }
-}
-
-/// Of an answer that is not held so much of its end is kept, to find its usage.
-const TAIL_BYTES: usize = 16 * 1024;
 
 /// Seconds after which a client that met an exhausted budget may come again.
 pub(super) const BUDGET_RETRY_AFTER: u64 = 5;
@@ -92,6 +57,7 @@ pub(super) struct ResponseBody {
 enum Form {
     Events { framer: Framer, hides_usage: bool },
     Whole { held: BytesMut, share: Held, passed: Option<Passed> },
+    Translated(Translating),
 }
 
 impl ResponseBody {
@@ -107,11 +73,24 @@ impl ResponseBody {
         ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form }
     }
 
+    /// A filter for an answer in another shape than the client's. `events`: the provider streams it.
+    ///
+    /// # Errors
+    /// `Internal` when the shapes cannot be translated.
+    pub(super) fn translated(
+        translation: &Translation,
+        events: bool,
+        budget: &Arc<Budget>,
+    ) -> Result<ResponseBody, ApiError> {
+        let form = Form::Translated(Translating::new(translation, events, budget)?);
+        Ok(ResponseBody { progress: Progress::default(), tap: Tap::new(translation.upstream), form })
+    }
+
     /// Bytes that went by unread, as they were too many to hold.
     pub(super) const fn unread_bytes(&self) -> u64 {
         match &self.form {
             Form::Whole { passed: Some(passed), .. } => passed.bytes,
-            Form::Whole { .. } | Form::Events { .. } => 0,
+            Form::Whole { .. } | Form::Events { .. } | Form::Translated(_) => 0,
         }
     }
 
@@ -120,15 +99,25 @@ impl ResponseBody {
         &self.tap
     }
 
-    /// Whether it reads events.
+    /// Whether the client is given events.
     pub(super) const fn is_events(&self) -> bool {
-        matches!(self.form, Form::Events { .. })
+        match &self.form {
+            Form::Events { .. } => true,
+            Form::Whole { .. } => false,
+            Form::Translated(translating) => translating.gives_events(),
+        }
+    }
+
+    /// Whether its bytes are not the provider's own, so that the provider's length and type do not hold for them.
+    pub(super) const fn is_translated(&self) -> bool {
+        matches!(self.form, Form::Translated(_))
     }
 
     /// Takes a chunk from upstream and leaves in its place what may go to the client.
     pub(super) fn apply(&mut self, body: &mut Option<Bytes>, end: bool) {
         let ResponseBody { progress, tap, form } = self;
         match form {
+            Form::Translated(translating) => translating.apply(body, end, progress, tap),
             Form::Events { framer, hides_usage } => {
                 let mut out = BytesMut::new();
                 if let Some(chunk) = body.take() {
@@ -189,34 +178,6 @@ fn judge_whole(whole: Bytes, progress: &mut Progress, tap: &mut Tap) -> Bytes {
         _ => progress.content = true,
     }
     whole
-}
-
-/// What is remembered of an answer that is too large to be held.
-#[derive(Default)]
-struct Passed {
-    bytes: u64,
-    tail: BytesMut,
-}
-
-impl Passed {
-    fn push(&mut self, chunk: &[u8]) {
-        self.bytes += chunk.len() as u64;
-        let kept = chunk.get(chunk.len().saturating_sub(TAIL_BYTES)..).unwrap_or(chunk);
-        let excess = (self.tail.len() + kept.len()).saturating_sub(TAIL_BYTES);
-        self.tail.advance(excess.min(self.tail.len()));
-        self.tail.extend_from_slice(kept);
-    }
-
-    /// The member `usage`, which providers put last, as an object by itself.
-    fn usage(&self) -> Option<Vec<u8>> {
-        let at = memchr::memmem::rfind(&self.tail, b"\"usage\"")?;
-        let mut object = b"{".to_vec();
-        object.extend_from_slice(self.tail.get(at..)?);
-        let end = json::members(&object).next()?.ok()?.value.end;
-        object.truncate(end);
-        object.push(b'}');
-        Some(object)
-    }
 }
 
 fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage: bool, out: &mut BytesMut) {
@@ -328,25 +289,5 @@ mod tests {
         let (out, progress) = streamed(Shape::Chat, &[": PROCESSING\n\n", ": PROCESSING\n\n"]);
         assert_eq!(out.len(), 28);
         assert!(!progress.structural && !progress.content);
-    }
-
-    #[test]
-    fn the_usage_of_an_answer_that_was_not_held_is_found_at_its_end() {
-        let mut passed = Passed::default();
-        passed.push(&vec![b'x'; TAIL_BYTES * 2]);
-        passed.push(b"\"}],\"usage\":{\"prompt_tokens\":3,\"details\":{\"a\":1}}}");
-        let usage = passed.usage().unwrap();
-        assert_eq!(usage, br#"{"usage":{"prompt_tokens":3,"details":{"a":1}}}"#);
-        assert_eq!(Passed::default().usage(), None);
-    }
-
-    #[test]
-    fn a_body_goes_up_in_bounded_pieces_and_small_ones_in_one() {
-        let mut large = RequestBody::new(vec![Bytes::from(vec![b'a'; PIECE_BYTES + 1]), Bytes::from_static(b"b")]);
-        assert_eq!(large.length(), PIECE_BYTES + 2);
-        let pieces: Vec<usize> = std::iter::from_fn(|| large.next()).map(|piece| piece.len()).collect();
-        assert_eq!(pieces, [PIECE_BYTES, 1, 1]);
-        let mut small = RequestBody::new(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")]);
-        assert_eq!((small.next().unwrap(), small.next()), (Bytes::from_static(b"ab"), None));
     }
 }

@@ -1,0 +1,161 @@
+//! Makes the body for one target: the client's bytes with values spliced in, or a translation where the target speaks another shape.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use ovth_filters::json::{Edit, splice};
+use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::shapes::{self, Edits, Strip};
+use ovth_filters::translate::{self, Upstream};
+
+use super::body::Translation;
+use super::budget::{Budget, Held};
+use super::context::Asked;
+use super::intake::BLOCKING_BYTES;
+use crate::providers::Failure;
+use crate::routing::Target;
+
+/// An answer that may be so long, in tokens, is streamed by the provider though the client wants it whole: the connection of a model that
+/// is silent for minutes would be cut on the way. Anthropic's own SDKs refuse such requests unless they are streamed:
+/// <https://github.com/anthropics/anthropic-sdk-python#long-requests>.
+const LONG_ANSWER: u64 = 16_384;
+
+/// The body for one target, in a form that every try at it can send again.
+pub(super) struct Prepared {
+    /// The body, in runs of bytes.
+    pub(super) runs: Vec<Bytes>,
+    /// Whether it asks for a stream.
+    pub(super) stream: bool,
+    /// Whether the usage chunk is to be taken out again.
+    pub(super) hides_usage: bool,
+    /// How the answer becomes one in the client's shape, where that is another.
+    pub(super) translation: Option<Translation>,
+    /// What did not go on as the client said it, for `x-ovth-warnings`; may be empty.
+    pub(super) warnings: String,
+    /// The translation's share of the memory budget.
+    #[expect(dead_code, reason = "it is held, not read")]
+    held: Held,
+}
+
+/// What a body is made with.
+#[derive(Clone, Copy)]
+pub(super) struct Making<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) target: &'a Arc<Target>,
+    pub(super) request_id: &'a str,
+    /// A provider has refused state in it: all of that is left out.
+    pub(super) without_state: bool,
+}
+
+impl Prepared {
+    /// The body for a target. What is large is made off the worker thread.
+    ///
+    /// # Errors
+    /// The request cannot be told to this target, or only with a loss that is not allowed.
+    pub(super) async fn new(making: Making<'_>, budget: &Arc<Budget>) -> Result<Prepared, Failure> {
+        if making.target.shape == making.asked.shape {
+            return Ok(spliced(making, budget.empty()));
+        }
+        translated(making, budget.empty()).await
+    }
+}
+
+/// The client's own bytes but for some values.
+fn spliced(making: Making<'_>, held: Held) -> Prepared {
+    let Making { asked, target, without_state, .. } = making;
+    let ask_usage = target.upstream.provider().stream_options;
+    let completion_tokens_field = target.takes_max_completion_tokens();
+    let mut edits = asked.peek.edits(&Edits {
+        model: &target.model,
+        ask_usage,
+        completion_tokens_field,
+        max_output: asked.output_bound,
+    });
+    let strip = if without_state { Strip::All } else { Strip::Foreign };
+    let stripped = shapes::strip_state(asked.shape, &asked.body.bytes, strip);
+    edits.extend(stripped);
+    let renamed = asked.peek.renames_max_tokens() && completion_tokens_field;
+    let mut warnings = Vec::new();
+    if renamed {
+        warnings.push("renamed:max_tokens".to_owned());
+    }
+    warnings.extend(capped(asked));
+    if without_state {
+        warnings.push("dropped:reasoning".to_owned());
+    }
+    Prepared {
+        runs: runs(&asked.body.bytes, &edits),
+        stream: asked.peek.stream,
+        hides_usage: ask_usage && asked.peek.hides_usage(),
+        translation: None,
+        warnings: warnings.join(", "),
+        held,
+    }
+}
+
+fn runs(body: &Bytes, edits: &[Edit]) -> Vec<Bytes> {
+    if edits.is_empty() { vec![body.clone()] } else { splice(body, edits) }
+}
+
+fn capped(asked: &Asked) -> Option<String> {
+    asked.output_bound.map(|bound| format!("capped:max_tokens={bound}"))
+}
+
+async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure> {
+    let Making { asked, target, request_id, without_state } = making;
+    let client = asked.shape;
+    let (body, output_bound, stream) =
+        (asked.body.bytes.clone(), asked.output_bound, !asked.peek.stream && is_slow(asked, target));
+    let made = if body.len() < BLOCKING_BYTES {
+        translate(client, &body, target, (output_bound, stream, without_state))
+    } else {
+        let target = Arc::clone(target);
+        let making = move || translate(client, &body, &target, (output_bound, stream, without_state));
+        tokio::task::spawn_blocking(making).await.unwrap_or_else(|_| {
+            Err(ApiError::new(ErrorClass::Internal, "the request could not be translated by the gateway"))
+        })
+    };
+    let made = made.map_err(Failure::untranslatable)?;
+    if !held.at_least(made.body.len()) {
+        let message = "the gateway holds as many request bodies as its memory allows; try again";
+        return Err(Failure::new(ApiError::new(ErrorClass::Unavailable, message).with_retry_after(5)));
+    }
+    if asked.strict
+        && let Some(error) = made.losses.error(&target.model)
+    {
+        return Err(Failure::untranslatable(error));
+    }
+    let mut warnings: Vec<String> = made.losses.all().iter().map(ToString::to_string).collect();
+    warnings.extend(capped(asked));
+    let mut answering = made.answering;
+    answering.created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    request_id.clone_into(&mut answering.seed);
+    let translation = Translation { upstream: target.shape, client, stream: asked.peek.stream, answering };
+    Ok(Prepared {
+        runs: vec![made.body.into()],
+        stream: made.stream,
+        hides_usage: false,
+        translation: Some(translation),
+        warnings: warnings.join(", "),
+        held,
+    })
+}
+
+fn translate(
+    client: ovth_filters::Shape,
+    body: &[u8],
+    target: &Target,
+    (max_output, stream, without_state): (Option<u64>, bool, bool),
+) -> Result<translate::Translated, ApiError> {
+    let upstream = Upstream { shape: target.shape, profile: &target.profile, stream, max_output, without_state };
+    translate::request(client, body, upstream)
+}
+
+/// Whether the answer may take minutes: the model reasons, or may say much.
+fn is_slow(asked: &Asked, target: &Target) -> bool {
+    let entry = target.entry.as_deref();
+    let reasons = entry.and_then(|entry| entry.capabilities.reasoning).unwrap_or(false);
+    let most = asked.peek.max_output.or_else(|| entry.and_then(|entry| entry.max_output_tokens));
+    reasons || most.is_some_and(|tokens| tokens > LONG_ANSWER)
+}
