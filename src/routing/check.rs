@@ -5,7 +5,6 @@ use std::sync::Arc;
 use ovth_filters::Shape;
 
 use super::offer::{Market, Offer};
-use super::refusal::endpoint;
 use super::route::Route;
 use crate::catalog::Model;
 use crate::config::{self, PriceOverride, Problem, Severity};
@@ -104,20 +103,13 @@ fn nothing_served(route: &config::Route) -> String {
     )
 }
 
-/// Which clients the route cannot answer.
+/// Whether the route can answer anybody: who speaks one of the two shapes can be answered in the other.
 fn missing_shape(compiled: &Route) -> Option<String> {
     let name = &compiled.name;
-    match (compiled.answers(Shape::Chat), compiled.answers(Shape::Messages)) {
-        (true, true) => None,
-        (false, false) => Some(format!(
-            "route `{name}` answers no request: no model of it is served in the chat or the messages shape"
-        )),
-        (chat, _) => {
-            let (served, missing) = if chat { (Shape::Chat, Shape::Messages) } else { (Shape::Messages, Shape::Chat) };
-            let served = endpoint(served)?;
-            Some(format!("route `{name}` answers only {served}: no model of it is served in the {missing} shape"))
-        }
-    }
+    let answers = compiled.answers(Shape::Chat) || compiled.answers(Shape::Messages);
+    (!answers).then(|| {
+        format!("route `{name}` answers no request: no model of it is served in the chat or the messages shape")
+    })
 }
 
 impl Named<'_> {
