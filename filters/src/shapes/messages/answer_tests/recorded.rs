@@ -3,25 +3,34 @@
 
 use std::path::PathBuf;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
-use super::{answering, collected, decoded, encoded, judge, normal, read, write};
+use super::{SEED, answering, collected, decoded, encoded, judge, normal, read, write};
+use crate::Shape;
 use crate::json::Json;
-use crate::neutral::{Event, Opening, Part};
+use crate::neutral::{Event, Opening, Part, Response};
+use crate::shapes::codec;
+use crate::translate::StreamTranslator;
 
-/// The recorded answers with their names: streams and whole ones.
+/// The recorded answers of Anthropic with their names: streams and whole ones.
 fn answers(streamed: bool) -> Vec<(String, String)> {
+    answers_of("messages", streamed)
+}
+
+/// The recorded answers of a shape's folder, but for those that break off.
+fn answers_of(folder: &str, streamed: bool) -> Vec<(String, String)> {
     let Some(root) = std::env::var_os("OVTH_RECORDINGS").map(PathBuf::from) else {
         eprintln!("left out: all recordings, because OVTH_RECORDINGS names no folder with them");
         return Vec::new();
     };
     let mut answers = Vec::new();
-    for entry in std::fs::read_dir(root.join("messages")).unwrap() {
+    for entry in std::fs::read_dir(root.join(folder)).unwrap() {
         let path = entry.unwrap().path();
         let exchange: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let response = &exchange["response"];
-        if response["status"] == 200 && exchange["stream"] == streamed {
+        let breaks = exchange["features"].to_string().contains("error-mid-stream");
+        if response["status"] == 200 && exchange["stream"] == streamed && !breaks {
             let text = response["body_text"].as_str().map_or_else(|| response["body"].to_string(), str::to_owned);
             answers.push((path.file_name().unwrap().to_string_lossy().into_owned(), text));
         }
@@ -84,6 +93,41 @@ fn every_recorded_stream_says_what_the_sdks_make_of_it_and_comes_back_the_same()
         assert_eq!(told, response, "{name}: what a client makes of it");
         assert_eq!(comparable(read([written])), comparable(events), "{name}: event by event");
     }
+}
+
+#[test]
+fn every_recorded_stream_of_chat_is_told_to_clients_of_messages() {
+    for (name, text) in answers_of("chat-completions", true) {
+        let mut translator = StreamTranslator::new(Shape::Chat, Shape::Messages, &answering()).unwrap();
+        let mut decoder = codec(Shape::Chat).unwrap().stream_decoder(SEED);
+        let (mut out, mut events) = (BytesMut::new(), Vec::new());
+        for event in judge::events_of(&Bytes::from(format!("{text}\n\n").replace("\n\n\n\n", "\n\n"))) {
+            translator.event(&event, &mut out).unwrap();
+            decoder.event(&event, &mut events);
+        }
+        translator.end(&mut out).unwrap();
+        decoder.end(&mut events);
+        let message = judge::judged(&out.freeze());
+        let told = normal(decoded(&message.to_string()).unwrap());
+        let said = normal(collected(&events).unwrap());
+        assert_eq!(essence(&told), essence(&said), "{name}");
+        assert_eq!(told.usage, said.usage, "{name}");
+    }
+}
+
+/// What a user gets of an answer: its text, its reasoning, and its calls.
+fn essence(response: &Response) -> (String, String, Vec<(&str, &str, &str)>) {
+    let (mut text, mut reasoning, mut calls) = (String::new(), String::new(), Vec::new());
+    for part in &response.parts {
+        match part {
+            Part::Text(part) => text.push_str(&part.text),
+            Part::Refusal(part) => text.push_str(part),
+            Part::Reasoning(part) => reasoning.push_str(&part.text),
+            Part::ToolCall(call) => calls.push((&*call.id, &*call.name, &*call.arguments)),
+            _ => {}
+        }
+    }
+    (text, reasoning, calls)
 }
 
 #[test]
