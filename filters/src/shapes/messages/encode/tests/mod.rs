@@ -27,7 +27,7 @@ fn any() -> Profile {
 }
 
 fn translated(chat: &Value, profile: &Profile) -> Result<Translated, ApiError> {
-    let upstream = Upstream { shape: Shape::Messages, profile, stream: false, max_output: None };
+    let upstream = Upstream { shape: Shape::Messages, profile, stream: false, max_output: None, without_state: false };
     translate::request(Shape::Chat, &serde_json::to_vec(chat).unwrap(), upstream)
 }
 

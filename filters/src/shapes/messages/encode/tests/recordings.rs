@@ -80,7 +80,13 @@ fn recorded_messages_requests_survive_reading_and_writing() {
 fn recorded_chat_requests_can_be_sent() {
     for (name, body) in requests("chat-completions") {
         let profile = any();
-        let upstream = Upstream { shape: Shape::Messages, profile: &profile, stream: false, max_output: None };
+        let upstream = Upstream {
+            shape: Shape::Messages,
+            profile: &profile,
+            stream: false,
+            max_output: None,
+            without_state: false,
+        };
         match translate::request(Shape::Chat, &body, upstream) {
             Ok(translated) => {
                 let written = View::parse(&translated.body).unwrap();

@@ -11,8 +11,13 @@ fn functions_go_with_their_schemas_as_they_came() {
     let chat = format!(
         r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}],"tools":[{{"type":"function","function":{{"name":"f","description":"d","parameters":{schema}}}}},{{"type":"function","function":{{"name":"g"}}}}]}}"#
     );
-    let upstream =
-        crate::translate::Upstream { shape: crate::Shape::Messages, profile: &any(), stream: false, max_output: None };
+    let upstream = crate::translate::Upstream {
+        shape: crate::Shape::Messages,
+        profile: &any(),
+        stream: false,
+        max_output: None,
+        without_state: false,
+    };
     let translated = crate::translate::request(crate::Shape::Chat, chat.as_bytes(), upstream).unwrap();
     let body = String::from_utf8(translated.body).unwrap();
     let expected = format!(
