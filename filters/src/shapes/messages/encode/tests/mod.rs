@@ -6,6 +6,7 @@ mod caching;
 mod content;
 mod limits;
 mod recordings;
+mod rules;
 mod schemas;
 mod thinking;
 mod tools;
