@@ -18,7 +18,7 @@ mod usage;
 
 pub use answering::Answering;
 pub(crate) use answering::minted;
-pub(crate) use collector::Collector;
+pub(crate) use collector::{Collector, told};
 pub use error::{ApiError, ErrorClass};
 pub use event::{Event, Opening};
 pub use finish::Finish;

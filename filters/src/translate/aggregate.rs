@@ -4,7 +4,7 @@ use super::custom::CustomCalls;
 use super::pair;
 use super::stops::StopScanner;
 use crate::Shape;
-use crate::neutral::{Answering, ApiError, Collector, Event, Opening, Part, Response, ToolCall};
+use crate::neutral::{Answering, ApiError, Collector, Event};
 use crate::shapes::codec::{Codec, DecodeStream};
 use crate::sse::RawEvent;
 
@@ -76,54 +76,5 @@ impl Aggregate {
         for event in self.events.drain(..) {
             self.answer.take(event);
         }
-    }
-}
-
-/// The events that tell a whole answer, for clients that want a stream of a provider that gave none.
-pub(crate) fn told(response: Response) -> Vec<Event> {
-    let Response { id, model, parts, finish, native_finish, usage, service_class } = response;
-    let mut events = vec![Event::Start { id, model, service_class }];
-    for (number, part) in (0_u32..).zip(parts) {
-        let open = |what| Event::Open { part: number, what };
-        match part {
-            Part::Text(text) => {
-                events.push(open(Opening::Text));
-                push_text(&mut events, number, text.text.into_owned());
-                events.extend(text.citations.into_iter().map(|citation| Event::Cite { part: number, citation }));
-            }
-            Part::Refusal(refusal) => {
-                events.push(open(Opening::Refusal));
-                push_text(&mut events, number, refusal.into_owned());
-            }
-            Part::Reasoning(reasoning) => {
-                events.push(open(Opening::Reasoning { summary: reasoning.summary }));
-                if !reasoning.text.is_empty() {
-                    events.push(Event::Reasoning { part: number, text: reasoning.text.into_owned() });
-                }
-                events.extend(reasoning.state.map(|state| Event::State { part: number, state }));
-            }
-            Part::ToolCall(call) => {
-                let ToolCall { id, name, arguments, custom, state, .. } = call;
-                let (id, name) = (id.into_owned(), name.into_owned());
-                events.push(open(Opening::ToolCall { id, name, custom, state }));
-                if !arguments.is_empty() {
-                    events.push(Event::Arguments { part: number, json: arguments.into_owned() });
-                }
-            }
-            Part::Opaque(opaque) => events.push(open(Opening::Opaque(opaque))),
-            // No answer of a model holds these.
-            Part::Image(_) | Part::Document(_) | Part::Sound(_) | Part::Video(_) | Part::ToolResult(_) => continue,
-        }
-        events.push(Event::Close { part: number });
-    }
-    events.push(Event::Finish { finish, native: native_finish });
-    events.extend(usage.map(Event::Usage));
-    events.push(Event::End);
-    events
-}
-
-fn push_text(events: &mut Vec<Event>, part: u32, text: String) {
-    if !text.is_empty() {
-        events.push(Event::Text { part, text });
     }
 }

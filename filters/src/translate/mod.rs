@@ -5,16 +5,16 @@ mod custom;
 mod stops;
 mod stream;
 
-pub use aggregate::Aggregate;
 #[cfg(test)]
-pub(crate) use aggregate::told;
+pub(crate) use crate::neutral::told;
+pub use aggregate::Aggregate;
 pub use stream::StreamTranslator;
 
 use bytes::BytesMut;
 
 use crate::Shape;
 use crate::json::View;
-use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Part, Profile, Request, Response};
+use crate::neutral::{self, Answering, ApiError, ErrorClass, Losses, Part, Profile, Request, Response};
 use crate::shapes::codec;
 
 /// A request in the target's shape.
@@ -127,7 +127,7 @@ pub fn response_as_stream(
     tidy(&mut response, answering);
     let mut encoder = to.stream_encoder(answering);
     let mut out = BytesMut::new();
-    for event in aggregate::told(response) {
+    for event in neutral::told(response) {
         encoder.event(&event, &mut out);
     }
     Ok(out.into())

@@ -9,6 +9,8 @@ mod response_wire;
 mod stream;
 mod stream_decode;
 mod stream_encode;
+#[cfg(test)]
+mod testing;
 pub(super) mod usage;
 
 use super::codec::{Codec, DecodeStream, EncodeStream};

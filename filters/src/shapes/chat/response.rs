@@ -7,6 +7,8 @@ use crate::json::View;
 use crate::neutral::{Answering, ApiError, Collector, Part, Response};
 
 #[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod tests;
 
 /// Reads an answer; see [`super::super::codec::Codec::decode_response`].
