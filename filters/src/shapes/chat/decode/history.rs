@@ -44,20 +44,22 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A state of that format; what it was sealed in is taken off.
-pub(super) fn state<'a>(format: StateFormat, data: Cow<'a, str>) -> State<'a> {
-    if let Some(opened) = envelope::open(&data) {
-        return opened;
+/// A state of that format; what it was sealed in is taken off. An envelope that cannot be read is nobody's.
+pub(super) fn state<'a>(format: StateFormat, data: Cow<'a, str>) -> Option<State<'a>> {
+    if envelope::is_sealed(&data) {
+        return envelope::open(&data);
     }
-    State { format, data, id: None, origin: None, extra: None }
+    Some(State { format, data, id: None, origin: None, extra: None })
 }
 
 /// Reads one of LiteLLM's `thinking_blocks`, which are Anthropic's.
 fn block(view: View<'_>) -> Option<Reasoning<'_>> {
     let member = |name: &str| view.member(name).and_then(View::string).filter(|text| !text.is_empty());
     let (text, state) = match &*member("type")? {
-        "thinking" => (member("thinking"), member("signature").map(|it| state(StateFormat::AnthropicSignature, it))),
-        "redacted_thinking" => (None, Some(state(StateFormat::AnthropicRedacted, member("data")?))),
+        "thinking" => {
+            (member("thinking"), member("signature").and_then(|it| state(StateFormat::AnthropicSignature, it)))
+        }
+        "redacted_thinking" => (None, state(StateFormat::AnthropicRedacted, member("data")?)),
         _ => return None,
     };
     let text = text.unwrap_or_default();
@@ -78,7 +80,7 @@ impl<'a> Details<'_, 'a> {
         let format = member("format");
         match &*kind {
             "reasoning.text" => {
-                let state = member("signature").map(|it| known(view, format.as_deref(), it, true));
+                let state = member("signature").and_then(|it| known(view, format.as_deref(), it, true));
                 self.text(index, member("text").unwrap_or_default(), state);
             }
             "reasoning.summary" => {
@@ -88,7 +90,9 @@ impl<'a> Details<'_, 'a> {
             }
             "reasoning.encrypted" => {
                 let Some(data) = member("data") else { return };
-                self.encrypted(index, known(view, format.as_deref(), data, false));
+                if let Some(state) = known(view, format.as_deref(), data, false) {
+                    self.encrypted(index, state);
+                }
             }
             _ => {}
         }
@@ -149,7 +153,7 @@ impl<'a> Details<'_, 'a> {
 }
 
 /// The state of an entry of that format. What has none is Anthropic's, as in OpenRouter's own SDK.
-fn known<'a>(view: View<'a>, format: Option<&str>, data: Cow<'a, str>, signs_text: bool) -> State<'a> {
+fn known<'a>(view: View<'a>, format: Option<&str>, data: Cow<'a, str>, signs_text: bool) -> Option<State<'a>> {
     let format = match format {
         None | Some("anthropic-claude-v1") if signs_text => StateFormat::AnthropicSignature,
         None | Some("anthropic-claude-v1") => StateFormat::AnthropicRedacted,
@@ -157,12 +161,12 @@ fn known<'a>(view: View<'a>, format: Option<&str>, data: Cow<'a, str>, signs_tex
         Some("google-gemini-v1") => StateFormat::GoogleSignature,
         Some(_) => StateFormat::Unknown,
     };
-    let mut state = state(format, data);
+    let mut state = state(format, data)?;
     if state.origin.is_none() {
         state.id = view.member("id").and_then(View::string);
         state.extra = (format == StateFormat::Unknown).then(|| view.json());
     }
-    state
+    Some(state)
 }
 
 /// Takes out what comes a second time with the same state.

@@ -162,7 +162,7 @@ fn assistant<'a>(message: Fields<'a>, losses: &mut Losses) -> Result<Message<'a>
         // LiteLLM's list has one for the turn, which belongs to its first call.
         let first = signatures.elements().find_map(View::string);
         if let (Some(call), Some(signature)) = (calls.first_mut(), first) {
-            call.state.get_or_insert_with(|| history::state(StateFormat::GoogleSignature, signature));
+            call.state = call.state.take().or_else(|| history::state(StateFormat::GoogleSignature, signature));
         }
     }
     let (reasoning, said): (Vec<Part<'a>>, Vec<Part<'a>>) = content::parts(&message.field("content"), message.content)?
@@ -239,7 +239,7 @@ fn call<'a>(message: &Fields<'a>, number: usize, view: View<'a>) -> Result<ToolC
         arguments: arguments(holder.member(if custom.is_some() { "input" } else { "arguments" })),
         custom: custom.is_some(),
         cache: None,
-        state: signature.map(|signature| history::state(StateFormat::GoogleSignature, signature)),
+        state: signature.and_then(|signature| history::state(StateFormat::GoogleSignature, signature)),
     })
 }
 

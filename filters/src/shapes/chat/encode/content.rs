@@ -63,7 +63,7 @@ impl Target<'_> {
                 return Err(self.refuses("content.document.source", "a document by its address (send it as base64)"));
             }
             source => File {
-                filename: title.or(Some("document.pdf")),
+                filename: Some(file_name(title, source)),
                 file_data: Some(self.address(source, "application/pdf", "content.document.source")?),
                 file_id: None,
             },
@@ -124,6 +124,22 @@ pub(super) fn joined(parts: &[Wire<'_>], between: &str) -> String {
         _ => None,
     });
     texts.collect::<Vec<_>>().join(between)
+}
+
+/// The name of a file. OpenAI tells from it what the file is.
+fn file_name<'r>(title: Option<&'r str>, source: &Source<'_>) -> Cow<'r, str> {
+    let is_other = match source {
+        Source::Base64 { media_type, data } => {
+            sniff(data).unwrap_or(media_type) != "application/pdf" && !media_type.is_empty()
+        }
+        _ => false,
+    };
+    match title {
+        None if is_other => "document".into(),
+        None => "document.pdf".into(),
+        Some(title) if is_other || title.to_ascii_lowercase().ends_with(".pdf") => title.into(),
+        Some(title) => format!("{title}.pdf").into(),
+    }
 }
 
 /// A text of its own with what is known of it above.

@@ -6,6 +6,7 @@ use super::Target;
 use super::content::joined;
 use super::wire::{Call, CalledCustom, CalledFunction, Content, Kind, Mark, Message as Wire, Part as WirePart};
 use crate::neutral::{ApiError, Message, Part, Request, Role, TextPart, ToolCall, ToolResult};
+use crate::shapes::Parameters;
 
 /// Between texts that were blocks of their own, for hosts that take strings only.
 const BETWEEN: &str = "\n\n";
@@ -48,7 +49,7 @@ pub(super) fn write<'r>(
 
 /// The conversation ends with the model's words: whether it goes on from them is up to the host.
 fn prefill(target: &mut Target<'_>) -> Result<(), ApiError> {
-    if target.profile.refuses_prefill {
+    if target.profile.refuses_prefill || target.profile.refused.intersects(Parameters::PREFILL) {
         return Err(target.refuses("messages", "a conversation that ends with a message of the assistant's"));
     }
     target.losses.approximated("messages.prefill");

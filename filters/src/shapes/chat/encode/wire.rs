@@ -139,7 +139,7 @@ pub(super) struct Audio<'a> {
 #[derive(Default, Serialize)]
 pub(super) struct File<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) filename: Option<&'a str>,
+    pub(super) filename: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) file_data: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::try_read;
-use crate::neutral::{Part, Role};
+use crate::neutral::{HostRules, Losses, Part, Profile, Role};
+use crate::shapes::chat::encode;
 
 /// JSON of the words that requests are made of, in places where they need not belong.
 fn any_value() -> impl Strategy<Value = Value> {
@@ -69,17 +70,35 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Hosts of all kinds.
+fn hosts() -> [HostRules; 4] {
+    [
+        HostRules::default(),
+        HostRules { openai_fields: true, cache_breakpoints: true, ..HostRules::default() },
+        HostRules { router_fields: true, ..HostRules::default() },
+        HostRules { wants_reasoning_content: true, ..HostRules::default() },
+    ]
+}
+
 proptest! {
     #[test]
-    fn pitfall_58_strange_requests_are_read_or_refused(
+    fn pitfall_58_strange_requests_are_read_and_written_or_refused(
         message in any_value(), tools in any_value(), choice in any_value(), reasoning in any_value(), content in any_value(),
     ) {
         let body = serde_json::json!({
             "messages": [message, {"role": "user", "content": content}, {"role": "assistant", "content": content, "reasoning_details": reasoning}],
             "tools": tools, "tool_choice": choice, "reasoning": reasoning,
         });
-        let _ = try_read(&body);
-        let _ = try_read(&serde_json::json!({"messages": [{"role": "assistant", "tool_calls": tools, "reasoning_details": reasoning}], "thinking": choice}));
+        let calls = serde_json::json!({"messages": [{"role": "assistant", "tool_calls": tools, "reasoning_details": reasoning}], "thinking": choice});
+        for body in [body, calls] {
+            let Ok((request, _)) = try_read(&body) else { continue };
+            for host in hosts() {
+                let profile = Profile { host, ..Profile::default() };
+                if let Ok((written, _)) = encode::request(&request, &profile, &mut Losses::default()) {
+                    prop_assert!(serde_json::from_slice::<Value>(&written).is_ok(), "{}", String::from_utf8_lossy(&written));
+                }
+            }
+        }
     }
 }
 

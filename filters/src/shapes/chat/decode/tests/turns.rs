@@ -315,3 +315,13 @@ fn thinking_parts_of_mistrals_are_reasoning() {
     ]}));
     assert_eq!(found, [Reasoning { text: "ab".into(), ..Reasoning::default() }]);
 }
+
+#[test]
+fn an_envelope_is_opened_and_one_that_cannot_be_read_is_nobodys() {
+    let origin = crate::neutral::Origin { provider: "p".into(), family: "f".into(), account: "a".into() };
+    let sealed = crate::shapes::envelope::seal(&signed(StateFormat::AnthropicSignature, "s"), &origin);
+    let entry = |signature: &str| json!({"role": "assistant", "content": "x", "reasoning_details": [{"type": "reasoning.text", "text": "t", "signature": signature}]});
+    let state = reasoning(entry(&sealed)).remove(0).state.unwrap();
+    assert_eq!((&*state.data, state.origin), ("s", Some(origin)));
+    assert_eq!(reasoning(entry("gw1.broken")).remove(0).state, None);
+}

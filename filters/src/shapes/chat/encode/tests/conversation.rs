@@ -207,7 +207,7 @@ fn documents_become_files_or_words() {
     let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjc="});
     assert_eq!(
         written(document(pdf), &plain())[0]["content"],
-        json!([{"type": "file", "file": {"filename": "T", "file_data": "data:application/pdf;base64,JVBERi0xLjc="}}])
+        json!([{"type": "file", "file": {"filename": "T.pdf", "file_data": "data:application/pdf;base64,JVBERi0xLjc="}}])
     );
     let text = messages(document(json!({"type": "text", "media_type": "text/plain", "data": "hello"})));
     let text = sent(&text, &plain());

@@ -206,3 +206,19 @@ fn fields_of_messages_that_chat_has_not_are_named_or_refused() {
         assert_eq!(refused(&body, &plain()).param.as_deref(), Some(field));
     }
 }
+
+#[test]
+fn several_answers_cannot_be_told_in_another_shape() {
+    let body = json!({"model": "m", "n": 2, "messages": [{"role": "user", "content": "x"}]});
+    let error = super::try_send(crate::Shape::Chat, &body, &plain()).err().unwrap();
+    assert_eq!(error.param.as_deref(), Some("n"));
+}
+
+#[test]
+fn reasoning_between_calls_only_is_reasoning_elsewhere() {
+    let body = fields(json!({"thinking": {"type": "between_tools"}}));
+    let sent_there = sent(&body, &router());
+    assert_eq!(sent_there.body["reasoning"], json!({"enabled": true}));
+    assert_eq!(sent_there.losses, "approximated:thinking");
+    assert_eq!(sent(&body, &openai()).body.get("reasoning_effort"), None);
+}
