@@ -155,7 +155,7 @@ fn calls(prompt: &Prompt, directives: &Directives) -> Vec<Call> {
     let argument = words(echo(&prompt.text)).next().unwrap_or_default();
     let call = |tool: &ToolOffer| Call {
         name: tool.name.clone(),
-        arguments: schema::sample(&tool.schema, argument).to_string(),
+        arguments: (directives.arguments.clone()).unwrap_or_else(|| schema::sample(&tool.schema, argument).to_string()),
     };
     tools.into_iter().map(call).collect()
 }
@@ -254,6 +254,8 @@ mod tests {
         assert_eq!(names(&with("hi [tool=beta]", ToolChoice::Auto)), ["beta"]);
         assert_eq!(names(&with("hi", ToolChoice::Any)), ["alpha"]);
         assert_eq!(names(&with("hi", ToolChoice::Named("beta".into()))), ["beta"]);
+        let call = answer(&with(r#"[tool=beta] [arguments={"path":"a"}]"#, ToolChoice::Auto)).calls.remove(0);
+        assert_eq!((call.name.as_str(), call.arguments.as_str()), ("beta", r#"{"path":"a"}"#));
         let answered = Prompt { tool_result: Some("42".into()), ..with("use beta", ToolChoice::Any) };
         assert_eq!(answer(&answered).text.as_deref(), Some("The tool said: 42"));
     }

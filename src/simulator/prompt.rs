@@ -95,6 +95,8 @@ pub(super) struct Directives {
     pub(super) bytes: Option<usize>,
     /// Call a tool: the one of this name, or the first when empty.
     pub(super) tool: Option<String>,
+    /// The arguments of calls, as JSON text; a sample of the tool's schema when absent.
+    pub(super) arguments: Option<String>,
     /// Reason first.
     pub(super) think: bool,
     /// The time between writes.
@@ -114,6 +116,7 @@ impl Directives {
                 "words" => directives.words = value.parse().ok(),
                 "bytes" => directives.bytes = value.parse().ok(),
                 "tool" => directives.tool = Some(value.to_owned()),
+                "arguments" => directives.arguments = is_object(value).then(|| value.to_owned()),
                 "think" => directives.think = true,
                 "pace" => directives.pace = value.parse().ok().map(Duration::from_millis),
                 "burst" => directives.burst = value.parse().ok(),
@@ -122,6 +125,10 @@ impl Directives {
         }
         directives
     }
+}
+
+fn is_object(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Map<String, Value>>(text).is_ok()
 }
 
 /// The tokens of a text that goes in: one for four bytes begun.
@@ -140,5 +147,13 @@ mod tests {
         assert_eq!(found.tool.as_deref(), Some(""));
         assert_eq!(found.pace, Some(Duration::from_millis(10)));
         assert_eq!((found.burst, found.think), (None, false));
+    }
+
+    #[test]
+    fn arguments_of_calls_are_an_object_of_json() {
+        let found = |text| Directives::in_text(text).arguments;
+        assert_eq!(found(r#"[tool=a] [arguments={"b":"c=d"}]"#).as_deref(), Some(r#"{"b":"c=d"}"#));
+        assert_eq!(found("[arguments=b]"), None);
+        assert_eq!(found("[arguments={]"), None);
     }
 }
