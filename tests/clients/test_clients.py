@@ -1,0 +1,121 @@
+"""Real clients do a task of two turns through the real binary, each on upstreams of both shapes.
+
+What is judged: the client ends well, the files it was asked for are there, the ledger has every exchange with the provider's own
+token counts and no error, and the last request that reached the provider has the whole conversation in it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from clients import Aider, ClaudeCode, OpenCode
+from servers import Servers, call
+
+TURN_SECONDS = 180
+# Nobody listens there: whatever asks for the world outside fails at once.
+NOWHERE = "http://127.0.0.1:9"
+# For each shape of an upstream: the provider that speaks it, and a model of its.
+UPSTREAMS = {"chat": ("openai", "gpt-5"), "messages": ("anthropic", "claude-sonnet-5-5")}
+CLIENTS = [ClaudeCode(), Aider(), OpenCode("chat"), OpenCode("messages")]
+# Whether clients are tried on upstreams of another shape than their own.
+TRANSLATED = os.environ.get("OVTH_TRANSLATED") == "1"
+
+
+def run(command, stdin, folder, environment):
+    """Runs a client in a process group of its own, which is ended with it; gives back its status and what it printed."""
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        output, _ = process.communicate(stdin.encode(), timeout=TURN_SECONDS)
+        return process.returncode, output.decode(errors="replace")
+    except subprocess.TimeoutExpired:
+        return None, "it took too long"
+    finally:
+        # Also what the client left running, which is of its group.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.communicate()
+
+
+def tool_results(request):
+    """How many results of tools a request brings, in either shape."""
+    messages = request["messages"]
+    blocks = [block for message in messages if isinstance(message["content"], list) for block in message["content"]]
+    return (sum(message["role"] == "tool" for message in messages)
+            + sum(block.get("type") == "tool_result" for block in blocks))
+
+
+class Clients(unittest.TestCase):
+    maxDiff = None
+
+    def does_its_task(self, client, upstream):
+        provider, model = UPSTREAMS[upstream]
+        with Servers() as servers:
+            simulator = servers.start_simulator()
+            gateway = servers.start_gateway(
+                "providers:\n"
+                f"  anthropic: {{base_url: '{simulator}/anthropic', api_key: simulated-anthropic-key-0123456789}}\n"
+                f"  openai: {{base_url: '{simulator}/openai/v1', api_key: simulated-openai-key-0123456789, shapes: [chat]}}\n")
+            key_id, key = gateway.mint(client.name)
+            folder = os.path.join(servers.folder, "work")
+            os.makedirs(os.path.join(folder, "home", "tmp"))
+            environment = {
+                "PATH": "/usr/local/bin:/usr/bin:/bin",
+                "HOME": os.path.join(folder, "home"),
+                "TMPDIR": os.path.join(folder, "home", "tmp"),
+                "LANG": "C.UTF-8",
+                "HTTP_PROXY": NOWHERE, "HTTPS_PROXY": NOWHERE, "NO_PROXY": "127.0.0.1",
+                **client.prepare(folder, gateway.url, key),
+            }
+            for turn in client.turns(folder, model):
+                began = time.monotonic()
+                status, output = run(turn.command, turn.stdin, folder, environment)
+                print(f"{client.name}: {turn.file} after {time.monotonic() - began:.1f} s", file=sys.stderr)
+                self.assertEqual(status, 0, output)
+                with open(os.path.join(folder, turn.file), encoding="utf-8") as file:
+                    self.assertEqual(file.read(), turn.content, output)
+
+            requests = call(f"{simulator}/_sim/{provider}/requests")
+            exchanges = gateway.exchanges(key_id, len(requests))
+            self.assertEqual(len(requests), client.exchanges)
+            self.assertEqual(len(exchanges), client.exchanges)
+            for exchange in exchanges:
+                self.judge(exchange, client.shape, upstream)
+            self.has_the_conversation(client, requests[-1]["body"])
+
+    def judge(self, exchange, shape, upstream):
+        seen = json.dumps(exchange, indent=1)
+        facts = ("outcome", "status", "shape", "upstream_shape", "usage_source")
+        self.assertEqual([exchange[fact] for fact in facts], ["ok", 200, shape, upstream, "provider"], seen)
+        tokens = exchange["tokens"]
+        self.assertGreater(tokens["input"] + tokens["cache_read"] + tokens["cache_write"] + tokens["cache_write_1h"], 0, seen)
+        self.assertGreater(tokens["output"], 0, seen)
+        self.assertGreater(exchange["cost_usd"], 0, seen)
+
+    def has_the_conversation(self, client, request):
+        if isinstance(client, Aider):
+            self.assertIn("written by an edit", json.dumps(request["messages"]))
+        else:
+            self.assertEqual(tool_results(request), 2)
+
+
+def add_test(client, upstream):
+    def test(self):
+        if client.shape != upstream and not TRANSLATED:
+            self.skipTest(f"a {client.shape} client cannot reach a {upstream} upstream yet")
+        self.does_its_task(client, upstream)
+    setattr(Clients, f"test_{client.name}_does_its_task_on_a_{upstream}_upstream", test)
+
+
+for _client in CLIENTS:
+    for _upstream in UPSTREAMS:
+        add_test(_client, _upstream)
+
+if __name__ == "__main__":
+    unittest.main()
