@@ -9,10 +9,10 @@ ifneq ($(OVTH_RECORDINGS),)
 export OVTH_RECORDINGS
 endif
 
-.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long check bench bench-ledger
+.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model check bench bench-ledger
 
 help: ## Show the targets.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
 
 setup: ## Install what building needs, or say what to install.
 	@scripts/setup.sh build
@@ -44,6 +44,14 @@ test-prices: setup-test
 
 test-long: setup-test ## Run the tests that take minutes.
 	$(CARGO) test --locked --workspace -- --include-ignored --nocapture
+
+test-clients: setup-test ## Have real clients (Claude Code, OpenCode, Aider) do a task through the gateway.
+	$(CARGO) build --locked
+	tests/clients/run.sh
+
+test-local-model: setup-test ## Compare a real model's answers through the gateway with its own.
+	$(CARGO) build --locked
+	tests/local_model/run.sh
 
 check: setup ## Check format, lints and documentation.
 	$(CARGO) fmt --all --check

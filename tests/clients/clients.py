@@ -13,9 +13,10 @@ INSTALLED = os.environ["OVTH_CLIENTS"]
 
 @dataclass
 class Turn:
-    """One run of a client: its command, what it reads, and what the file it was asked for must hold then."""
+    """One run of a client: its command, what it reads, a part of what it must show, and what the file it was asked for must hold then."""
     command: list
     stdin: str
+    shown: str
     file: str
     content: str
 
@@ -57,8 +58,8 @@ class ClaudeCode:
         write = order("Write", file_path=os.path.join(folder, "first.txt"), content="written by a tool\n")
         double = order("Bash", command="cat first.txt first.txt > second.txt", description="Doubles the file")
         return [
-            Turn(command, write, "first.txt", "written by a tool\n"),
-            Turn([*command, "--continue"], double, "second.txt", "written by a tool\n" * 2),
+            Turn(command, write, "The tool said: ", "first.txt", "written by a tool\n"),
+            Turn([*command, "--continue"], double, "The tool said: ", "second.txt", "written by a tool\n" * 2),
         ]
 
 
@@ -96,8 +97,8 @@ class OpenCode:
             write = order("write", filePath=os.path.join(folder, "first.txt"), content="written by a tool\n")
         double = order("bash", command="cat first.txt first.txt > second.txt", description="Doubles the file")
         return [
-            Turn(command, write, "first.txt", "written by a tool\n"),
-            Turn([*command, "--continue"], double, "second.txt", "written by a tool\n" * 2),
+            Turn(command, write, "The tool said: ", "first.txt", "written by a tool\n"),
+            Turn([*command, "--continue"], double, "The tool said: ", "second.txt", "written by a tool\n" * 2),
         ]
 
 
@@ -134,7 +135,7 @@ class Aider:
 
         return [
             Turn([*command, "first.txt", "--message", prompt("first.txt", "written by an edit\n")], "",
-                 "first.txt", "written by an edit\n"),
+                 "You said: ", "first.txt", "written by an edit\n"),
             Turn([*command, "first.txt", "second.txt", "--restore-chat-history", "--no-stream", "--message",
-                  prompt("second.txt", "and by another\n")], "", "second.txt", "and by another\n"),
+                  prompt("second.txt", "and by another\n")], "", "You said: ", "second.txt", "and by another\n"),
         ]

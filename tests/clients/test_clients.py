@@ -78,6 +78,7 @@ class Clients(unittest.TestCase):
                 status, output = run(turn.command, turn.stdin, folder, environment)
                 print(f"{client.name}: {turn.file} after {time.monotonic() - began:.1f} s", file=sys.stderr)
                 self.assertEqual(status, 0, output)
+                self.assertIn(turn.shown, output)
                 with open(os.path.join(folder, turn.file), encoding="utf-8") as file:
                     self.assertEqual(file.read(), turn.content, output)
 

@@ -47,6 +47,8 @@ def poll(what, ready, alive=lambda: True):
                 return found
         except (OSError, urllib.error.URLError) as error:
             hindrance = error
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
         time.sleep(0.02)
     raise RuntimeError(f"it did not come to this: {what} ({hindrance})")
 
@@ -60,9 +62,7 @@ class Servers:
         self.folder = self._folder.name
         return self
 
-    def __exit__(self, kind, *_):
-        if kind is not None:
-            self.show_logs()
+    def __exit__(self, *_):
         for process in reversed(self.processes.values()):
             process.terminate()
         for process in reversed(self.processes.values()):
@@ -92,7 +92,11 @@ class Servers:
         def ready():
             with urllib.request.urlopen(url, timeout=5) as response:
                 return response.status == 200
-        poll(f"{url} answers", ready, lambda: all(process.poll() is None for process in self.processes.values()))
+        try:
+            poll(f"{url} answers", ready, lambda: all(process.poll() is None for process in self.processes.values()))
+        except RuntimeError:
+            self.show_logs()
+            raise
 
     def start_simulator(self):
         """Starts `ovth simulate` and gives back its URL."""
