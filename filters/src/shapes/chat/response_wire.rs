@@ -333,7 +333,13 @@ pub(super) fn tier(class: &str) -> Option<&str> {
 }
 
 /// The annotation that a citation of the text from `start` to `end` comes to; `None` when only its own shape has it.
-pub(super) fn annotation<'a>(citation: &'a Citation<'_>, start: u64, end: u64) -> Option<Json<'a>> {
+/// `index`, in streams: its number in the answer, without which OpenAI's SDK cannot add it to those that came before:
+/// <https://github.com/openai/openai-python/blob/main/src/openai/lib/streaming/_deltas.py>.
+pub(super) fn annotation<'a>(
+    citation: &'a Citation<'_>,
+    (start, end): (u64, u64),
+    index: Option<u32>,
+) -> Option<Json<'a>> {
     if citation.shape == Shape::Chat {
         return Some(citation.raw.clone());
     }
@@ -344,11 +350,13 @@ pub(super) fn annotation<'a>(citation: &'a Citation<'_>, start: u64, end: u64) -
         start_index: from.unwrap_or(start),
         end_index: to.unwrap_or(end),
     };
-    Some(Json::of(&Annotation { kind: "url_citation", url_citation: page }))
+    Some(Json::of(&Annotation { index, kind: "url_citation", url_citation: page }))
 }
 
 #[derive(Serialize)]
 struct Annotation<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
     #[serde(rename = "type")]
     kind: &'static str,
     url_citation: UrlCitation<'a>,

@@ -26,6 +26,7 @@ pub(super) struct Encoder {
     open: Vec<(u32, Open)>,
     calls: usize,
     details: u32,
+    annotations: u32,
     /// Characters of the content so far.
     length: u64,
     refused: bool,
@@ -114,6 +115,7 @@ impl Encoder {
             open: Vec::new(),
             calls: 0,
             details: 0,
+            annotations: 0,
             length: 0,
             refused: false,
             usage: None,
@@ -252,8 +254,13 @@ impl Encoder {
             // Where a citation ends is known only now.
             Open::Text { start, citations } => {
                 let end = self.length;
-                let found = citations.iter().filter_map(|citation| wire::annotation(citation, start, end));
-                let annotations: Vec<Json<'_>> = found.collect();
+                let mut annotations = Vec::new();
+                for citation in &citations {
+                    if let Some(annotation) = wire::annotation(citation, (start, end), Some(self.annotations)) {
+                        annotations.push(annotation);
+                        self.annotations = self.annotations.saturating_add(1);
+                    }
+                }
                 if !annotations.is_empty() {
                     self.chunk(&Delta { annotations, ..Delta::default() }, None, out);
                 }

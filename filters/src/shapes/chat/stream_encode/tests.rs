@@ -214,7 +214,7 @@ fn state_of_a_call_stands_in_the_details_and_beside_the_call() {
 }
 
 #[test]
-fn citations_are_told_with_the_place_of_their_text_in_the_whole() {
+fn citations_are_told_with_their_number_and_the_place_of_their_text_in_the_whole() {
     let page = |kind: CitationKind<'static>| Citation { kind, shape: Shape::Messages, raw: Json::null() };
     let web = CitationKind::Web { url: "u".into(), title: None, start: None, end: None };
     let cited = |number: u32, said: &str, kind| {
@@ -224,18 +224,24 @@ fn citations_are_told_with_the_place_of_their_text_in_the_whole() {
     let got = deltas(
         vec![
             part(0, Opening::Text, vec![text(0, "\u{e9}\u{e9}")]),
-            cited(1, "abc", web),
+            cited(1, "abc", web.clone()),
             cited(2, "d", CitationKind::Other),
+            cited(3, "e", web),
         ],
         &answering(),
     );
-    let citation =
-        json!({"type": "url_citation", "url_citation": {"url": "u", "title": "", "start_index": 2, "end_index": 5}});
+    // The number lets OpenAI's SDK add a citation to those that came before; it raises an error where there is none.
+    let citation = |index: u32, start: u32, end: u32| {
+        let page = json!({"url": "u", "title": "", "start_index": start, "end_index": end});
+        json!({"annotations": [{"index": index, "type": "url_citation", "url_citation": page}]})
+    };
     let expected = [
         json!({"content": "\u{e9}\u{e9}"}),
         json!({"content": "abc"}),
-        json!({"annotations": [citation]}),
+        citation(0, 2, 5),
         json!({"content": "d"}),
+        json!({"content": "e"}),
+        citation(1, 6, 7),
     ];
     assert_eq!(got, expected);
 }
