@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the official Python SDKs against a gateway in front of the simulator, in a throw-away environment.
+# Runs the official Python SDKs against a gateway in front of the simulator and of recorded traffic, in a throw-away environment.
 set -euo pipefail
 cd "$(dirname "$0")"
 repository=$(cd ../.. && pwd)
@@ -10,4 +10,5 @@ environment=$(mktemp -d)
 trap 'rm -rf "$environment"' EXIT
 python3 -m venv "$environment"
 "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
-PYTHONDONTWRITEBYTECODE=1 "$environment/bin/python" -m unittest -v test_sdks
+export PYTHONPATH="$repository/tests/support"
+PYTHONDONTWRITEBYTECODE=1 "$environment/bin/python" -m unittest -v test_sdks test_translation test_translated_errors
