@@ -64,6 +64,10 @@ pub struct Reasons {
     pub thinking: Thinking,
     /// The efforts that it takes; empty where the catalogue does not list them.
     pub efforts: Vec<Effort>,
+    /// Whether its efforts are known and `none` is not one of them.
+    pub refuses_none: bool,
+    /// Whether it is switched on and off by `thinking: {type}` on chat.
+    pub toggle: bool,
     /// Whether it wants the text of its reasoning back in the turns that call tools.
     pub text_goes_back: bool,
 }

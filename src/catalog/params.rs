@@ -64,6 +64,8 @@ impl Params {
         Reasons {
             thinking,
             efforts: reasoning.levels.iter().filter_map(|level| Effort::named(level)).collect(),
+            refuses_none: !reasoning.levels.is_empty() && !reasoning.levels.iter().any(|level| &**level == "none"),
+            toggle: reasoning.control.as_deref().is_some_and(|control| control.starts_with("toggle")),
             text_goes_back: text_goes_back.unwrap_or(false),
         }
     }

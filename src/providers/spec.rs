@@ -67,6 +67,7 @@ pub(super) const PLAIN_HOST: HostRules = HostRules {
     openai_fields: false,
     router_fields: false,
     wants_reasoning_content: false,
+    thinking_toggle: false,
     stream_options: true,
     cache_breakpoints: false,
 };

@@ -19,7 +19,7 @@ use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError};
 use super::reply::{Marks, Reply};
 use super::targets::{End, try_targets};
 use super::watch::Watch;
-use super::{Gateway, limits};
+use super::{Gateway, count_tokens, limits};
 use crate::ledger::{Facts, Payer, Refusal};
 use crate::observe::{self, ShortText};
 use crate::routing::{Ask, Plan};
@@ -44,7 +44,10 @@ pub(super) async fn serve(
 ) -> Result<()> {
     let mut marks = Marks::new(shape, context.request_id.clone(), true);
     match prepare(gateway, session, context, &mut marks, operation).await {
-        Ok((asked, plan)) => run(gateway, session, context, marks, &asked, plan).await,
+        Ok((asked, mut plan)) => match count_tokens::family(&asked, &mut plan) {
+            Some(family) => count_tokens::answer(session, context, marks, &asked, family).await,
+            None => run(gateway, session, context, marks, &asked, plan).await,
+        },
         Err(IntakeError::ClientGone) => Err(gone()),
         Err(IntakeError::Refused(error)) => {
             mark_retry(&mut marks, &error);

@@ -7,6 +7,7 @@ mod authenticate;
 mod body;
 mod budget;
 mod context;
+mod count_tokens;
 mod credentials;
 mod downstream;
 mod endpoints;

@@ -28,6 +28,7 @@ pub(super) fn of(served: &Served<'_>, credential: Option<&Secret>) -> Profile {
             }
             _ => SystemRole::System,
         },
+        thinking_toggle: !reseller && entry.is_some_and(|entry| entry.reasons.toggle),
         wants_reasoning_content: entry.is_some_and(|entry| entry.reasons.text_goes_back),
         cache_breakpoints: false,
         ..upstream.host_rules()
@@ -45,6 +46,7 @@ pub(super) fn of(served: &Served<'_>, credential: Option<&Secret>) -> Profile {
         max_output: entry.max_output_tokens,
         thinking: entry.reasons.thinking,
         efforts: entry.reasons.efforts.clone(),
+        refuses_effort_none: !reseller && entry.reasons.refuses_none,
         refuses_forced_tools: upstream.refuses_forced_tools(&entry.id) || can.tool_choice == Some(false),
         refuses_prefill: can.assistant_prefill == Some(false),
         chat_tools_need_no_reasoning: !reseller && can.chat_tools_while_reasoning == Some(false),

@@ -39,3 +39,4 @@ mod silence;
 mod streams;
 mod sums;
 mod tools;
+mod translation;

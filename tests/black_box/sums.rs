@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::stream::{self, StreamExt};
+use ovth_filters::tokens::{Family, estimate_input};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Bed, Connection, Request, Seen, Shape, Upstream, Way, tell, within, within_one_day};
@@ -102,7 +103,13 @@ impl Case {
     }
 
     fn expected(&self, route: &str) -> Expected {
-        let prompt = (self.body(route).len() as u64).div_ceil(4);
+        // What is asked is counted as it was sent; how well is for the estimate's own tests.
+        let shape = match self.shape {
+            Shape::Chat => ovth_filters::Shape::Chat,
+            Shape::Messages => ovth_filters::Shape::Messages,
+        };
+        let family = Family::of(shape, ["model-0", "model-1"][self.model]);
+        let prompt = estimate_input(shape, self.body(route).as_bytes(), family);
         // Each counts 1.55 words, a chat's word 0.95 tokens and 2 for the answer, that of a message 1.05 and 3.
         let words = |count: u64| match self.shape {
             Shape::Chat => (count * 155 * 95).div_ceil(10_000) + 2,

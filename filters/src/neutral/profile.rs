@@ -79,6 +79,8 @@ pub struct HostRules {
     pub router_fields: bool,
     /// It wants `reasoning_content` back on assistant turns that call tools (DeepSeek, Kimi and others).
     pub wants_reasoning_content: bool,
+    /// Reasoning is switched on and off there by `thinking: {type: enabled | disabled}` (DeepSeek, GLM, Kimi).
+    pub thinking_toggle: bool,
     /// It takes `stream_options.include_usage`.
     pub stream_options: bool,
     /// It takes OpenAI's `prompt_cache_breakpoint` on parts.

@@ -37,7 +37,7 @@ impl Thinking {
     /// What to tell for that, when tools are offered or not.
     pub(super) fn of(ask: &ReasoningAsk, has_tools: bool, target: &mut Target<'_>) -> Thinking {
         let host = &target.profile.host;
-        let words = match (host.router_fields, host.wants_reasoning_content) {
+        let words = match (host.router_fields, host.thinking_toggle) {
             (true, _) => Words::Router,
             (false, true) => Words::Toggle,
             (false, false) => Words::Effort,

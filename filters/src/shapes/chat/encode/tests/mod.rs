@@ -68,7 +68,10 @@ fn router() -> Profile {
 
 /// DeepSeek and its like.
 fn deepseek() -> Profile {
-    Profile { host: HostRules { wants_reasoning_content: true, ..HostRules::default() }, ..plain() }
+    Profile {
+        host: HostRules { wants_reasoning_content: true, thinking_toggle: true, ..HostRules::default() },
+        ..plain()
+    }
 }
 
 /// A messages request with these messages.
