@@ -27,6 +27,9 @@ const ERROR_BYTES: usize = 1024 * 1024;
 /// And for so long.
 const ERROR_TIME: Duration = Duration::from_secs(10);
 
+/// Where the provider's own id of a request is told.
+pub(super) const UPSTREAM_REQUEST_ID: &str = "x-upstream-request-id";
+
 /// Structural events are held for so long while content is awaited.
 const HOLD_TIME: Duration = Duration::from_secs(2);
 
@@ -74,9 +77,16 @@ impl Exchange<'_, '_> {
         }
         let failure = target.upstream.failure(target.shape, status, &headers, &body);
         // Its own words go on as they are only to who speaks its shape.
+        let request_id = passed_headers.get(UPSTREAM_REQUEST_ID).cloned();
         let is_own_shape = target.shape == self.asked.shape;
         let answer =
             (failure.client_body && is_own_shape).then(|| Answer { status, headers: passed_headers, body, held });
+        if answer.is_none()
+            && let Some(id) = request_id.as_ref().and_then(|id| id.to_str().ok())
+        {
+            // Ours to tell with the error that we make of it.
+            self.downstream.marks().set(UPSTREAM_REQUEST_ID, id);
+        }
         Outcome::Failed(Failed { failure, answer, status: Some(status) })
     }
 

@@ -13,6 +13,7 @@ use pingora_proxy::ProxyHttp;
 use tokio::time::Instant;
 
 use super::Gateway;
+use super::answer::UPSTREAM_REQUEST_ID;
 use super::budget::Held;
 use super::context::{Asked, Attempt, Context};
 use super::downstream::Downstream;
@@ -104,6 +105,7 @@ impl Exchange<'_, '_> {
     /// Tries one target; once more on a fresh connection when the pooled one turned out to be closed.
     pub(super) async fn attempt(&mut self, target: &Arc<Target>) -> Outcome {
         self.downstream.set_heartbeats(true);
+        self.downstream.marks().unset(UPSTREAM_REQUEST_ID);
         let mut prepared = match self.prepare(target).await {
             Ok(prepared) => prepared,
             Err(failure) => return Outcome::Failed(Failed { failure, answer: None, status: None }),
