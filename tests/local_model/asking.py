@@ -1,5 +1,6 @@
 """The same questions in either shape, asked by the official SDKs, and what their answers come to."""
 
+import json
 from dataclasses import dataclass, field
 
 import anthropic
@@ -63,7 +64,7 @@ class Chat:
             return self.streamed(body)
         completion = self.client.chat.completions.create(**body)
         choice, usage = completion.choices[0], completion.usage
-        calls = [(call.function.name, call.function.arguments) for call in choice.message.tool_calls or []]
+        calls = [(call.function.name, json.loads(call.function.arguments)) for call in choice.message.tool_calls or []]
         return Answer(choice.message.content or "", calls, choice.finish_reason,
                       (usage.prompt_tokens, usage.completion_tokens))
 
@@ -79,7 +80,7 @@ class Chat:
                     call = calls.setdefault(part.index, ["", ""])
                     call[0] += part.function.name or ""
                     call[1] += part.function.arguments or ""
-        answer.calls = [tuple(call) for _, call in sorted(calls.items())]
+        answer.calls = [(name, json.loads(arguments)) for _, (name, arguments) in sorted(calls.items())]
         return answer
 
 
