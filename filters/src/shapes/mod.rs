@@ -4,7 +4,7 @@ mod attachments;
 mod chat;
 pub(crate) mod codec;
 mod end_user;
-mod envelope;
+pub(crate) mod envelope;
 mod error;
 mod generate_content;
 mod media;

@@ -157,3 +157,6 @@ fn pair(client: Shape, upstream: Shape) -> Result<Pair, ApiError> {
         _ => Err(ApiError::new(ErrorClass::Internal, format!("{client} cannot be translated to {upstream} yet"))),
     }
 }
+
+#[cfg(test)]
+mod tests;
