@@ -56,7 +56,8 @@ fn message<'r>(response: &'r Response, answering: &'r Answering) -> Message<'r> 
                 content.push_str(&text.text);
                 let start = length;
                 length += wire::characters(&text.text);
-                let found = text.citations.iter().filter_map(|citation| wire::annotation(citation, (start, length), None));
+                let found =
+                    text.citations.iter().filter_map(|citation| wire::annotation(citation, (start, length), None));
                 message.annotations.extend(found);
             }
             Part::Refusal(text) => refusal.push_str(text),

@@ -41,7 +41,8 @@ fn chat(turns: usize) -> Value {
             .map(|(id, name, arguments)| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}))
             .collect();
         let content = if turn % 2 == 0 { Value::Null } else { json!(format!("step {turn}")) };
-        messages.push(json!({"role": "assistant", "content": content, "reasoning_details": details, "tool_calls": list}));
+        messages
+            .push(json!({"role": "assistant", "content": content, "reasoning_details": details, "tool_calls": list}));
         // Results in another order than the calls.
         let mut results: Vec<Value> = calls(turn)
             .map(|(id, ..)| json!({"role": "tool", "tool_call_id": id, "content": format!("found {id}")}))
@@ -77,13 +78,15 @@ fn messages(turns: usize) -> Value {
         for (id, name, arguments) in calls(turn) {
             let input: Value = serde_json::from_str(&arguments.replace("1e400", "1")).unwrap_or_else(|_| json!({}));
             blocks.push(json!({"type": "tool_use", "id": id, "name": name.replace('.', "_"), "input": input}));
-            let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}});
+            let image =
+                json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}});
             let content = match turn % 3 {
                 0 => json!(format!("found {id}")),
                 1 => json!([{"type": "text", "text": format!("found {id}")}, image]),
                 _ => json!([{"type": "text", "text": format!("found {id}")}]),
             };
-            results.push(json!({"type": "tool_result", "tool_use_id": id, "content": content, "is_error": turn % 5 == 4}));
+            results
+                .push(json!({"type": "tool_result", "tool_use_id": id, "content": content, "is_error": turn % 5 == 4}));
         }
         results.reverse();
         if turn % 4 == 3 {
@@ -140,7 +143,13 @@ fn pitfall_82_each_turn_of_an_agent_begins_with_the_bytes_of_the_one_before_in_b
                         let (from, to) = (same.saturating_sub(80), (same + 80).min(body.len()));
                         String::from_utf8_lossy(&body[from..to]).into_owned()
                     };
-                    assert!(body.starts_with(said), "{client} at turn {turns} of {:?}:\n{}\n{}", profile.thinking, around(&before), around(&body));
+                    assert!(
+                        body.starts_with(said),
+                        "{client} at turn {turns} of {:?}:\n{}\n{}",
+                        profile.thinking,
+                        around(&before),
+                        around(&body)
+                    );
                     assert!(body.len() > before.len());
                 }
                 before = Some(body);

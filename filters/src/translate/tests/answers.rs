@@ -68,7 +68,8 @@ pub(super) fn expected(from: Shape, mut answer: Told) -> Told {
                 answer.finish = Finish::Filtered { explanation: Some(refusal), category: None };
             }
             // Messages has these words for service classes; others would be read as one of them.
-            answer.service_class = answer.service_class.filter(|class| ["standard", "priority", "batch"].contains(&&**class));
+            answer.service_class =
+                answer.service_class.filter(|class| ["standard", "priority", "batch"].contains(&&**class));
             // Counts are always there, of sound and images none.
             let usage = answer.usage.unwrap_or_default();
             answer.usage = Some(Usage { audio_input: 0, audio_output: 0, image_output: 0, ..usage });

@@ -80,7 +80,8 @@ fn pitfall_116_117_and_122_errors_of_one_shape_have_the_status_and_the_words_of_
         told.push(name.clone());
     }
     assert_counted("errors", &told, 15);
-    let count = |class: &str| classes.iter().filter(|(name, found)| !name.starts_with("own/") && *found == class).count();
+    let count =
+        |class: &str| classes.iter().filter(|(name, found)| !name.starts_with("own/") && *found == class).count();
     if told.iter().any(|name| !name.starts_with("own/")) {
         let found = ["bad_request", "context_overflow", "operator_auth", "operator_model", "rate_limit"].map(count);
         assert_eq!(found, [1, 5, 6, 1, 2], "{classes:?}");

@@ -17,16 +17,56 @@ pub(super) fn own() -> Vec<Exchange> {
         exchange("messages-refusal", Shape::Messages, whole(messages_request(), messages_refusal())),
         exchange("messages-stop", Shape::Messages, whole(messages_request(), messages_end("stop_sequence", "END"))),
         exchange("messages-pause", Shape::Messages, whole(messages_request(), messages_end("pause_turn", ""))),
-        exchange("messages-full", Shape::Messages, whole(messages_request(), messages_end("model_context_window_exceeded", ""))),
+        exchange(
+            "messages-full",
+            Shape::Messages,
+            whole(messages_request(), messages_end("model_context_window_exceeded", "")),
+        ),
         exchange("messages-cut", Shape::Messages, whole(messages_request(), messages_end("max_tokens", ""))),
         exchange("chat-gemini", Shape::Chat, whole(chat_request(), chat_gemini())),
         exchange("chat-cut", Shape::Chat, whole(chat_request(), chat_cut())),
-        exchange("chat-429", Shape::Chat, refused(429, json!({"error": {"message": "Rate limit reached, slow down.", "type": "requests", "param": null, "code": "rate_limit_exceeded"}}))),
-        exchange("chat-404", Shape::Chat, refused(404, json!({"error": {"message": "The model `x` does not exist.", "type": "invalid_request_error", "param": "model", "code": "model_not_found"}}))),
-        exchange("chat-400", Shape::Chat, refused(400, json!({"error": {"message": "This model's maximum context length is 10 tokens.", "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded"}}))),
-        exchange("messages-404", Shape::Messages, refused(404, json!({"type": "error", "error": {"type": "not_found_error", "message": "model: x"}}))),
-        exchange("messages-400", Shape::Messages, refused(400, json!({"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 9 tokens > 8 maximum"}}))),
-        exchange("messages-529", Shape::Messages, refused(529, json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}))),
+        exchange(
+            "chat-429",
+            Shape::Chat,
+            refused(
+                429,
+                json!({"error": {"message": "Rate limit reached, slow down.", "type": "requests", "param": null, "code": "rate_limit_exceeded"}}),
+            ),
+        ),
+        exchange(
+            "chat-404",
+            Shape::Chat,
+            refused(
+                404,
+                json!({"error": {"message": "The model `x` does not exist.", "type": "invalid_request_error", "param": "model", "code": "model_not_found"}}),
+            ),
+        ),
+        exchange(
+            "chat-400",
+            Shape::Chat,
+            refused(
+                400,
+                json!({"error": {"message": "This model's maximum context length is 10 tokens.", "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded"}}),
+            ),
+        ),
+        exchange(
+            "messages-404",
+            Shape::Messages,
+            refused(404, json!({"type": "error", "error": {"type": "not_found_error", "message": "model: x"}})),
+        ),
+        exchange(
+            "messages-400",
+            Shape::Messages,
+            refused(
+                400,
+                json!({"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 9 tokens > 8 maximum"}}),
+            ),
+        ),
+        exchange(
+            "messages-529",
+            Shape::Messages,
+            refused(529, json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})),
+        ),
     ]
 }
 
@@ -137,9 +177,15 @@ fn chat_chunks() -> Vec<Value> {
         chunk(json!({"reasoning_content": "m"}), Value::Null),
         chunk(json!({"content": "Gr\u{f6}\u{df}e "}), Value::Null),
         chunk(json!({"content": "\u{1f30d}"}), Value::Null),
-        chunk(json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}}]}), Value::Null),
+        chunk(
+            json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}}]}),
+            Value::Null,
+        ),
         chunk(json!({"tool_calls": [{"index": 0, "function": {"arguments": "{\"city\":"}}]}), Value::Null),
-        chunk(json!({"tool_calls": [{"index": 1, "id": "call_2", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]}), Value::Null),
+        chunk(
+            json!({"tool_calls": [{"index": 1, "id": "call_2", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]}),
+            Value::Null,
+        ),
         chunk(json!({"tool_calls": [{"index": 0, "function": {"arguments": "\"Bonn\"}"}}]}), Value::Null),
         chunk(json!({}), json!("tool_calls")),
         json!({"id": "chatcmpl-2", "object": "chat.completion.chunk", "model": "m-1", "choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}}),
@@ -162,7 +208,8 @@ fn messages_answer() -> Value {
 }
 
 fn messages_events() -> Vec<Value> {
-    let start = |index: u32, block: Value| json!({"type": "content_block_start", "index": index, "content_block": block});
+    let start =
+        |index: u32, block: Value| json!({"type": "content_block_start", "index": index, "content_block": block});
     let delta = |index: u32, delta: Value| json!({"type": "content_block_delta", "index": index, "delta": delta});
     let stop = |index: u32| json!({"type": "content_block_stop", "index": index});
     let first = json!({"id": "msg_2", "type": "message", "role": "assistant", "model": "m-1", "content": [], "stop_reason": null, "usage": {"input_tokens": 60, "cache_read_input_tokens": 30, "output_tokens": 1}});

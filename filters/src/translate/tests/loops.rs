@@ -91,8 +91,7 @@ fn pitfall_60_67_and_69_an_answer_that_comes_back_as_history_is_what_the_provide
         let body = serde_json::to_vec(&request).unwrap();
         let mut profile = Profile { thinking: Thinking::Adaptive, ..taking_all() };
         let sent = |profile: &Profile| {
-            let upstream =
-                Upstream { shape, profile, stream: false, max_output: None, without_state: false };
+            let upstream = Upstream { shape, profile, stream: false, max_output: None, without_state: false };
             translate::request(other(shape), &body, upstream).unwrap_or_else(|error| panic!("{name}: {error:?}"))
         };
         let read = |body: &[u8]| {

@@ -13,9 +13,7 @@ mod streams;
 use serde_json::Value;
 
 use crate::Shape;
-use crate::neutral::{
-    Answering, Finish, Opaque, Origin, Part, Profile, Response, State, StateFormat, Usage,
-};
+use crate::neutral::{Answering, Finish, Opaque, Origin, Part, Profile, Response, State, StateFormat, Usage};
 use crate::shapes::codec::Codec;
 use crate::shapes::{self, envelope};
 

@@ -7,8 +7,8 @@ use super::{bare, by_value, codec, other, taking_all};
 use crate::Shape;
 use crate::json::{Json, View};
 use crate::neutral::{
-    ApiError, Document, Image, Losses, Message, Output, Part, Profile, ReasoningAsk, ReasoningMode, Request, Role, Source,
-    StateFormat, Thinking, Tool, ToolChoice,
+    ApiError, Document, Image, Losses, Message, Output, Part, Profile, ReasoningAsk, ReasoningMode, Request, Role,
+    Source, StateFormat, Thinking, Tool, ToolChoice,
 };
 use crate::translate::{self, Translated, Upstream};
 
