@@ -101,7 +101,11 @@ fn messages(turns: usize) -> Value {
     let tools: Vec<Value> = calls(2)
         .map(|(_, name, _)| json!({"name": name.replace('.', "_"), "input_schema": {"type": "object", "properties": {}}}))
         .collect();
-    json!({"model": "m", "max_tokens": 20_000, "thinking": {"type": "adaptive"}, "system": "You are an agent.", "tools": tools, "messages": messages})
+    json!({"model": "m", "max_tokens": 20_000, "thinking": {"type": "adaptive"}, "system": [
+        // Claude Code changes this one with each request.
+        {"type": "text", "text": format!("x-anthropic-billing-header: cch={turns};")},
+        {"type": "text", "text": "You are an agent."},
+    ], "tools": tools, "messages": messages})
 }
 
 fn sent(client: Shape, body: &Value, profile: &Profile) -> Vec<u8> {
@@ -118,7 +122,7 @@ fn end_of_messages(body: &[u8]) -> usize {
 }
 
 #[test]
-fn pitfall_82_each_turn_of_an_agent_begins_with_the_bytes_of_the_one_before_in_both_directions() {
+fn pitfall_82_and_119_each_turn_of_an_agent_begins_with_the_bytes_of_the_one_before_in_both_directions() {
     let mut profiles = vec![taking_all(), Profile { model: "m".to_owned(), ..Profile::default() }];
     for thinking in [Thinking::Budget, Thinking::Adaptive, Thinking::Always, Thinking::AlwaysOrBetweenTools] {
         profiles.push(Profile { thinking, ..taking_all() });
@@ -128,8 +132,8 @@ fn pitfall_82_each_turn_of_an_agent_begins_with_the_bytes_of_the_one_before_in_b
     demanding.host.router_fields = false;
     demanding.system_between_turns = false;
     profiles.push(demanding);
-    let clients: [(Shape, fn(usize) -> Value); 2] = [(Shape::Chat, chat), (Shape::Messages, messages)];
-    for (client, conversation) in clients {
+    for client in [Shape::Chat, Shape::Messages] {
+        let conversation = if client == Shape::Chat { chat } else { messages };
         for profile in &profiles {
             let mut before: Option<Vec<u8>> = None;
             for turns in 0..=TURNS {
@@ -164,5 +168,24 @@ fn pitfall_43_arguments_of_every_turn_arrive_as_they_were() {
     for (_, _, arguments) in (0..TURNS).flat_map(calls) {
         let arguments = if arguments.is_empty() { "{}" } else { &arguments };
         assert!(body.contains(&format!("\"input\":{arguments}")), "{arguments}");
+    }
+}
+
+#[test]
+fn a_mark_that_moves_on_with_each_turn_changes_nothing_for_hosts_that_know_no_marks() {
+    let marked = |turns: usize, mark: bool| {
+        let mut body = messages(turns);
+        let last = body["messages"].as_array_mut().unwrap().last_mut().unwrap();
+        if last["content"].is_string() {
+            last["content"] = json!([{"type": "text", "text": last["content"]}]);
+        }
+        if mark {
+            let block = last["content"].as_array_mut().unwrap().last_mut().unwrap();
+            block["cache_control"] = json!({"type": "ephemeral"});
+        }
+        sent(Shape::Messages, &body, &Profile { model: "m".to_owned(), ..Profile::default() })
+    };
+    for turns in 0..=TURNS {
+        assert_eq!(marked(turns, true), marked(turns, false), "turn {turns}");
     }
 }

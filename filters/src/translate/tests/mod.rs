@@ -6,6 +6,7 @@ mod answers;
 mod errors;
 mod fixtures;
 mod loops;
+mod pitfalls;
 mod recordings;
 mod requests;
 mod streams;

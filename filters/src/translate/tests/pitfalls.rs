@@ -1,0 +1,181 @@
+//! Statements of what goes wrong between providers that concern a whole crossing and no single codec.
+
+use serde_json::{Value, json};
+
+use super::{answering, codec, other, taking_all};
+use crate::Shape;
+use crate::json::View;
+use crate::neutral::{ErrorClass, Losses, Profile, Thinking};
+use crate::shapes::{decode_error, encode_error};
+use crate::translate::{self, Translated, Upstream};
+
+fn sent(client: Shape, body: &Value, profile: &Profile) -> Translated {
+    let upstream = Upstream { shape: other(client), profile, stream: false, max_output: None, without_state: false };
+    let body = serde_json::to_vec(body).unwrap();
+    translate::request(client, &body, upstream).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+fn value(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap()
+}
+
+fn with_tool(client: Shape, schema: &Value) -> Value {
+    let tool = match client {
+        Shape::Chat => json!({"type": "function", "function": {"name": "f", "parameters": schema}}),
+        _ => json!({"name": "f", "input_schema": schema}),
+    };
+    json!({"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": "x"}], "tools": [tool]})
+}
+
+/// The schema of the one tool that is sent.
+fn schema_sent(client: Shape, schema: &Value) -> (Value, String) {
+    let translated = sent(client, &with_tool(client, schema), &taking_all());
+    let tool = value(&translated.body)["tools"][0].clone();
+    let schema =
+        if client == Shape::Chat { tool["input_schema"].clone() } else { tool["function"]["parameters"].clone() };
+    (schema, translated.losses.to_string())
+}
+
+#[test]
+fn pitfall_50_the_tools_of_claude_code_are_the_same_for_chat() {
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
+        "properties": {
+            "n": {"type": "number", "exclusiveMinimum": 0, "multipleOf": 2}, "kind": {"const": "a"},
+            "map": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
+        },
+    });
+    for client in [Shape::Chat, Shape::Messages] {
+        assert_eq!(schema_sent(client, &schema), (schema.clone(), String::new()), "{client}");
+    }
+}
+
+#[test]
+fn pitfall_52_references_are_kept_and_circles_of_them_end() {
+    let flat =
+        json!({"type": "object", "$defs": {"a": {"type": "string"}}, "properties": {"x": {"$ref": "#/$defs/a"}}});
+    let round = json!({"type": "object", "$defs": {"a": {"type": "object", "properties": {"next": {"$ref": "#/$defs/a"}}}}, "properties": {"x": {"$ref": "#/$defs/a"}}});
+    for client in [Shape::Chat, Shape::Messages] {
+        for schema in [&flat, &round] {
+            assert_eq!(schema_sent(client, schema), (schema.clone(), String::new()), "{client}");
+        }
+    }
+    let asked = |schema: &Value| {
+        let format = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema}});
+        let chat = json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "response_format": format});
+        sent(Shape::Chat, &chat, &taking_all())
+    };
+    let kept = value(&asked(&flat).body)["output_config"]["format"]["schema"].clone();
+    assert_eq!(kept["properties"]["x"]["$ref"], "#/$defs/a");
+    let round = asked(&round);
+    assert!(value(&round.body).get("output_config").is_none(), "a circle cannot be enforced, it is told in words");
+    assert_eq!(round.losses.to_string(), "approximated:response_format");
+}
+
+#[test]
+fn pitfall_54_nested_empty_objects_and_their_descriptions_are_kept() {
+    let schema = json!({"type": "object", "properties": {"any": {"type": "object", "description": "whatever", "properties": {}}, "more": {}}});
+    for client in [Shape::Chat, Shape::Messages] {
+        assert_eq!(schema_sent(client, &schema).0, schema, "{client}");
+    }
+    let nothing = json!({"type": "object", "properties": {}});
+    let chat = json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function", "function": {"name": "f"}}]});
+    assert_eq!(value(&sent(Shape::Chat, &chat, &taking_all()).body)["tools"][0]["input_schema"], nothing);
+}
+
+/// An answer of messages as a chat client sends it back that keeps only what it knows.
+fn history_of_a_plain_client(answer: &Value) -> Value {
+    let body = serde_json::to_vec(answer).unwrap();
+    let told = value(&translate::response(Shape::Messages, Shape::Chat, &body, &answering()).unwrap());
+    let message = &told["choices"][0]["message"];
+    json!({"model": "m", "max_tokens": 9_000, "reasoning_effort": "high", "messages": [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": message["content"], "tool_calls": message["tool_calls"]},
+        {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "r"},
+    ]})
+}
+
+#[test]
+fn pitfall_61_a_client_that_strips_what_it_does_not_know_can_go_on() {
+    let answer = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1}, "content": [
+        {"type": "thinking", "thinking": "hm", "signature": "c2ln"}, {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}},
+    ]});
+    let history = history_of_a_plain_client(&answer);
+    for (thinking, expected) in [(Thinking::Budget, "disabled"), (Thinking::Adaptive, "adaptive")] {
+        let translated = sent(Shape::Chat, &history, &Profile { thinking, ..taking_all() });
+        let body = value(&translated.body);
+        let turn = json!([{"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}}]);
+        assert_eq!(body["messages"][1]["content"], turn, "nothing is invented");
+        // A budget needs the thinking that led to the call; without it the request would be refused.
+        let told = body["thinking"]["type"].as_str().unwrap_or("disabled");
+        assert_eq!(told, expected, "{thinking:?}: {body}");
+    }
+}
+
+#[test]
+fn pitfall_62_only_calls_that_were_signed_are_sent_back_signed() {
+    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let mut first = call("call_1");
+    first["extra_content"] = json!({"google": {"thought_signature": "R09P"}});
+    let answer = json!({"id": "c", "model": "g", "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": null, "tool_calls": [first, call("call_2")]}}]});
+    let body = serde_json::to_vec(&answer).unwrap();
+    let told = value(&translate::response(Shape::Chat, Shape::Messages, &body, &answering()).unwrap());
+    let kinds: Vec<&str> =
+        told["content"].as_array().unwrap().iter().map(|block| block["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        ["redacted_thinking", "tool_use", "tool_use"],
+        "the state stands before the call that it belongs to"
+    );
+    let request = json!({"model": "m", "max_tokens": 100, "messages": [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": told["content"]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "a"}, {"type": "tool_result", "tool_use_id": "call_2", "content": "b"}]},
+    ]});
+    let body = String::from_utf8(sent(Shape::Messages, &request, &taking_all()).body).unwrap();
+    assert_eq!(body.matches("R09P").count(), 1, "{body}");
+    assert!(!body.contains("skip_thought_signature_validator") && !body.contains("gw1."), "{body}");
+    let back =
+        codec(Shape::Chat).decode_request(View::parse(body.as_bytes()).unwrap(), &mut Losses::default()).unwrap();
+    let signed: Vec<bool> = back
+        .messages
+        .iter()
+        .flat_map(|message| &message.parts)
+        .filter_map(
+            |part| if let crate::neutral::Part::ToolCall(call) = part { Some(call.state.is_some()) } else { None },
+        )
+        .collect();
+    assert_eq!(signed, [true, false]);
+}
+
+#[test]
+fn pitfall_106_errors_of_google_in_an_array_are_read() {
+    let body =
+        br#"[{"error": {"code": 429, "message": "Resource has been exhausted.", "status": "RESOURCE_EXHAUSTED"}}]"#;
+    let error = decode_error(Shape::Chat, body);
+    assert_eq!(error.class(), Some(ErrorClass::RateLimit));
+    for client in [Shape::Chat, Shape::Messages] {
+        let encoded = encode_error(client, &error.clone().into_api_error(), "req_1");
+        assert_eq!(encoded.status, 429);
+        assert!(String::from_utf8(encoded.body).unwrap().contains("Resource has been exhausted."));
+    }
+}
+
+#[test]
+fn pitfall_14_the_first_chunk_of_a_translated_stream_has_the_role() {
+    for start in
+        ["{\"type\":\"text\",\"text\":\"\"}", "{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"f\",\"input\":{}}"]
+    {
+        let stream = format!(
+            "event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{{\"id\":\"msg_1\",\"model\":\"m\",\"content\":[]}}}}\n\n\
+             event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{start}}}\n\n\
+             event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"a\"}}}}\n\n"
+        );
+        let mut translator = translate::StreamTranslator::new(Shape::Messages, Shape::Chat, &answering()).unwrap();
+        let mut out = bytes::BytesMut::new();
+        super::streams::framed([stream.into()], |event| translator.event(event, &mut out).unwrap());
+        let told = String::from_utf8(out.to_vec()).unwrap();
+        let first = told.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+        assert_eq!(value(first.as_bytes())["choices"][0]["delta"]["role"], "assistant", "{told}");
+    }
+}
