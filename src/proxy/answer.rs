@@ -149,7 +149,9 @@ impl Exchange<'_, '_> {
             let outcome = self.judge(&mut pump, target, end).await;
             pump.last = Instant::now();
             if let Some(outcome) = outcome {
-                if matches!(outcome, Outcome::Served) {
+                let abandoned = self.response().is_some_and(|response| response.progress.abandoned);
+                // Whoever goes on talking after the client has all would go on billing.
+                if matches!(outcome, Outcome::Served) && !abandoned {
                     self.keep_connection(wire, end).await;
                 }
                 return outcome;

@@ -108,7 +108,7 @@ impl Exchange<'_, '_> {
         self.downstream.marks().unset(UPSTREAM_REQUEST_ID);
         let mut prepared = match self.prepare(target).await {
             Ok(prepared) => prepared,
-            Err(failure) => return Outcome::Failed(Failed { failure, answer: None, status: None }),
+            Err(outcome) => return outcome,
         };
         let addresses = match self.resolve(target).await {
             Ok(addresses) => addresses,
@@ -120,10 +120,14 @@ impl Exchange<'_, '_> {
                 Ok(Outcome::Failed(failed)) if !self.without_state && failed.is_about_state() => {
                     // Once, and not again for any target of this exchange.
                     self.without_state = true;
-                    self.note_again(target, (ErrorClass::BadRequest, failed.status));
                     match self.prepare(target).await {
-                        Ok(repaired) => prepared = repaired,
-                        Err(_) => return Outcome::Failed(failed),
+                        Ok(repaired) if repaired.runs != prepared.runs => {
+                            self.note_again(target, (ErrorClass::BadRequest, failed.status));
+                            self.gateway.refused_state.remember(self.asked.conversation);
+                            prepared = repaired;
+                        }
+                        Err(Outcome::Gone) => return Outcome::Gone,
+                        _ => return Outcome::Failed(failed),
                     }
                 }
                 Ok(outcome) => return outcome,
@@ -138,15 +142,19 @@ impl Exchange<'_, '_> {
     }
 
     /// Makes the body for a target, and tells the client what is lost on the way.
-    async fn prepare(&mut self, target: &Arc<Target>) -> Result<Prepared, Failure> {
+    async fn prepare(&mut self, target: &Arc<Target>) -> Result<Prepared, Outcome> {
         let request_id = &self.context.request_id;
         let making = Making { asked: self.asked, target, request_id, without_state: self.without_state };
-        let prepared = Prepared::new(making, &self.gateway.budget).await?;
-        let marks = self.downstream.marks();
-        if prepared.warnings.is_empty() {
-            marks.unset("x-ovth-warnings");
-        } else {
-            marks.set("x-ovth-warnings", &prepared.warnings);
+        self.downstream.marks().unset("x-ovth-warnings");
+        let preparing = Prepared::new(making, &self.gateway.budget);
+        let prepared = match self.watch.wait(self.downstream, None, preparing).await {
+            Ok(prepared) => {
+                prepared.map_err(|failure| Outcome::Failed(Failed { failure, answer: None, status: None }))?
+            }
+            Err(interrupt) => return Err(interrupted(target, interrupt, TOO_LONG)),
+        };
+        if !prepared.warnings.is_empty() {
+            self.downstream.marks().set("x-ovth-warnings", &prepared.warnings);
         }
         Ok(prepared)
     }

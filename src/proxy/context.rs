@@ -56,6 +56,8 @@ pub(super) struct Asked {
     pub(super) output_bound: Option<u64>,
     /// Whether nothing may be lost where shapes are translated.
     pub(super) strict: bool,
+    /// Tells conversations apart: a hash of the key and of how it began; 0 where that is not known.
+    pub(super) conversation: u64,
 }
 
 /// One try at one target.

@@ -19,7 +19,7 @@ use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError};
 use super::reply::{Marks, Reply};
 use super::targets::{End, try_targets};
 use super::watch::Watch;
-use super::{Gateway, count_tokens, limits};
+use super::{Gateway, count_tokens, limits, refused_state};
 use crate::ledger::{Facts, Payer, Refusal};
 use crate::observe::{self, ShortText};
 use crate::routing::{Ask, Plan};
@@ -92,6 +92,7 @@ async fn prepare(
     with_meter(context, |meter| meter.end_user(payer.end_user.as_ref().map(|user| Arc::clone(&user.name))));
     let mut plan = snapshot.plan(&ask)?;
     admission::keep_allowed(&mut plan, &key, &config.quota)?;
+    let conversation = prefix.as_ref().map_or(0, |prefix| refused_state::conversation(key.id.as_str(), prefix));
     let session_id = headers_text(session, SESSION_HEADER);
     with_meter(context, |meter| {
         meter.conversation(prefix, session_id);
@@ -115,7 +116,7 @@ async fn prepare(
     };
     limits::mark(marks, reservation.standing(), SystemTime::now());
     with_meter(context, |meter| meter.reserved(reservation, config.quota.weights));
-    Ok((Asked { shape, operation, peek, body, output_bound, strict }, plan))
+    Ok((Asked { shape, operation, peek, body, output_bound, strict, conversation }, plan))
 }
 
 fn headers_text(session: &Session, name: &str) -> Option<ShortText> {
@@ -199,7 +200,7 @@ async fn run(
         watch: &mut watch,
         context: &mut *context,
         asked,
-        without_state: false,
+        without_state: gateway.refused_state.remembers(asked.conversation),
     };
     let ended = try_targets(&mut exchange, plan).await;
     let (status, bytes, heartbeats) = (downstream.status(), downstream.bytes(), downstream.heartbeats());

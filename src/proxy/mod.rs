@@ -18,6 +18,7 @@ mod limits;
 mod local;
 mod meter;
 mod prepare;
+mod refused_state;
 mod reply;
 mod targets;
 mod tell;
@@ -30,7 +31,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header;
+use http::{HeaderName, header};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_core::connectors::http::Connector;
@@ -47,6 +48,7 @@ pub use self::endpoints::exchange_paths;
 use self::endpoints::{Endpoint, Found};
 pub use self::local::{LocalAnswer, LocalApi, LocalBody};
 use self::meter::Meter;
+pub use self::refused_state::RefusedState;
 use crate::conversations::Conversations;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
@@ -76,6 +78,8 @@ pub struct Gateway {
     pub health: Arc<Health>,
     /// The endpoints that other parts answer.
     pub local: Box<dyn LocalApi>,
+    /// Conversations in whose history a provider has refused opaque state.
+    pub refused_state: RefusedState,
     /// What may be held in memory.
     pub budget: Arc<Budget>,
     /// Connections to providers, shared by all threads.
@@ -206,6 +210,12 @@ impl Gateway {
             return Err(ApiError::new(ErrorClass::Internal, "an answer came without an attempt"));
         };
         attempt.passed_headers = attempt.target.upstream.response_headers(attempt.target.shape, &head.headers);
+        if attempt.translation.is_some() {
+            // What else a provider tells in headers means something in its own shape only.
+            let id = attempt.passed_headers.remove(answer::UPSTREAM_REQUEST_ID);
+            attempt.passed_headers.clear();
+            attempt.passed_headers.extend(id.map(|id| (HeaderName::from_static(answer::UPSTREAM_REQUEST_ID), id)));
+        }
         if let Some(meter) = &mut context.meter {
             meter.answered_by(&attempt.passed_headers);
         }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use ovth_filters::Shape;
 use ovth_filters::json::{Edit, splice};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::shapes::{self, Edits, Strip};
 use ovth_filters::translate::{self, Upstream};
 
-use super::body::Translation;
+use super::body::{BUDGET_RETRY_AFTER, Translation};
 use super::budget::{Budget, Held};
 use super::context::Asked;
 use super::intake::BLOCKING_BYTES;
@@ -55,15 +56,15 @@ impl Prepared {
     /// The request cannot be told to this target, or only with a loss that is not allowed.
     pub(super) async fn new(making: Making<'_>, budget: &Arc<Budget>) -> Result<Prepared, Failure> {
         if making.target.shape == making.asked.shape {
-            return Ok(spliced(making, budget.empty()));
+            return spliced(making, budget.empty()).await;
         }
         translated(making, budget.empty()).await
     }
 }
 
 /// The client's own bytes but for some values.
-fn spliced(making: Making<'_>, held: Held) -> Prepared {
-    let Making { asked, target, without_state, .. } = making;
+async fn spliced(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure> {
+    let Making { asked, target, .. } = making;
     let ask_usage = target.upstream.provider().stream_options;
     let completion_tokens_field = target.takes_max_completion_tokens();
     let mut edits = asked.peek.edits(&Edits {
@@ -72,8 +73,11 @@ fn spliced(making: Making<'_>, held: Held) -> Prepared {
         completion_tokens_field,
         max_output: asked.output_bound,
     });
-    let strip = if without_state { Strip::All } else { Strip::Foreign };
-    let stripped = shapes::strip_state(asked.shape, &asked.body.bytes, strip);
+    let stripped = stripped(making).await;
+    if !held.at_least(stripped.iter().map(|edit| edit.with.len()).sum()) {
+        return Err(Failure::new(no_room()));
+    }
+    let lost_state = !stripped.is_empty() && (making.without_state || asked.shape == Shape::Messages);
     edits.extend(stripped);
     let renamed = asked.peek.renames_max_tokens() && completion_tokens_field;
     let mut warnings = Vec::new();
@@ -81,17 +85,32 @@ fn spliced(making: Making<'_>, held: Held) -> Prepared {
         warnings.push("renamed:max_tokens".to_owned());
     }
     warnings.extend(capped(asked));
-    if without_state {
+    if lost_state {
         warnings.push("dropped:reasoning".to_owned());
     }
-    Prepared {
+    Ok(Prepared {
         runs: runs(&asked.body.bytes, &edits),
         stream: asked.peek.stream,
         hides_usage: ask_usage && asked.peek.hides_usage(),
         translation: None,
         warnings: warnings.join(", "),
         held,
+    })
+}
+
+/// The edits that take out what the target would refuse of another's reasoning.
+async fn stripped(making: Making<'_>) -> Vec<Edit> {
+    let Making { asked, target, without_state, .. } = making;
+    let strip = if without_state { Strip::All } else { Strip::Foreign };
+    if strip == Strip::Foreign && asked.shape == Shape::Chat && !target.profile.host.openai_fields {
+        // OpenAI knows no fields of reasoning in messages; other hosts may want them back.
+        return Vec::new();
     }
+    let (shape, body) = (asked.shape, asked.body.bytes.clone());
+    if body.len() < BLOCKING_BYTES {
+        return shapes::strip_state(shape, &body, strip);
+    }
+    tokio::task::spawn_blocking(move || shapes::strip_state(shape, &body, strip)).await.unwrap_or_default()
 }
 
 fn runs(body: &Bytes, edits: &[Edit]) -> Vec<Bytes> {
@@ -107,6 +126,9 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
     let client = asked.shape;
     let (body, output_bound, stream) =
         (asked.body.bytes.clone(), asked.output_bound, !asked.peek.stream && is_slow(asked, target));
+    if !held.at_least(body.len()) {
+        return Err(Failure::new(no_room()));
+    }
     let made = if body.len() < BLOCKING_BYTES {
         translate(client, &body, target, (output_bound, stream, without_state))
     } else {
@@ -118,8 +140,7 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
     };
     let made = made.map_err(Failure::untranslatable)?;
     if !held.at_least(made.body.len()) {
-        let message = "the gateway holds as many request bodies as its memory allows; try again";
-        return Err(Failure::new(ApiError::new(ErrorClass::Unavailable, message).with_retry_after(5)));
+        return Err(Failure::new(no_room()));
     }
     if asked.strict
         && let Some(error) = made.losses.error(&target.model)
@@ -142,8 +163,13 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
     })
 }
 
+fn no_room() -> ApiError {
+    let message = "the gateway holds as many request bodies as its memory allows; try again";
+    ApiError::new(ErrorClass::Unavailable, message).with_retry_after(BUDGET_RETRY_AFTER)
+}
+
 fn translate(
-    client: ovth_filters::Shape,
+    client: Shape,
     body: &[u8],
     target: &Target,
     (max_output, stream, without_state): (Option<u64>, bool, bool),
@@ -155,7 +181,13 @@ fn translate(
 /// Whether the answer may take minutes: the model reasons, or may say much.
 fn is_slow(asked: &Asked, target: &Target) -> bool {
     let entry = target.entry.as_deref();
+    let host = &target.profile.host;
+    if target.shape == Shape::Chat && !host.stream_options {
+        // Its streams have no token counts.
+        return false;
+    }
     let reasons = entry.and_then(|entry| entry.capabilities.reasoning).unwrap_or(false);
-    let most = asked.peek.max_output.or_else(|| entry.and_then(|entry| entry.max_output_tokens));
-    reasons || most.is_some_and(|tokens| tokens > LONG_ANSWER)
+    // Where a bound must be sent, the model's own is, if the client sets none.
+    let own = || entry.and_then(|entry| entry.max_output_tokens).filter(|_| target.shape == Shape::Messages);
+    reasons || asked.peek.max_output.or_else(own).is_some_and(|tokens| tokens > LONG_ANSWER)
 }

@@ -12,6 +12,7 @@ use super::context::Context;
 use super::exchange::with_meter;
 use super::tell::tell;
 use crate::observe::{self, AttemptNote, FailedAttempt};
+use crate::providers::Next;
 use crate::routing::{Plan, Pursuit, Target};
 
 /// Targets that one request may try; more would only make a client wait for what is down everywhere.
@@ -54,6 +55,12 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
             Outcome::Broken(error) => {
                 note_failure(gateway, context, &target, (&error, None, began));
                 return End::Told(error.class);
+            }
+            Outcome::Failed(failed) if failed.failure.next == Next::OtherTranslation => {
+                // Nobody was asked: that is no attempt.
+                tried -= 1;
+                next = pursuit.next(Some((&target, &failed.failure)));
+                failures.push(failed);
             }
             Outcome::Failed(failed) => {
                 note_failure(gateway, context, &target, (&failed.failure.error, failed.status, began));

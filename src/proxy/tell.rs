@@ -9,6 +9,7 @@ use super::attempt::Failed;
 use super::context::Context;
 use super::downstream::Downstream;
 use super::targets::End;
+use crate::providers::Next;
 use crate::routing::Plan;
 
 /// Tells the client of the failure that says most, in its shape: with a status, or inside the stream when heartbeats fixed that.
@@ -21,7 +22,7 @@ pub(super) async fn tell(
 ) -> End {
     let waiting_helps = failures.iter().any(|failed| is_transient(failed.failure.error.class));
     let soonest = failures.iter().filter_map(|failed| failed.failure.error.retry_after).min();
-    let Some(mut failed) = failures.into_iter().max_by_key(|failed| weight(failed.failure.error.class)) else {
+    let Some(mut failed) = failures.into_iter().max_by_key(told_before) else {
         let error = if out_of_time {
             ApiError::new(ErrorClass::Timeout, "the exchange took longer than timeouts.total")
         } else {
@@ -70,6 +71,11 @@ const fn is_transient(class: ErrorClass) -> bool {
             | ErrorClass::Upstream
             | ErrorClass::Unavailable
     )
+}
+
+/// What a failure weighs. What could not be told to one target says nothing of the request if another was asked.
+fn told_before(failed: &Failed) -> u8 {
+    if failed.failure.next == Next::OtherTranslation { 0 } else { 1 + weight(failed.failure.error.class) }
 }
 
 /// Of several failures the client is told the one with the largest weight, of equal ones the last: what it can act on by itself first,

@@ -101,8 +101,10 @@ impl Demand {
     fn abilities(&self, entry: &Model, shape: Option<Shape>) -> impl Iterator<Item = (bool, Option<bool>)> {
         let (needs, can) = (&self.needs, &entry.capabilities);
         // The catalogue states this one only where it is refused.
-        let tools_here =
-            shape != Some(Shape::Chat) || needs.no_reasoning || can.chat_tools_while_reasoning != Some(false);
+        // Where the request is translated, the effort is set to `none` if the model takes that.
+        let rests =
+            needs.no_reasoning || (shape != Some(self.shape) && !entry.reasons.refuses_none && !needs.reasoning);
+        let tools_here = shape != Some(Shape::Chat) || rests || can.chat_tools_while_reasoning != Some(false);
         [
             (needs.tools, can.tools),
             (needs.tools, Some(tools_here)),

@@ -36,6 +36,7 @@ impl Pursuit {
         let concerned = |target: &Target| target.key.within(failure.scope) == digest;
         match failure.next {
             Next::Stop => self.rest.clear(),
+            Next::OtherTranslation => self.rest.retain(|target| !failed.is_told_alike(target)),
             Next::LargerWindow => {
                 let bound = failed.context_window();
                 self.rest.retain(|target| bound.is_some() && target.context_window() > bound);

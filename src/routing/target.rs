@@ -108,6 +108,12 @@ impl Target {
         !self.upstream.is_reseller() && self.entry.as_ref().is_some_and(|entry| entry.takes_max_completion_tokens)
     }
 
+    /// Whether a request is told to both in the same words: only their credentials differ.
+    #[must_use]
+    pub fn is_told_alike(&self, other: &Target) -> bool {
+        Arc::ptr_eq(&self.upstream, &other.upstream) && self.model == other.model && self.shape == other.shape
+    }
+
     /// Tokens of input and output together, where they are known.
     #[must_use]
     pub fn context_window(&self) -> Option<u64> {

@@ -111,6 +111,16 @@ impl Collector {
     }
 
     fn open(&mut self, number: u32, what: Opening) {
+        // What a part weighs beside its text: an answer of many small ones is large as well.
+        const PART_BYTES: usize = 256;
+        let size = match &what {
+            Opening::Text | Opening::Refusal | Opening::Reasoning { .. } => 0,
+            Opening::ToolCall { id, name, state, .. } => {
+                id.len() + name.len() + state.as_ref().map_or(0, |state| state.data.len())
+            }
+            Opening::Opaque(opaque) => opaque.kind.len() + opaque.raw.raw().len(),
+        };
+        self.bytes = self.bytes.saturating_add(size).saturating_add(PART_BYTES);
         let part = match what {
             Opening::Text => Part::Text(TextPart::default()),
             Opening::Refusal => Part::Refusal("".into()),

@@ -58,4 +58,10 @@ pub(crate) trait EncodeStream: Send + Sync {
     /// Writes what that event comes to in this shape: nothing, or whole events of the wire. After [`Event::End`] the stream has its
     /// shape's last mark; after [`Event::Error`] it has the shape's error event and no mark of success.
     fn event(&mut self, event: &Event, out: &mut BytesMut);
+
+    /// Why nothing more will be written, when the answer could not be told in this shape within bounds. Nothing was written for the
+    /// event that was too much; the caller ends the stream with this error.
+    fn failure(&mut self) -> Option<ApiError> {
+        None
+    }
 }

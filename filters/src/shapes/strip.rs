@@ -11,23 +11,34 @@ use crate::json::{Edit, View};
 /// What is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strip {
-    /// What this gateway has put there for another provider: in messages, blocks whose signature is an envelope.
+    /// What this gateway has put there of another provider: in messages, blocks whose signature is an envelope; in chat, for hosts
+    /// that know none, all fields of reasoning.
     Foreign,
     /// All reasoning in the history, because the provider has refused some of it.
     All,
 }
 
-/// The edit that does so; `None` when there is nothing to take out, which is found out without reading the whole.
+/// The edits that do so; none when there is nothing to take out, which is found out without reading the whole.
+///
+/// An Anthropic model that is told to think by a budget refuses to go on with a tool's result when the turn that called the
+/// tool does not begin with its thinking: where that is what is left, thinking is switched off for this request.
 #[must_use]
-pub fn strip_state(shape: Shape, body: &Bytes, strip: Strip) -> Option<Edit> {
-    let hint: &[u8] = match (shape, strip) {
-        (Shape::Messages, Strip::Foreign) => b"\"gw1.",
-        (Shape::Messages, Strip::All) => b"thinking",
-        (Shape::Chat, Strip::All) => b"reasoning",
-        (Shape::Chat, Strip::Foreign) | (Shape::Responses | Shape::GenerateContent, _) => return None,
+pub fn strip_state(shape: Shape, body: &Bytes, strip: Strip) -> Vec<Edit> {
+    let hints: &[&[u8]] = match (shape, strip) {
+        (Shape::Messages, Strip::Foreign) => &[b"\"gw1."],
+        (Shape::Messages, Strip::All) => &[b"thinking"],
+        (Shape::Chat, Strip::Foreign) => &[b"\"reasoning_content\"", b"\"reasoning_details\""],
+        (Shape::Chat, Strip::All) => &[b"reasoning"],
+        (Shape::Responses | Shape::GenerateContent, _) => &[],
     };
-    memmem::find(body, hint)?;
-    let messages = View::parse(body).ok()?.member("messages")?;
+    if !hints.iter().any(|hint| memmem::find(body, hint).is_some()) {
+        return Vec::new();
+    }
+    View::parse(body).ok().and_then(|request| edits(shape, body, request, strip)).unwrap_or_default()
+}
+
+fn edits(shape: Shape, body: &Bytes, request: View<'_>, strip: Strip) -> Option<Vec<Edit>> {
+    let messages = request.member("messages")?;
     let mut changed = false;
     let mut kept = Vec::new();
     for message in messages.elements() {
@@ -40,9 +51,44 @@ pub fn strip_state(shape: Shape, body: &Bytes, strip: Strip) -> Option<Edit> {
             Stripped::Gone => changed = true,
         }
     }
-    let start = (messages.raw().as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
-    let range = start..start.checked_add(messages.raw().len())?;
-    changed.then(|| Edit { range, with: Bytes::from(format!("[{}]", kept.join(","))) })
+    if !changed {
+        return None;
+    }
+    let mut edits = vec![Edit { range: place(body, messages)?, with: Bytes::from(format!("[{}]", kept.join(","))) }];
+    if shape == Shape::Messages
+        && let Some(thinking) = request.member("thinking")
+        && text_of(thinking, "type").as_deref() == Some("enabled")
+        && is_unthinking_loop(&kept)
+    {
+        edits.push(Edit { range: place(body, thinking)?, with: Bytes::from_static(b"{\"type\":\"disabled\"}") });
+    }
+    Some(edits)
+}
+
+/// Where a value stands in the body that it was read from.
+fn place(body: &Bytes, value: View<'_>) -> Option<std::ops::Range<usize>> {
+    let start = (value.raw().as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
+    Some(start..start.checked_add(value.raw().len())?)
+}
+
+fn text_of<'a>(value: View<'a>, name: &str) -> Option<std::borrow::Cow<'a, str>> {
+    value.member(name).and_then(View::string)
+}
+
+/// Whether the last turn brings results to a turn of the model that does not begin with its thinking.
+fn is_unthinking_loop(messages: &[String]) -> bool {
+    let [.., answer, results] = messages else { return false };
+    let first = |message: &str, last: bool| {
+        let message = View::parse(message.as_bytes()).ok()?;
+        let mut blocks = message.member("content")?.elements();
+        let block = if last {
+            blocks.find(|block| text_of(*block, "type").as_deref() == Some("tool_result"))
+        } else {
+            blocks.next()
+        };
+        Some(text_of(block?, "type")?.into_owned())
+    };
+    first(results, true).is_some() && !matches!(first(answer, false).as_deref(), Some("thinking" | "redacted_thinking"))
 }
 
 enum Stripped {
@@ -107,7 +153,7 @@ mod tests {
 
     fn strip(shape: Shape, body: &'static str, what: Strip) -> String {
         let body = Bytes::from_static(body.as_bytes());
-        let edits: Vec<Edit> = strip_state(shape, &body, what).into_iter().collect();
+        let edits = strip_state(shape, &body, what);
         String::from_utf8(splice(&body, &edits).concat()).unwrap_or_default()
     }
 
@@ -139,7 +185,25 @@ mod tests {
         let own = Bytes::from_static(
             br#"{"messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"gw1.","signature":"E"}]}]}"#,
         );
-        assert_eq!(strip_state(Shape::Messages, &own, Strip::Foreign), None);
-        assert_eq!(strip_state(Shape::Chat, &own, Strip::Foreign), None);
+        assert_eq!(strip_state(Shape::Messages, &own, Strip::Foreign), []);
+        assert_eq!(strip_state(Shape::Chat, &own, Strip::Foreign), []);
+    }
+
+    #[test]
+    fn pitfall_67_in_an_open_tool_loop_thinking_by_budget_is_switched_off_when_its_block_is_taken_out() {
+        const LOOP: &str = r#"{"thinking":{"type":"enabled","budget_tokens":2000},"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"gw1.a.b.c.d"},{"type":"tool_use","id":"a","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1"}]}]}"#;
+        assert_eq!(
+            strip(Shape::Messages, LOOP, Strip::Foreign),
+            r#"{"thinking":{"type":"disabled"},"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1"}]}]}"#
+        );
+    }
+
+    #[test]
+    fn what_the_gateway_told_a_chat_client_of_reasoning_does_not_go_to_hosts_that_know_no_such_fields() {
+        let chat = r#"{"reasoning_effort":"low","messages":[{"role":"assistant","content":"a","reasoning":"r","reasoning_content":"r","reasoning_details":[]}]}"#;
+        assert_eq!(
+            strip(Shape::Chat, chat, Strip::Foreign),
+            r#"{"reasoning_effort":"low","messages":[{"role":"assistant","content":"a"}]}"#
+        );
     }
 }

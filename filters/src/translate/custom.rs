@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::View;
-use crate::neutral::{Answering, Event, Opening, Part, Response};
+use crate::neutral::{Answering, ApiError, ErrorClass, Event, Opening, Part, Response};
 
 /// Unwraps the calls of custom tools in a streamed answer. The arguments of such a call are held until it is closed; all other events
 /// pass.
@@ -12,7 +12,12 @@ pub(crate) struct CustomCalls {
     names: Vec<String>,
     /// Calls that are open, with their arguments so far.
     open: Vec<(u32, String)>,
+    /// Bytes of those.
+    held: usize,
 }
+
+/// So many bytes of arguments are held back at most.
+const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
 
 impl CustomCalls {
     /// For an answer in which custom tools may be called; `None` when there are none.
@@ -22,7 +27,7 @@ impl CustomCalls {
             names.into_iter().find(|(_, name)| name == own).map_or_else(|| own.clone(), |(sent, _)| sent.clone())
         };
         let names: Vec<String> = answering.custom_tools.iter().map(sent).collect();
-        (!names.is_empty()).then_some(CustomCalls { names, open: Vec::new() })
+        (!names.is_empty()).then_some(CustomCalls { names, open: Vec::new(), held: 0 })
     }
 
     /// Changes the events so that such calls are custom ones with their bare input.
@@ -37,12 +42,20 @@ impl CustomCalls {
                 Event::Arguments { part, json } => {
                     if let Some((_, held)) = self.open.iter_mut().find(|(open, _)| open == part) {
                         held.push_str(json);
-                        continue;
+                        self.held = self.held.saturating_add(json.len());
+                        if self.held <= MAX_HELD_BYTES {
+                            continue;
+                        }
+                        let message =
+                            format!("the provider's answer calls a custom tool with over {MAX_HELD_BYTES} bytes");
+                        out.push(Event::Error(Box::new(ApiError::new(ErrorClass::Upstream, message))));
+                        break;
                     }
                 }
                 Event::Close { part } => {
                     if let Some(at) = self.open.iter().position(|(open, _)| open == part) {
                         let (part, held) = self.open.swap_remove(at);
+                        self.held = self.held.saturating_sub(held.len());
                         let input = unwrapped(&held).into_owned();
                         if !input.is_empty() {
                             out.push(Event::Arguments { part, json: input });

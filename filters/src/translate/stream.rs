@@ -82,6 +82,10 @@ impl StreamTranslator {
                 event => {
                     self.ended = matches!(event, Event::End);
                     self.encoder.event(&event, out);
+                    if let Some(error) = self.encoder.failure() {
+                        self.ended = true;
+                        return Err(error);
+                    }
                 }
             }
         }

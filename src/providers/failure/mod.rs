@@ -23,6 +23,8 @@ pub(super) const LONGEST_COOL: Duration = Duration::from_secs(600);
 pub enum Next {
     /// Any other target.
     NextTarget,
+    /// Any target but those of the same model at the same provider in the same shape: the request cannot be told to it, and it was not asked.
+    OtherTranslation,
     /// Only a target with a larger context window.
     LargerWindow,
     /// Nothing: no target would take this request.
@@ -68,7 +70,7 @@ impl Failure {
     /// This request cannot be told to that target, though others may take it.
     #[must_use]
     pub fn untranslatable(error: ApiError) -> Failure {
-        Failure { error, next: Next::NextTarget, scope: Scope::Target, cool: None, client_body: false }
+        Failure { error, next: Next::OtherTranslation, scope: Scope::Target, cool: None, client_body: false }
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Progress {
     pub(super) done: bool,
     /// The frame of an answer has come; comments and pings are none.
     pub(super) structural: bool,
+    /// Nothing more is wanted of the provider though it goes on: its connection is of no further use.
+    pub(super) abandoned: bool,
     /// The gateway's memory does not hold the answer.
     pub(super) exhausted: Option<Box<ApiError>>,
     /// The provider failed inside its answer.
@@ -57,7 +59,7 @@ pub(super) struct ResponseBody {
 enum Form {
     Events { framer: Framer, hides_usage: bool },
     Whole { held: BytesMut, share: Held, passed: Option<Passed> },
-    Translated(Translating),
+    Translated(Box<Translating>),
 }
 
 impl ResponseBody {
@@ -82,7 +84,7 @@ impl ResponseBody {
         events: bool,
         budget: &Arc<Budget>,
     ) -> Result<ResponseBody, ApiError> {
-        let form = Form::Translated(Translating::new(translation, events, budget)?);
+        let form = Form::Translated(Box::new(Translating::new(translation, events, budget)?));
         Ok(ResponseBody { progress: Progress::default(), tap: Tap::new(translation.upstream), form })
     }
 

@@ -93,6 +93,7 @@ impl Translating {
                 if end && !is_over(progress) && tap.is_complete() {
                     note(translator.end(&mut out), progress);
                 }
+                progress.abandoned |= translator.is_ended() && !progress.done;
                 progress.done |= translator.is_ended() && progress.error.is_none();
                 progress.content |= translator.is_ended();
                 progress.complete = tap.is_complete() || (translator.is_ended() && progress.error.is_none());
@@ -112,7 +113,7 @@ impl Translating {
                     progress.done |= seen.done;
                 });
                 if gathering.held_bytes() > HOLD_BYTES {
-                    progress.error = Some(Box::new(too_large()));
+                    progress.exhausted = Some(Box::new(too_large()));
                 } else if !share.at_least(gathering.held_bytes()) {
                     progress.exhausted = Some(Box::new(exhausted()));
                 }
@@ -131,7 +132,7 @@ impl Translating {
                 if let Some(chunk) = chunk {
                     held.extend_from_slice(&chunk);
                     if held.len() > HOLD_BYTES {
-                        progress.error = Some(Box::new(too_large()));
+                        progress.exhausted = Some(Box::new(too_large()));
                         return;
                     }
                     if !share.at_least(held.len()) {
@@ -219,7 +220,7 @@ fn exhausted() -> ApiError {
 
 fn too_large() -> ApiError {
     ApiError::new(
-        ErrorClass::Upstream,
+        ErrorClass::Unavailable,
         format!("the provider's answer is over {HOLD_BYTES} bytes, which is the most that is translated at once"),
     )
 }

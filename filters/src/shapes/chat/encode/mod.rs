@@ -37,6 +37,10 @@ pub(super) fn request(
         }
     }
     let tools = tools::Tools::of(request, &mut target)?;
+    if tools.is_offered() && target.profile.chat_tools_need_no_reasoning && target.profile.refuses_effort_none {
+        // It calls no functions here while it reasons, and it always reasons.
+        return Err(target.refuses("tools", "a function tool on Chat Completions"));
+    }
     let thinking = thinking::Thinking::of(&request.reasoning, tools.is_offered(), &mut target);
     let stops = settings::write(request, thinking.is_active(), &mut target, &mut body)?;
     thinking.write(&mut body);

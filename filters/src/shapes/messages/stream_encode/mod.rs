@@ -24,6 +24,8 @@ pub(super) struct Encoder {
     service_class: Option<String>,
     finish: Option<Finish>,
     state: State,
+    /// Why it could not be told on.
+    failure: Option<ApiError>,
 }
 
 /// How far the answer is.
@@ -43,6 +45,7 @@ impl Encoder {
             usage: Usage::default(),
             service_class: None,
             finish: None,
+            failure: None,
             state: State::Waiting,
         }
     }
@@ -110,9 +113,14 @@ impl EncodeStream for Encoder {
             | Event::Cite { .. }
             | Event::Close { .. } => {
                 if let Err(error) = self.sequence.event(event, &self.answering, out) {
-                    self.fail(&error, out);
+                    self.state = State::Over;
+                    self.failure = Some(error);
                 }
             }
         }
+    }
+
+    fn failure(&mut self) -> Option<ApiError> {
+        self.failure.take()
     }
 }
