@@ -1,5 +1,7 @@
 //! Streams, written.
 
+use bytes::BytesMut;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -271,7 +273,7 @@ fn what_waits_is_bounded() {
     events.extend([close(0), Event::End]);
     let many: Vec<Event> = (0..200).map(|part| call(part, "a")).collect();
     for events in [events, many] {
-        let mut encoder = Messages.stream_encoder(&answering());
+        let mut encoder = super::super::Messages.stream_encoder(&answering());
         let mut out = BytesMut::new();
         let failed = events.iter().find_map(|event| {
             encoder.event(event, &mut out);
