@@ -1,14 +1,13 @@
 //! Streams, written.
 
-use bytes::BytesMut;
-
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
 use super::judge::{events_of, judged};
 use super::write_whole::state;
 use super::{answering, write};
 use crate::neutral::{Answering, ApiError, ErrorClass, Event, Finish, Opening, State, StateFormat, Usage};
+use crate::shapes::codec::Codec as _;
 use crate::shapes::envelope;
 
 const USAGE: Usage = Usage {
