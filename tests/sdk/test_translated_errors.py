@@ -7,43 +7,18 @@ import openai
 
 import faults
 from recorded import load
-from replay import Replay
-from servers import Servers
+from staging import start
 
 PROMPT = [{"role": "user", "content": "Go on."}]
 WAYS = (False, True)
 
 
-class Providers:
-    """Names of providers, each for one exchange: what one of them did wrong is held against it."""
-
-    EACH = 200
-
-    def __init__(self):
-        self.names = {shape: iter([f"{shape}-{number}" for number in range(self.EACH)]) for shape in ("chat", "messages")}
-
-    def take(self, shape):
-        return next(self.names[shape])
-
-    def config(self, url):
-        entries = ["providers:"]
-        for shape, base_url in (("chat", f"{url}/v1"), ("messages", url)):
-            entries += [f'  {shape}-{number}: {{base_url: "{base_url}", api_key: upstream-secret-0123456789, '
-                        f"shapes: [{shape}], models: [{shape}-{number}]}}" for number in range(self.EACH)]
-        return "\n".join(entries) + "\n"
-
-
 def setUpModule():
-    global URL, REPLAY, KEY, PROVIDERS
-    REPLAY = Replay()
-    REPLAY.__enter__()
-    unittest.addModuleCleanup(REPLAY.__exit__)
-    servers = Servers()
-    servers.__enter__()
-    unittest.addModuleCleanup(servers.__exit__)
-    PROVIDERS = Providers()
-    gateway = servers.start_gateway(PROVIDERS.config(REPLAY.url))
-    URL, KEY = gateway.url, gateway.mint("sdk")[1]
+    global URL, KEY, REPLAY, FRESH
+    # One for each exchange, as what a provider did wrong is held against it.
+    names = {shape: [f"{shape}-{number}" for number in range(100)] for shape in ("chat", "messages")}
+    FRESH = {shape: iter(those) for shape, those in names.items()}
+    URL, KEY, REPLAY = start({name: shape for shape, those in names.items() for name in those})
 
 
 class Chat:
@@ -56,7 +31,7 @@ class Chat:
         text = ""
         try:
             answer = client.chat.completions.create(
-                model=PROVIDERS.take(self.upstream), messages=PROMPT, max_tokens=20_000, stream=stream)
+                model=next(FRESH[self.upstream]), messages=PROMPT, max_tokens=20_000, stream=stream)
             for chunk in answer if stream else ():
                 text += chunk.choices[0].delta.content or ""
                 if text:
@@ -77,7 +52,7 @@ class Messages:
         text = ""
         try:
             answer = client.messages.create(
-                model=PROVIDERS.take(self.upstream), messages=PROMPT, max_tokens=20_000, stream=stream)
+                model=next(FRESH[self.upstream]), messages=PROMPT, max_tokens=20_000, stream=stream)
             for event in answer if stream else ():
                 if event.type == "content_block_delta":
                     text += getattr(event.delta, "text", "") or getattr(event.delta, "thinking", "")

@@ -9,8 +9,7 @@ import openai
 from clients import Chat, Messages
 from readings import NoAnswer, finish_in_chat, finish_in_messages
 from recorded import load
-from replay import Replay
-from servers import Servers
+from staging import start
 
 WAYS = ("whole", "streamed", "helped")
 PROMPT = [{"role": "user", "content": "Go on."}]
@@ -33,23 +32,7 @@ def setUpModule():
     LEFT_OUT = few + fewer
     MESSAGES = [Case("messages", *numbered) for numbered in enumerate(messages)]
     CHAT = [Case("chat", *numbered) for numbered in enumerate(chat)]
-    REPLAY = Replay()
-    REPLAY.__enter__()
-    unittest.addModuleCleanup(REPLAY.__exit__)
-    servers = Servers()
-    servers.__enter__()
-    unittest.addModuleCleanup(servers.__exit__)
-    gateway = servers.start_gateway(config(REPLAY.url))
-    URL, KEY = gateway.url, gateway.mint("sdk")[1]
-
-
-def config(url):
-    lines = ["providers:"]
-    for cases, shape, base_url in ((MESSAGES, "messages", url), (CHAT, "chat", f"{url}/v1")):
-        for case in cases:
-            lines.append(f'  {case.model}: {{base_url: "{base_url}", api_key: upstream-secret-0123456789, '
-                         f'shapes: [{shape}], models: [{case.model}]}}')
-    return "\n".join(lines) + "\n"
+    URL, KEY, REPLAY = start({**{case.model: "messages" for case in MESSAGES}, **{case.model: "chat" for case in CHAT}})
 
 
 def declared(names, shape):
