@@ -1,6 +1,7 @@
 //! The conversation as chat messages: calls of tools are followed at once by one `tool` message each.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::Target;
 use super::content::joined;
@@ -61,10 +62,10 @@ fn assistant<'r>(
     turns: &'r [Message<'_>],
     target: &mut Target<'_>,
     out: &mut Vec<Wire<'r>>,
-) -> Result<Vec<&'r ToolCall<'r>>, ApiError> {
+) -> Result<Vec<Sent<'r>>, ApiError> {
     let mut calls: Vec<&'r ToolCall<'r>> = Vec::new();
     if turns.is_empty() {
-        return Ok(calls);
+        return Ok(Vec::new());
     }
     let mut said: Vec<WirePart<'r>> = Vec::new();
     let mut refusal = None;
@@ -105,18 +106,25 @@ fn assistant<'r>(
     message.name = turns.iter().find_map(|turn| turn.name.as_deref());
     message.refusal = refusal;
     target.reasoning(turns, &mut message);
-    for call in &calls {
-        message.tool_calls.push(target.call(call));
+    let calls = target.sent(calls);
+    for Sent { call, id } in &calls {
+        message.tool_calls.push(target.call(call, id.clone()));
     }
     out.push(message);
     Ok(calls)
+}
+
+/// A call with the id under which it is sent.
+struct Sent<'r> {
+    call: &'r ToolCall<'r>,
+    id: Cow<'r, str>,
 }
 
 /// Writes what follows the model's turn: a `tool` message for each of its calls, then what results hold that such messages cannot,
 /// then the rest.
 fn user<'r>(
     turns: &'r [Message<'_>],
-    calls: &[&'r ToolCall<'r>],
+    calls: &[Sent<'r>],
     target: &mut Target<'_>,
     out: &mut Vec<Wire<'r>>,
 ) -> Result<(), ApiError> {
@@ -127,7 +135,7 @@ fn user<'r>(
         }
     }
     let mut attached = Vec::new();
-    for call in calls {
+    for Sent { call, id } in calls {
         let content = match open.iter().position(|result| result.call_id == call.id) {
             Some(at) => result_content(open.remove(at), target, &mut attached)?,
             None => {
@@ -136,7 +144,7 @@ fn user<'r>(
             }
         };
         let mut message = Wire::new("tool", content);
-        message.tool_call_id = Some(target.call_id(&call.id));
+        message.tool_call_id = Some(id.clone());
         out.push(message);
     }
     if !attached.is_empty() {
@@ -236,8 +244,26 @@ impl Target<'_> {
         WirePart { kind: Kind::Text { text: Cow::Borrowed(&*text.text) }, mark: self.mark(text.cache) }
     }
 
-    fn call<'r>(&mut self, call: &'r ToolCall<'_>) -> Call<'r> {
-        let (id, name) = (self.call_id(&call.id), self.names.sent(&call.name));
+    /// The calls of a turn under ids that are unlike: results go by them.
+    fn sent<'r>(&mut self, calls: Vec<&'r ToolCall<'r>>) -> Vec<Sent<'r>> {
+        // Each id that was sent, with how often it was asked for.
+        let mut known: BTreeMap<Cow<'r, str>, usize> = BTreeMap::new();
+        let mut sent = Vec::with_capacity(calls.len());
+        for call in calls {
+            let mut id = self.call_id(&call.id);
+            while let Some(times) = known.get_mut(&id) {
+                *times += 1;
+                id = self.call_id(&format!("{}_{times}", call.id)).into_owned().into();
+                self.losses.repaired("tool_calls.id");
+            }
+            known.insert(id.clone(), 1);
+            sent.push(Sent { call, id });
+        }
+        sent
+    }
+
+    fn call<'r>(&mut self, call: &'r ToolCall<'_>, id: Cow<'r, str>) -> Call<'r> {
+        let name = self.names.sent(&call.name);
         if call.custom {
             let custom = CalledCustom { name, input: &call.arguments };
             return Call { id, kind: "custom", function: None, custom: Some(custom) };

@@ -2,7 +2,7 @@
 //! message right behind it.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::blocks;
 use super::wire::{Block, Mark, Role, Turn};
@@ -37,7 +37,7 @@ pub(super) fn write<'r>(
         turns: Vec::with_capacity(request.messages.len()),
         between: Vec::new(),
         pending: Vec::new(),
-        ids: BTreeSet::new(),
+        ids: BTreeMap::new(),
         called: Vec::new(),
     };
     for message in &request.messages {
@@ -74,8 +74,8 @@ struct Writer<'r, 'w> {
     between: Vec<Turn<'r>>,
     /// The calls of the model's last turn.
     pending: Vec<Pending<'r>>,
-    /// All ids of calls that were sent: each may stand there once.
-    ids: BTreeSet<String>,
+    /// All ids of calls that were sent, each with how often it was asked for: it may stand there once.
+    ids: BTreeMap<String, usize>,
     called: Vec<Cow<'r, str>>,
 }
 
@@ -125,15 +125,12 @@ impl<'r> Writer<'r, '_> {
     fn id(&mut self, own: &'r str) -> Cow<'r, str> {
         let legal = legal(own);
         let mut sent = legal.clone();
-        let mut number = 1_usize;
-        while self.ids.contains(&*sent) {
-            number += 1;
-            sent = format!("{legal}_{number}").into();
-        }
-        if number > 1 {
+        while let Some(times) = self.ids.get_mut(&*sent) {
+            *times += 1;
+            sent = format!("{legal}_{times}").into();
             self.losses.repaired("tool_calls.id");
         }
-        self.ids.insert(sent.to_string());
+        self.ids.insert(sent.to_string(), 1);
         sent
     }
 

@@ -384,3 +384,18 @@ fn what_clients_of_messages_sent_becomes_chat_in_which_every_call_is_answered() 
     }
     assert!(read > 100, "only {read} requests");
 }
+
+#[test]
+fn calls_of_one_turn_with_the_same_id_are_told_apart_and_so_are_their_results() {
+    let list = json!([
+        {"role": "assistant", "content": [tool_use("t"), tool_use("t_2"), tool_use("t")]},
+        {"role": "user", "content": [tool_result("t", json!("a")), tool_result("t_2", json!("b")), tool_result("t", json!("c"))]},
+    ]);
+    let written = sent(&messages(list), &plain());
+    let ids: Vec<&Value> = written.body["messages"][0]["tool_calls"].as_array().unwrap().iter().map(|call| &call["id"]).collect();
+    assert_eq!(ids, ["t", "t_2", "t_3"]);
+    let results = written.body["messages"].as_array().unwrap().iter().skip(1);
+    let results: Vec<Value> = results.map(|result| json!([result["tool_call_id"], result["content"]])).collect();
+    assert_eq!(results, [json!(["t", "a"]), json!(["t_2", "b"]), json!(["t_3", "c"])]);
+    assert_eq!(written.losses, "repaired:tool_calls.id");
+}

@@ -1,0 +1,7 @@
+//! Whole chat answers to messages.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ovth_filters::Shape;
+
+fuzz_target!(|data: &[u8]| ovth_fuzz::answer(Shape::Chat, data));
