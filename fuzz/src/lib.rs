@@ -17,8 +17,8 @@ use ovth_filters::tokens::{Family, estimate_input};
 use ovth_filters::{Operation, Shape};
 use serde_json::Value;
 
-/// How long the header is, in bytes.
-pub const HEADER: usize = 4;
+/// How long the header is, in bytes; `seeds.py` writes one too.
+const HEADER: usize = 4;
 
 /// The header and what stands behind it.
 fn split(data: &[u8]) -> Option<([u8; HEADER], &[u8])> {

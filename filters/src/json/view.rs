@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{Text, elements_in, members_in};
+use super::{Cursor, Text, elements_in};
 
 /// One value of a document that is valid JSON; no white space around it. Copies are pointers.
 ///
@@ -85,13 +86,7 @@ impl<'a> View<'a> {
     /// The text of a string, escapes undone; borrowed when there are none. Half a surrogate pair becomes U+FFFD.
     #[must_use]
     pub fn string(self) -> Option<Cow<'a, str>> {
-        let raw = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        let text = Text::new(raw.as_bytes(), 1);
-        text.decode().or_else(|| {
-            let mut lossy = Vec::with_capacity(raw.len());
-            text.pieces(|piece| lossy.extend_from_slice(piece));
-            Some(Cow::Owned(String::from_utf8_lossy(&lossy).into_owned()))
-        })
+        Some(unescaped(self.0.strip_prefix('"')?.strip_suffix('"')?))
     }
 
     /// The boolean.
@@ -129,11 +124,25 @@ impl<'a> View<'a> {
 
     /// The members of an object, in order; none of anything else.
     pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, View<'a>)> {
+        self.entries().map(|(key, value)| (unescaped(key), value))
+    }
+
+    /// The members of an object, their names as they are written between the quotes.
+    fn entries(self) -> impl Iterator<Item = (&'a str, View<'a>)> {
         let text = self.0;
         let range = if self.kind() == ValueKind::Object { 0..text.len() } else { 0..0 };
-        members_in(text.as_bytes(), range)
-            .map_while(Result::ok)
-            .filter_map(move |member| Some((member.key, View(text.get(member.value)?))))
+        let mut cursor = Cursor::within(text.as_bytes(), &range);
+        let mut first = true;
+        std::iter::from_fn(move || {
+            if first {
+                cursor.open(b'{', "an object").ok()?;
+            }
+            let key = cursor.next_key(std::mem::take(&mut first)).ok()??.range();
+            let value = cursor.skip().ok()?;
+            // The range of a name has its quotes.
+            let key = text.get(key)?.strip_prefix('"')?.strip_suffix('"')?;
+            Some((key, View(text.get(value)?)))
+        })
     }
 
     /// The elements of an array, in order; none of anything else.
@@ -146,7 +155,8 @@ impl<'a> View<'a> {
     /// The last member of that name, unless it is `null`.
     #[must_use]
     pub fn member(self, name: &str) -> Option<View<'a>> {
-        let found = self.members().filter(|(key, _)| key == name).last();
+        let is_it = |key: &str| key == name || (key.contains('\\') && unescaped(key) == name);
+        let found = self.entries().filter(|(key, _)| is_it(key)).last();
         found.map(|(_, value)| value).filter(|value| !value.is_null())
     }
 
@@ -228,6 +238,17 @@ impl<'a> Json<'a> {
     }
 }
 
+/// What stands between the quotes of a string of a checked document, escapes undone.
+fn unescaped(raw: &str) -> Cow<'_, str> {
+    if memchr(b'\\', raw.as_bytes()).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    let mut text = Vec::with_capacity(raw.len());
+    Text::new(raw.as_bytes(), 1).pieces(|piece| text.extend_from_slice(piece));
+    let lossy = |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
+    Cow::Owned(String::from_utf8(text).unwrap_or_else(lossy))
+}
+
 fn compact(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut out: Option<Vec<u8>> = None;
@@ -282,6 +303,15 @@ mod tests {
     #[test]
     fn half_a_surrogate_pair_is_told_apart_from_no_string() {
         assert_eq!(View::parse(br#""a\ud800b""#).unwrap().string().as_deref(), Some("a\u{fffd}b"));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_in_a_name_hides_nothing_behind_it() {
+        let view = View::parse(br#"{"\ud800": 1, "\u0061": 2, "b\"": 3}"#).unwrap();
+        let names: Vec<String> = view.members().map(|(name, _)| name.into_owned()).collect();
+        assert_eq!(names, ["\u{fffd}", "a", "b\""]);
+        assert_eq!(view.member("a").and_then(View::u64), Some(2));
+        assert_eq!(view.member("b\"").and_then(View::u64), Some(3));
     }
 
     #[test]
