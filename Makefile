@@ -9,7 +9,7 @@ ifneq ($(OVTH_RECORDINGS),)
 export OVTH_RECORDINGS
 endif
 
-.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model check bench bench-ledger
+.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model check bench bench-ledger bench-translate fuzz
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
@@ -63,3 +63,9 @@ bench: setup ## Compare the gateway with the simulator alone and with nginx, if 
 
 bench-ledger: setup ## Measure what durable accounting costs in latency and in exchanges a second.
 	$(CARGO) bench --locked --bench ledger -- $(BENCH_ARGS)
+
+bench-translate: setup ## Measure what translating requests and streams costs; BENCH_ARGS=--instructions counts with valgrind.
+	$(CARGO) bench --locked -p ovth-filters --bench translate -- $(BENCH_ARGS)
+
+fuzz: setup ## Feed everything that reads bytes from outside anything at all, FUZZ_SECONDS (300) each; needs nightly and cargo-fuzz.
+	fuzz/run.sh

@@ -1,5 +1,5 @@
 //! Whatever comes in, translation never panics, and what it writes is what clients and providers take; see `judge`.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod judge;
 
@@ -14,12 +14,73 @@ use serde_json::{Value, json};
 
 /// Words that requests and answers are made of, in places where they need not belong.
 const WORDS: &[&str] = &[
-    "", "m", "user", "assistant", "tool", "system", "developer", "role", "content", "type", "text", "name", "id", "input", "input_schema",
-    "tools", "tool_choice", "tool_calls", "tool_use", "tool_result", "tool_use_id", "tool_call_id", "function", "arguments", "custom",
-    "image", "image_url", "source", "base64", "media_type", "data", "url", "data:image/png;base64,iVBORw0KGgo=", "document", "title",
-    "thinking", "signature", "redacted_thinking", "reasoning", "reasoning_content", "reasoning_details", "reasoning.text", "enabled",
-    "budget_tokens", "gw1.YQ.Yg.Yw.e30", "cache_control", "ephemeral", "ttl", "1h", "max_tokens", "stop", "n", "x y", "a.b", "{\"a\":1}",
-    "call_1", "is_error", "message", "delta", "choices", "finish_reason", "stop_reason", "usage", "index", "error", "\n", "\u{e9}STOP",
+    "",
+    "m",
+    "user",
+    "assistant",
+    "tool",
+    "system",
+    "developer",
+    "role",
+    "content",
+    "type",
+    "text",
+    "name",
+    "id",
+    "input",
+    "input_schema",
+    "tools",
+    "tool_choice",
+    "tool_calls",
+    "tool_use",
+    "tool_result",
+    "tool_use_id",
+    "tool_call_id",
+    "function",
+    "arguments",
+    "custom",
+    "image",
+    "image_url",
+    "source",
+    "base64",
+    "media_type",
+    "data",
+    "url",
+    "data:image/png;base64,iVBORw0KGgo=",
+    "document",
+    "title",
+    "thinking",
+    "signature",
+    "redacted_thinking",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "reasoning.text",
+    "enabled",
+    "budget_tokens",
+    "gw1.YQ.Yg.Yw.e30",
+    "cache_control",
+    "ephemeral",
+    "ttl",
+    "1h",
+    "max_tokens",
+    "stop",
+    "n",
+    "x y",
+    "a.b",
+    "{\"a\":1}",
+    "call_1",
+    "is_error",
+    "message",
+    "delta",
+    "choices",
+    "finish_reason",
+    "stop_reason",
+    "usage",
+    "index",
+    "error",
+    "\n",
+    "\u{e9}STOP",
 ];
 
 fn word() -> impl Strategy<Value = String> {
@@ -98,10 +159,35 @@ fn settings() -> impl Strategy<Value = Vec<(String, Value)>> {
         json!({"type": "function", "name": name, "input_schema": schema, "function": {"name": name, "parameters": schema}})
     });
     let name = prop::sample::select(vec![
-        "max_tokens", "tool_choice", "thinking", "reasoning", "reasoning_effort", "response_format", "stop", "stop_sequences", "temperature",
-        "top_p", "n", "system", "metadata", "cache_control", "output_config", "service_tier", "stream", "provider", "unknown field\n",
+        "max_tokens",
+        "tool_choice",
+        "thinking",
+        "reasoning",
+        "reasoning_effort",
+        "response_format",
+        "stop",
+        "stop_sequences",
+        "temperature",
+        "top_p",
+        "n",
+        "system",
+        "metadata",
+        "cache_control",
+        "output_config",
+        "service_tier",
+        "stream",
+        "provider",
+        "unknown field\n",
     ]);
-    let sane = mostly(vec![json!(1), json!(true), json!("auto"), json!("high"), json!({"type": "auto"}), json!({"type": "enabled", "budget_tokens": 2000}), json!(["STOP"])]);
+    let sane = mostly(vec![
+        json!(1),
+        json!(true),
+        json!("auto"),
+        json!("high"),
+        json!({"type": "auto"}),
+        json!({"type": "enabled", "budget_tokens": 2000}),
+        json!(["STOP"]),
+    ]);
     (vec(tool, 0..4), vec((name.prop_map(str::to_owned), sane), 0..5)).prop_map(|(tools, mut fields)| {
         if !tools.is_empty() {
             fields.push(("tools".to_owned(), tools.into()));
@@ -123,7 +209,12 @@ fn streamed(events: Vec<(Value, u8)>) -> Bytes {
         match ending {
             0 => out += ": ping\n\n",
             1 => out += &format!("data: {data}\r\n\r\n"),
-            _ => out += &format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or("x").replace(['\n', '\r'], "")),
+            _ => {
+                out += &format!(
+                    "event: {}\ndata: {data}\n\n",
+                    data["type"].as_str().unwrap_or("x").replace(['\n', '\r'], "")
+                )
+            }
         }
     }
     out.into()
@@ -158,7 +249,8 @@ fn messages_event() -> impl Strategy<Value = Value> {
         text().prop_map(|text| json!({"type": "text_delta", "text": text})),
         text().prop_map(|text| json!({"type": "thinking_delta", "thinking": text})),
         word().prop_map(|text| json!({"type": "signature_delta", "signature": text})),
-        mostly(vec![json!("{}"), json!("{\"a\""), json!(":1}")]).prop_map(|json| json!({"type": "input_json_delta", "partial_json": json})),
+        mostly(vec![json!("{}"), json!("{\"a\""), json!(":1}")])
+            .prop_map(|json| json!({"type": "input_json_delta", "partial_json": json})),
         any_value(),
     ];
     prop_oneof![

@@ -1,4 +1,5 @@
 //! What an agent of 40 turns sends, and answers of 200 events with reasoning, text and calls.
+#![expect(clippy::indexing_slicing, reason = "JSON that was just made")]
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -62,7 +63,9 @@ pub(crate) fn messages_request() -> Bytes {
             {"type": "text", "text": words(200)},
             {"type": "tool_use", "id": id, "name": format!("tool_{}", turn % TOOLS), "input": arguments(turn)},
         ]}));
-        messages.push(json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": words(1_000)}]}));
+        messages.push(
+            json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": words(1_000)}]}),
+        );
     }
     let system = json!([{"type": "text", "text": words(6_000), "cache_control": {"type": "ephemeral"}}]);
     let body = json!({"model": "m", "stream": true, "max_tokens": 8_000, "system": system, "tools": tools, "tool_choice": {"type": "auto"}, "messages": messages});
@@ -80,7 +83,10 @@ pub(crate) fn chat_stream() -> Bytes {
     chunk(json!({"role": "assistant", "content": ""}), Value::Null);
     (0..40).for_each(|_| chunk(json!({"reasoning_content": " somewhere"}), Value::Null));
     (0..120).for_each(|_| chunk(json!({"content": " in the \"middle\"\n"}), Value::Null));
-    chunk(json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "tool_1", "arguments": ""}}]}), Value::Null);
+    chunk(
+        json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "tool_1", "arguments": ""}}]}),
+        Value::Null,
+    );
     let text = format!("{{\"path\":\"{}\"}}", "abcd".repeat(34));
     for piece in text.as_bytes().chunks(4).take(35).map(String::from_utf8_lossy) {
         chunk(json!({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}), Value::Null);
@@ -99,26 +105,51 @@ pub(crate) fn messages_stream() -> Bytes {
         stream.push_str(&format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or_default()));
     };
     let usage = json!({"input_tokens": 1_000, "cache_read_input_tokens": 8_000, "output_tokens": 1});
-    event(json!({"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": usage}}));
+    event(
+        json!({"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": usage}}),
+    );
     let blocks: [(Value, &str, usize, Value); 3] = [
-        (json!({"type": "thinking", "thinking": "", "signature": ""}), "thinking", 40, json!({"type": "thinking_delta", "thinking": " somewhere"})),
-        (json!({"type": "text", "text": ""}), "text", 115, json!({"type": "text_delta", "text": " in the \"middle\"\n"})),
-        (json!({"type": "tool_use", "id": "toolu_1", "name": "tool_1", "input": {}}), "call", 34, json!({"type": "input_json_delta", "partial_json": "[],"})),
+        (
+            json!({"type": "thinking", "thinking": "", "signature": ""}),
+            "thinking",
+            40,
+            json!({"type": "thinking_delta", "thinking": " somewhere"}),
+        ),
+        (
+            json!({"type": "text", "text": ""}),
+            "text",
+            115,
+            json!({"type": "text_delta", "text": " in the \"middle\"\n"}),
+        ),
+        (
+            json!({"type": "tool_use", "id": "toolu_1", "name": "tool_1", "input": {}}),
+            "call",
+            34,
+            json!({"type": "input_json_delta", "partial_json": "[],"}),
+        ),
     ];
     for (index, (block, kind, count, delta)) in blocks.into_iter().enumerate() {
         event(json!({"type": "content_block_start", "index": index, "content_block": block}));
         if kind == "call" {
-            event(json!({"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": "{\"a\":["}}));
+            event(
+                json!({"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": "{\"a\":["}}),
+            );
         }
         (0..count).for_each(|_| event(json!({"type": "content_block_delta", "index": index, "delta": delta})));
         match kind {
-            "thinking" => event(json!({"type": "content_block_delta", "index": index, "delta": {"type": "signature_delta", "signature": "EqQBCkYIBRgC".repeat(20)}})),
-            "call" => event(json!({"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": "1]}"}})),
+            "thinking" => event(
+                json!({"type": "content_block_delta", "index": index, "delta": {"type": "signature_delta", "signature": "EqQBCkYIBRgC".repeat(20)}}),
+            ),
+            "call" => event(
+                json!({"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": "1]}"}}),
+            ),
             _ => {}
         }
         event(json!({"type": "content_block_stop", "index": index}));
     }
-    event(json!({"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": null}, "usage": {"output_tokens": 200}}));
+    event(
+        json!({"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": null}, "usage": {"output_tokens": 200}}),
+    );
     event(json!({"type": "message_stop"}));
     stream.into()
 }

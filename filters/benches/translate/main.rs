@@ -31,7 +31,10 @@ fn main() {
         return;
     }
     let with_instructions = arguments.iter().any(|argument| argument == "--instructions");
-    println!("{:<44}{:>9}{:>11}{:>11}{:>8}{:>11}{:>14}", "case", "bytes", "median us", "best us", "allocs", "allocated", "instructions");
+    println!(
+        "{:<44}{:>9}{:>11}{:>11}{:>8}{:>11}{:>14}",
+        "case", "bytes", "median us", "best us", "allocs", "allocated", "instructions"
+    );
     for case in &cases {
         let (median, best) = timed(case);
         let (allocations, allocated) = allocated(case);
@@ -86,7 +89,12 @@ fn counted(case: &Case) {
 /// Instructions of one run as callgrind counts them; `None` when valgrind is not there.
 fn instructions(case: &Case) -> Option<u64> {
     let run = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no", "--toggle-collect=translate::counted*"])
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--collect-atstart=no",
+            "--toggle-collect=translate::counted*",
+        ])
         .arg(std::env::current_exe().ok()?)
         .args(["--once", case.name])
         .output()

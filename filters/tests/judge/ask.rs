@@ -45,6 +45,7 @@ pub(crate) fn profile(number: u16) -> Profile {
             stream_options: !bit(15),
             router_fields: bit(15),
             wants_reasoning_content: bit(15),
+            thinking_toggle: bit(15),
         },
     }
 }

@@ -40,7 +40,12 @@ pub(crate) fn events(bytes: &Bytes, cuts: &[usize]) -> Vec<RawEvent> {
 }
 
 /// What the client of the other shape gets of a stream, its error event included.
-pub(crate) fn streamed(upstream: Shape, bytes: &Bytes, cuts: &[usize], answering: &Answering) -> (Bytes, Option<ApiError>) {
+pub(crate) fn streamed(
+    upstream: Shape,
+    bytes: &Bytes,
+    cuts: &[usize],
+    answering: &Answering,
+) -> (Bytes, Option<ApiError>) {
     let client = other(upstream);
     let mut translator = StreamTranslator::new(upstream, client, answering).unwrap();
     let mut out = BytesMut::new();

