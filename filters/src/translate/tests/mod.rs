@@ -3,6 +3,7 @@
 
 mod agents;
 mod answers;
+mod any;
 mod errors;
 mod fixtures;
 mod loops;

@@ -47,7 +47,7 @@ pub(super) fn collected(events: &[Event]) -> Result<Response, ApiError> {
 }
 
 /// The stream that a client of the other shape gets, and the error that it is to end with.
-fn translated(shape: Shape, chunks: impl IntoIterator<Item = Bytes>) -> (Bytes, Option<ApiError>) {
+pub(super) fn translated(shape: Shape, chunks: impl IntoIterator<Item = Bytes>) -> (Bytes, Option<ApiError>) {
     let mut translator = StreamTranslator::new(shape, other(shape), &answering()).unwrap();
     let (mut out, mut error) = (BytesMut::new(), None);
     framed(chunks, |event| {
