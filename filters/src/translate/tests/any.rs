@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use serde_json::{Value, json};
 
 use super::requests;
@@ -180,8 +180,6 @@ fn empty() -> Response {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     #[test]
     fn any_answer_is_the_same_in_the_other_shape_whole_and_streamed(
         shape in shape(), response in response(), sizes in vec(1..200_usize, 1..20)

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{answering, codec, other, taking_all};
 use crate::Shape;
 use crate::json::View;
-use crate::neutral::{ErrorClass, Losses, Profile, Thinking};
+use crate::neutral::{Answering, ErrorClass, Losses, Profile, Thinking};
 use crate::shapes::{decode_error, encode_error};
 use crate::translate::{self, Translated, Upstream};
 
@@ -146,6 +146,43 @@ fn pitfall_62_only_calls_that_were_signed_are_sent_back_signed() {
         )
         .collect();
     assert_eq!(signed, [true, false]);
+}
+
+#[test]
+fn pitfall_40_and_49_custom_tools_and_long_names_come_back_as_the_client_knows_them() {
+    let long = "a.very long name of a tool that no provider takes, with letters that are not allowed".to_owned();
+    let request = json!({"model": "m", "messages": [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": null, "tool_calls": [
+            {"id": "call_1", "type": "custom", "custom": {"name": "patch", "input": "*** \"Begin\"\n"}},
+            {"id": "call_2", "type": "function", "function": {"name": long, "arguments": "{}"}},
+        ]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "a"}, {"role": "tool", "tool_call_id": "call_2", "content": "b"},
+    ], "tools": [{"type": "custom", "custom": {"name": "patch"}}, {"type": "function", "function": {"name": long}}]});
+    let translated = sent(Shape::Chat, &request, &taking_all());
+    let body = value(&translated.body);
+    let calls = &body["messages"][1]["content"];
+    assert_eq!(calls[0]["input"], json!({"input": "*** \"Begin\"\n"}));
+    let sent_name = body["tools"][1]["name"].as_str().unwrap();
+    assert_eq!(calls[1]["name"], sent_name, "one name everywhere");
+    assert!(sent_name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')), "{sent_name}");
+
+    let answering = Answering { seed: "seed".to_owned(), ..translated.answering };
+    let answer = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1}, "content": [
+        {"type": "tool_use", "id": "toolu_1", "name": "patch", "input": {"input": "*** \"End\"\n"}},
+        {"type": "tool_use", "id": "toolu_2", "name": sent_name, "input": {"a": 1}},
+    ]});
+    let answer = serde_json::to_vec(&answer).unwrap();
+    let whole = value(&translate::response(Shape::Messages, Shape::Chat, &answer, &answering).unwrap());
+    let calls = &whole["choices"][0]["message"]["tool_calls"];
+    assert_eq!(calls[0]["custom"], json!({"name": "patch", "input": "*** \"End\"\n"}));
+    assert_eq!(calls[1]["function"], json!({"name": long, "arguments": "{\"a\":1}"}));
+    let stream = translate::response_as_stream(Shape::Messages, Shape::Chat, &answer, &answering).unwrap();
+    let told = super::streams::collected(&super::streams::read(Shape::Chat, [stream.into()])).unwrap();
+    let told = super::told(&told).calls;
+    assert_eq!(told[0].1, "patch");
+    assert_eq!((&told[0].2, told[0].3), (&json!("*** \"End\"\n"), true));
+    assert_eq!((&told[1].1, &told[1].2), (&long, &json!({"a": 1})));
 }
 
 #[test]

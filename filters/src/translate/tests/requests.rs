@@ -283,6 +283,18 @@ fn expected(from: Shape, mut asked: Asked, losses: &str) -> Asked {
             }
         }
     }
-    asked.turns.retain(|turn| *turn != Turn { role: turn.role.clone(), ..Turn::default() });
+    // What holds nothing any more is left out, and what stood around it is one.
+    let turns = std::mem::take(&mut asked.turns);
+    for turn in turns.into_iter().filter(|turn| *turn != Turn { role: turn.role.clone(), ..Turn::default() }) {
+        match asked.turns.last_mut().filter(|last| last.role == turn.role) {
+            Some(last) => {
+                last.said.extend(turn.said);
+                last.calls.extend(turn.calls);
+                last.results.extend(turn.results);
+                last.thoughts.extend(turn.thoughts);
+            }
+            None => asked.turns.push(turn),
+        }
+    }
     asked
 }
