@@ -109,6 +109,20 @@ fn demonstrate(keep: bool, out: &mut impl Write) -> Result<(), DemoError> {
             headers: &[("x-api-key", &key), ("anthropic-version", "2023-06-01")],
             body: r#"{"model":"claude-sonnet-4.5","max_tokens":100,"messages":[{"role":"user","content":"Say hello."}]}"#,
         },
+        Request {
+            title: "The same Claude in the OpenAI shape: it is translated",
+            method: "POST",
+            path: "/v1/chat/completions",
+            headers: &[("Authorization", &bearer)],
+            body: r#"{"model":"claude-sonnet-4.5","messages":[{"role":"user","content":"Say hello."}]}"#,
+        },
+        Request {
+            title: "And a GPT in the Anthropic shape, with a tool",
+            method: "POST",
+            path: "/anthropic/v1/messages",
+            headers: &[("x-api-key", &key), ("anthropic-version", "2023-06-01")],
+            body: r#"{"model":"gpt-5","max_tokens":100,"messages":[{"role":"user","content":"What is the weather in Paris?"}],"tools":[{"name":"get_weather","input_schema":{"type":"object","properties":{"city":{"type":"string"}}}}]}"#,
+        },
     ] {
         gateway.show(&request, out)?;
     }
