@@ -1,6 +1,8 @@
 //! Brings a schema into the subset that Anthropic enforces:
 //! <https://docs.claude.com/en/docs/build-with-claude/structured-outputs>.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::refs::{self, Graph};
@@ -8,6 +10,11 @@ use super::repair::describe;
 
 /// Schemas inside of one schema that are looked at; more are not adapted.
 const MAX_NODES: usize = 10_000;
+
+/// What may be told in words is so many times as long as the schema at most, and a bit, in bytes: a keyword that concerns
+/// several types is told of each.
+const MAX_GROWTH: usize = 4;
+const MIN_TOLD: usize = 4_096;
 
 /// Keywords that say nothing of what a value must be.
 const SILENT: [&str; 11] = [
@@ -28,10 +35,12 @@ const FORMATS: [&str; 10] =
     ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
 const TYPES: [&str; 7] = ["object", "array", "string", "number", "integer", "boolean", "null"];
 
-/// The schema in the subset, and whether it says less than before; `None` when it cannot be brought there.
-pub(super) fn root(schema: &Value) -> Option<(Value, bool)> {
+/// The schema in the subset, and whether it says less than before; `None` when it cannot be brought there. `size` is its length
+/// in bytes.
+pub(super) fn root(schema: &Value, size: usize) -> Option<(Value, bool)> {
     let root = schema.as_object()?;
-    let mut adapter = Adapter { root, owner: None, graph: Graph::default(), nodes: 0, lossy: false };
+    let room = size.saturating_mul(MAX_GROWTH).saturating_add(MIN_TOLD);
+    let mut adapter = Adapter { root, owner: None, graph: Graph::default(), nodes: 0, room, lossy: false };
     let adapted = adapter.object(root)?;
     let is_object = refs::resolved(&adapted, root).get("type").and_then(Value::as_str) == Some("object");
     (is_object && adapter.graph.ends()).then_some((adapted, adapter.lossy))
@@ -43,6 +52,8 @@ struct Adapter<'v> {
     owner: Option<&'v str>,
     graph: Graph,
     nodes: usize,
+    /// How much may still be told in words, in bytes.
+    room: usize,
     lossy: bool,
 }
 
@@ -56,11 +67,22 @@ impl<'v> Adapter<'v> {
         }
     }
 
-    fn object(&mut self, schema: &'v Map<String, Value>) -> Option<Value> {
+    /// Counts a schema that is written.
+    fn count(&mut self) -> Option<()> {
         self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return None;
-        }
+        (self.nodes <= MAX_NODES).then_some(())
+    }
+
+    /// A keyword in words.
+    fn told(&mut self, keyword: &str, value: &Value) -> Option<String> {
+        let told = format!("{keyword}: {value}");
+        self.room = self.room.checked_sub(told.len())?;
+        self.lossy = true;
+        Some(told)
+    }
+
+    fn object(&mut self, schema: &'v Map<String, Value>) -> Option<Value> {
+        self.count()?;
         if let Some(reference) = schema.get("$ref") {
             return self.reference(schema, reference.as_str()?);
         }
@@ -69,6 +91,7 @@ impl<'v> Adapter<'v> {
             && let Some(reference) = only.get("$ref")
         {
             // What older generators wrote to put a description beside a reference.
+            self.lossy |= only.keys().any(|keyword| keyword != "$ref" && !SILENT.contains(&keyword.as_str()));
             return self.reference(schema, reference.as_str()?);
         }
         if let Some(Value::Array(kinds)) = schema.get("type") {
@@ -78,14 +101,13 @@ impl<'v> Adapter<'v> {
         let mut told = Vec::new();
         for (keyword, value) in schema {
             if !self.keyword(schema, keyword, value, &mut out)? {
-                told.push(format!("{keyword}: {value}"));
+                told.push(self.told(keyword, value)?);
             }
         }
         if out.contains_key("properties") || out.get("type").is_some_and(|kind| kind == "object") {
             self.close(schema, &mut out)?;
         }
         if !told.is_empty() {
-            self.lossy = true;
             describe(&mut out, &format!("{{{}}}", told.join(", ")));
         }
         Some(Value::Object(out))
@@ -140,7 +162,7 @@ impl<'v> Adapter<'v> {
         Some(true)
     }
 
-    /// A reference stands alone, but for definitions at the root.
+    /// A reference stands alone, but for definitions at the root: what is said beside it goes around it.
     fn reference(&mut self, schema: &'v Map<String, Value>, reference: &str) -> Option<Value> {
         let (place, name) = refs::definition(reference)?;
         self.root.get(place)?.get(name)?;
@@ -152,6 +174,21 @@ impl<'v> Adapter<'v> {
                 out.insert(place.to_owned(), self.definitions(definitions)?);
             }
         }
+        let mut around = Map::new();
+        for (keyword, value) in schema {
+            match keyword.as_str() {
+                "$ref" | "allOf" | "$defs" | "definitions" => {}
+                // The root may be no alternative.
+                "title" | "description" | "default" if !std::ptr::eq(schema, self.root) => {
+                    self.keyword(schema, keyword, value, &mut around)?;
+                }
+                keyword => self.lossy |= !SILENT.contains(&keyword),
+            }
+        }
+        if !around.is_empty() {
+            around.insert("anyOf".to_owned(), json!([out]));
+            return Some(Value::Object(around));
+        }
         Some(Value::Object(out))
     }
 
@@ -162,11 +199,16 @@ impl<'v> Adapter<'v> {
         }
         let mut out = Map::new();
         let mut branches = Vec::new();
+        let mut seen: Vec<&str> = Vec::with_capacity(TYPES.len());
         for kind in kinds {
-            let kind = kind.as_str().filter(|kind| TYPES.contains(kind))?;
+            // Each once: there are no more than have a name.
+            let kind = kind.as_str().filter(|kind| TYPES.contains(kind) && !seen.contains(kind))?;
+            seen.push(kind);
+            self.count()?;
             let mut branch = Map::new();
             branch.insert("type".to_owned(), kind.into());
             let mut told = Vec::new();
+            let mut is_left = true;
             for (keyword, value) in schema.iter().filter(|(keyword, _)| *keyword != "type") {
                 match keyword.as_str() {
                     "description" | "title" | "default" | "$defs" | "definitions" => {}
@@ -175,22 +217,22 @@ impl<'v> Adapter<'v> {
                             value.as_array()?.iter().filter(|value| is_of(value, kind)).cloned().collect();
                         branch.insert("enum".to_owned(), own.into());
                     }
+                    "const" if !is_of(value, kind) => is_left = false,
                     _ if !concerns(keyword, kind) => {}
                     _ => {
                         if !self.keyword(schema, keyword, value, &mut branch)? {
-                            told.push(format!("{keyword}: {value}"));
+                            told.push(self.told(keyword, value)?);
                         }
                     }
                 }
             }
-            if branch.get("enum").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            if !is_left || branch.get("enum").and_then(Value::as_array).is_some_and(Vec::is_empty) {
                 continue;
             }
             if kind == "object" {
                 self.close(schema, &mut branch)?;
             }
             if !told.is_empty() {
-                self.lossy = true;
                 describe(&mut branch, &format!("{{{}}}", told.join(", ")));
             }
             branches.push(Value::Object(branch));
@@ -246,11 +288,11 @@ impl<'v> Adapter<'v> {
 /// The names that are required and can be there, each once.
 fn required(schema: &Map<String, Value>, names: &Value) -> Option<Value> {
     let known = schema.get("properties").and_then(Value::as_object);
-    let mut out: Vec<Value> = Vec::new();
-    for name in names.as_array()? {
-        let can_be = known.is_some_and(|known| known.contains_key(name.as_str().unwrap_or_default()));
-        if can_be && !out.contains(name) {
-            out.push(name.clone());
+    let mut seen = HashSet::new();
+    let mut out = Vec::new();
+    for name in names.as_array()?.iter().filter_map(Value::as_str) {
+        if known.is_some_and(|known| known.contains_key(name)) && seen.insert(name) {
+            out.push(name.into());
         }
     }
     Some(Value::Array(out))

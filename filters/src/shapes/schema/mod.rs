@@ -52,7 +52,7 @@ pub(crate) fn is_strict(schema: &Json<'_>) -> bool {
 /// too little would be left of it: recursion, objects with any names, tuples, a root that is no object.
 pub(crate) fn adapted<'a>(schema: &'a Json<'_>) -> Option<Fitted<'a>> {
     let value: Value = serde_json::from_str(schema.raw()).ok()?;
-    let (adapted, lossy) = adapt::root(&value)?;
+    let (adapted, lossy) = adapt::root(&value, schema.raw().len())?;
     let schema = if adapted == value { schema.borrowed() } else { Json::of(&adapted) };
     Some(Fitted { schema, lossy })
 }

@@ -37,22 +37,28 @@ impl Graph {
     /// Whether following references always ends.
     pub(super) fn ends(&self) -> bool {
         // Definitions are taken out once all that they refer to are out; what stays is part of a circle or leads to one.
-        let mut open: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut waits: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut referring: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (owner, targets) in &self.by_owner {
-            if let Some(owner) = owner {
-                open.insert(owner, targets.iter().map(String::as_str).collect());
+            let Some(owner) = owner else { continue };
+            waits.insert(owner, targets.len());
+            for target in targets {
+                referring.entry(target).or_default().push(owner);
             }
         }
-        loop {
-            let done: Vec<&str> = open
-                .iter()
-                .filter(|(_, targets)| !targets.iter().any(|target| open.contains_key(target)))
-                .map(|(owner, _)| *owner)
-                .collect();
-            if done.is_empty() {
-                return open.is_empty();
+        let mut out: Vec<&str> = referring.keys().filter(|name| !waits.contains_key(*name)).copied().collect();
+        let mut open = waits.len();
+        while let Some(name) = out.pop() {
+            for owner in referring.get(name).into_iter().flatten() {
+                if let Some(left) = waits.get_mut(owner) {
+                    *left -= 1;
+                    if *left == 0 {
+                        open -= 1;
+                        out.push(owner);
+                    }
+                }
             }
-            done.iter().for_each(|owner| drop(open.remove(owner)));
         }
+        open == 0
     }
 }

@@ -1,11 +1,15 @@
 //! Puts the schema of a tool right: older drafts, names that are required twice, and roots that the API refuses.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::refs;
 
 /// How much of what was at the root is told in the description, in bytes.
 const MAX_TOLD: usize = 2_000;
+/// Alternatives of one property that are kept apart.
+const MAX_ALTERNATIVES: usize = 256;
 
 /// The schema as a messages host takes it for a tool, and whether it says less than before.
 pub(super) fn tool(mut root: Map<String, Value>) -> (Value, bool) {
@@ -68,12 +72,8 @@ fn required(schema: &mut Map<String, Value>) {
     match schema.get_mut("required") {
         Some(Value::Array(names)) => {
             names.retain(Value::is_string);
-            let all = std::mem::take(names);
-            for name in all {
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
+            let mut seen = HashSet::new();
+            names.retain(|name| seen.insert(name.as_str().unwrap_or_default().to_owned()));
         }
         Some(_) => drop(schema.shift_remove("required")),
         None => {}
@@ -104,11 +104,14 @@ fn flatten(root: &mut Map<String, Value>) -> bool {
         if told.len() <= MAX_TOLD {
             describe(root, &format!("{keyword}: {told}"));
         }
+        // A definition says the second time what it said the first time.
+        let mut seen = HashSet::new();
         let branches: Vec<&Map<String, Value>> = branches
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(|branch| refs::resolved(branch, &whole).as_object())
+            .filter(|branch| seen.insert(std::ptr::from_ref(*branch)))
             .collect();
         let mut needed: Option<Vec<Value>> = None;
         for branch in branches {
@@ -121,7 +124,8 @@ fn flatten(root: &mut Map<String, Value>) -> bool {
                     known
                 }
                 Some(mut known) => {
-                    known.retain(|name| names.contains(name));
+                    let names: HashSet<&str> = names.iter().filter_map(Value::as_str).collect();
+                    known.retain(|name| name.as_str().is_some_and(|name| names.contains(name)));
                     known
                 }
             });
@@ -147,6 +151,8 @@ fn merge_properties(root: &mut Map<String, Value>, branch: &Map<String, Value>) 
             None => drop(properties.insert(name.clone(), schema.clone())),
             Some(known) if known == schema => {}
             Some(known) => match known.get_mut("anyOf").and_then(Value::as_array_mut) {
+                // So many that it is as good as anything.
+                Some(list) if list.len() >= MAX_ALTERNATIVES => *known = json!({}),
                 Some(list) if !list.contains(schema) => list.push(schema.clone()),
                 Some(_) => {}
                 None => *known = json!({"anyOf": [known.take(), schema]}),

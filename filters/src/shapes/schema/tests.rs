@@ -188,7 +188,8 @@ fn recursion_is_found() {
     assert!(output(&with(json!({"$ref": "#/$defs/B"}), json!({"type": "string"}))).is_some());
     // What older generators wrote beside a description.
     let schema = with(json!({"description": "d", "allOf": [{"$ref": "#/$defs/B"}]}), json!({"type": "string"}));
-    assert_eq!(output(&schema).unwrap().0["$defs"]["A"]["properties"]["b"], json!({"$ref": "#/$defs/B"}));
+    let described = json!({"description": "d", "anyOf": [{"$ref": "#/$defs/B"}]});
+    assert_eq!(output(&schema).unwrap().0["$defs"]["A"]["properties"]["b"], described);
 }
 
 #[test]
@@ -246,4 +247,71 @@ fn schema_like() -> impl Strategy<Value = Value> {
                 .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })
+}
+
+#[test]
+fn a_schema_does_not_grow_beyond_a_small_multiple_of_itself() {
+    let of_a = |a: Value| output(&closed(json!({"a": a})));
+    assert_eq!(of_a(json!({"type": ["string", "string"]})), None, "a type that is repeated");
+    let long = "x".repeat(100_000);
+    assert_eq!(of_a(json!({"type": vec!["string"; 100_000], "pattern": long})), None);
+    let all = ["string", "number", "integer", "boolean", "null", "array"];
+    for schema in [
+        json!({"type": all, "not": {"const": long}}),
+        json!({"type": all, "const": long}),
+        json!({"type": all, "enum": [long, 1, 2.5]}),
+        json!({"type": ["string", "null"], "pattern": long}),
+    ] {
+        let size = schema.to_string().len();
+        let sent = of_a(schema).map_or(0, |(sent, _)| sent.to_string().len());
+        assert!(sent <= 4 * size + 5_000, "{sent}");
+    }
+    let (sent, _) = of_a(json!({"type": ["string", "null"], "const": "x"})).unwrap();
+    assert_eq!(sent["properties"]["a"], json!({"anyOf": [{"type": "string", "const": "x"}]}));
+    let unions = vec![json!({"type": all}); 3_000];
+    assert_eq!(of_a(json!({"anyOf": unions})), None, "each branch is a schema");
+}
+
+#[test]
+fn large_schemas_take_time_in_proportion() {
+    let names: Vec<String> = (0..20_000).map(|n| format!("n{n}")).collect();
+    let properties: serde_json::Map<String, Value> = names.iter().map(|name| (name.clone(), json!({}))).collect();
+    let begun = std::time::Instant::now();
+    let mut schema = closed(Value::Object(properties));
+    schema["required"] = json!([names.clone(), names.clone()].concat());
+    assert_eq!(tool(&schema).0["required"].as_array().unwrap().len(), 20_000);
+    assert!(output(&schema).is_none(), "too many schemas");
+
+    let mut definitions = serde_json::Map::new();
+    for n in 0..9_000 {
+        definitions.insert(format!("d{n}"), closed(json!({"a": {"$ref": format!("#/$defs/d{}", n + 1)}})));
+    }
+    definitions.insert("d9000".to_owned(), json!({"type": "string"}));
+    let mut chain = closed(json!({"a": {"$ref": "#/$defs/d0"}}));
+    chain["$defs"] = Value::Object(definitions);
+    let _ = output(&chain);
+
+    let branches: Vec<Value> = (0..20_000).map(|n| json!({"properties": {"a": {"const": n}}})).collect();
+    let _ = tool(&json!({"type": "object", "anyOf": branches}));
+    let all_of = vec![json!({"$ref": "#/$defs/d"}); 20_000];
+    let (sent, _) = tool(&json!({"type": "object", "allOf": all_of, "$defs": {"d": {"required": names}}}));
+    assert_eq!(sent["required"].as_array().unwrap().len(), 20_000);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn what_stands_beside_a_reference_is_kept_or_told() {
+    let with = |a: Value| {
+        let mut schema = closed(json!({"a": a}));
+        schema["$defs"] = json!({"d": {"type": "string"}});
+        let (sent, lossy) = output(&schema).unwrap();
+        (sent["properties"]["a"].clone(), lossy)
+    };
+    let reference = json!({"$ref": "#/$defs/d"});
+    assert_eq!(with(reference.clone()), (reference.clone(), false));
+    let wrapped = json!({"description": "D", "default": "x", "anyOf": [reference]});
+    assert_eq!(with(json!({"$ref": "#/$defs/d", "description": "D", "default": "x"})), (wrapped.clone(), false));
+    assert_eq!(with(json!({"allOf": [reference], "description": "D", "default": "x"})), (wrapped, false));
+    assert_eq!(with(json!({"$ref": "#/$defs/d", "minLength": 2})), (reference.clone(), true));
+    assert_eq!(with(json!({"allOf": [{"$ref": "#/$defs/d", "minLength": 2}]})), (reference, true));
 }
