@@ -170,6 +170,8 @@ def tools(body):
             yield f"tool name {function.get('name')}"
         if not isinstance(function.get("parameters", {}), dict):
             yield f"parameters of {function.get('name')}"
+        elif function.get("strict"):
+            yield from strict_schema(function.get("parameters", {}))
     choice = body.get("tool_choice")
     if choice is not None:
         if not declared:
@@ -181,3 +183,13 @@ def tools(body):
             yield f"tool_choice {choice}"
     if "parallel_tool_calls" in body and not declared:
         yield "parallel_tool_calls without tools"
+
+
+def strict_schema(schema):
+    """What OpenAI asks of strict schemas: objects are closed, and all their properties are required."""
+    if "properties" in schema:
+        if schema.get("additionalProperties") is not False or set(schema.get("required", [])) != schema["properties"].keys():
+            yield f"a strict object with {sorted(schema['properties'])}, of which {schema.get('required')} are required"
+    below = list(schema.get("properties", {}).values()) + list(schema.get("$defs", {}).values()) + schema.get("anyOf", [])
+    for inner in below + ([schema["items"]] if "items" in schema else []):
+        yield from strict_schema(inner)

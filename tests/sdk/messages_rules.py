@@ -84,15 +84,22 @@ def turns(body):
     if not messages:
         yield "no messages"
         return
-    asked = []
+    asked, before = [], None
     for number, message in enumerate(messages):
         at = f"messages.{number}"
         role, content = message.get("role"), message.get("content")
+        if role == "system" and before == "user":
+            # Newer models take instructions right behind a user's turn, as text.
+            if not isinstance(content, str) and any(block["type"] != "text" for block in content) or not content:
+                yield f"{at}: instructions {content}"
+            before = role
+            continue
         if message.keys() != {"role", "content"} or role not in IN_TURN:
             yield f"{at}: {sorted(message)} of {role}"
             continue
-        if number and messages[number - 1]["role"] == role:
-            yield f"{at}: two turns of {role}"
+        if before == role or (before, role) == ("system", "user"):
+            yield f"{at}: {role} after {before}"
+        before = role
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         if not blocks:
             yield f"{at}: empty"
