@@ -142,7 +142,7 @@ async fn a_small_body_that_unpacks_to_a_huge_one_is_refused() {
 }
 
 #[tokio::test]
-async fn encodings_that_are_not_known_or_are_broken_are_named() {
+async fn pitfall_19_encodings_that_are_not_known_or_are_broken_are_named() {
     let gateway = limited().await;
     let body = Shape::Chat.ask("gpt-5", "hello");
     let cases = [

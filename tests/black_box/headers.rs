@@ -74,7 +74,7 @@ fn ask(gateway: &Gateway, shape: Shape) -> Request {
 }
 
 #[tokio::test]
-async fn the_provider_sees_its_own_key_and_no_header_of_the_client_s_own() {
+async fn pitfall_110_and_111_the_provider_sees_its_own_key_and_no_header_of_the_client_s_own() {
     let upstream = upstream().await;
     let gateway = gateway(&upstream).await;
     for (index, shape) in Shape::BOTH.into_iter().enumerate() {
@@ -125,7 +125,7 @@ async fn the_client_sees_no_header_of_the_operator_s_own() {
 }
 
 #[tokio::test]
-async fn anthropic_headers_are_kept() {
+async fn pitfall_114_anthropic_headers_are_kept() {
     let upstream = upstream().await;
     let gateway = gateway(&upstream).await;
     let mut request = ask(&gateway, Shape::Messages)

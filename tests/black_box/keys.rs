@@ -12,7 +12,7 @@ async fn bed() -> Bed {
 }
 
 #[tokio::test]
-async fn a_minted_key_works_in_both_headers_on_both_shapes() {
+async fn pitfall_113_a_minted_key_works_in_both_headers_on_both_shapes() {
     let bed = bed().await;
     let minted = bed.gateway.admin(r#"{"label":"cursor","quota":{"daily_tokens":100000}}"#).await;
     assert_eq!(minted.status, 201, "{minted:?}");

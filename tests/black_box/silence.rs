@@ -7,7 +7,7 @@ const IMPATIENT: &str =
     "commit_after: 200ms\nheartbeat: 200ms\ntimeouts: {connect: 5s, first_byte: 700ms, idle: 700ms}\n";
 
 #[tokio::test]
-async fn a_silent_stream_gets_its_status_and_heartbeats() {
+async fn pitfall_8_and_120_a_silent_stream_gets_its_status_headers_that_forbid_buffering_and_heartbeats() {
     for shape in Shape::BOTH {
         let gate = Gate::new();
         let answer = Answer::streamed(shape, &["late"]).behind(&gate);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{After, Answer, Gate, Gateway, Request, Response, Shape, Upstream, Way, within};
+use crate::support::{After, Answer, End, Gate, Gateway, Request, Response, Shape, Upstream, Way, within};
 
 /// The other shape.
 const fn other(shape: Shape) -> Shape {
@@ -207,7 +207,7 @@ async fn a_provider_that_does_not_stream_though_it_was_asked_to_is_told_as_a_str
 }
 
 #[tokio::test]
-async fn errors_of_the_provider_come_in_the_client_s_shape_with_what_clients_look_for() {
+async fn pitfall_9_116_117_122_errors_come_in_the_client_s_shape_with_what_clients_look_for() {
     let overflow = |shape| match shape {
         Shape::Chat => json!({"error": {
             "message": "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
@@ -473,7 +473,7 @@ async fn tokens_are_counted_here_for_a_model_that_cannot_be_asked() {
 }
 
 #[tokio::test]
-async fn pitfall_110_headers_of_the_client_s_own_provider_go_no_further() {
+async fn pitfall_110_and_114_headers_of_the_client_s_own_provider_go_no_further() {
     let upstream = Upstream::new(|seen| Answer::plain(seen.shape(), "served").then(After::KeepAlive)).await;
     for client in Shape::BOTH {
         let crossing = crossing(client, "", &upstream, &upstream).await;
@@ -496,5 +496,56 @@ async fn pitfall_110_headers_of_the_client_s_own_provider_go_no_further() {
         {
             assert_eq!(seen.head.header(name), None, "pitfall_114: {name}");
         }
+    }
+}
+
+#[tokio::test]
+async fn pitfall_7_a_refusal_of_a_stream_reaches_the_client_whole_however_long_it_is() {
+    for client in Shape::BOTH {
+        let long = "why ".repeat(20_000);
+        let body = json!({"type": "error", "error": {"type": "invalid_request_error", "message": long}});
+        let first = Upstream::always(Answer::json(400, body.to_string())).await;
+        let second = Upstream::always(Answer::json(400, body.to_string())).await;
+        let crossing = crossing(client, "", &first, &second).await;
+        for route in ["sole", "own/model"] {
+            let response = crossing.ask(&crossing.request(route, &json!({"stream": true}))).await;
+            assert_eq!((response.status, response.end), (400, End::Complete), "{route}");
+            assert_eq!(response.header("content-length"), Some(response.body.len().to_string().as_str()));
+            client.error_type(&response.json());
+            if route == "own/model" {
+                assert_eq!(response.json(), body, "its own words, in its own shape");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pitfall_112_no_redirect_of_a_provider_is_followed_with_its_key() {
+    let elsewhere = Upstream::new(|seen| Answer::plain(seen.shape(), "stolen")).await;
+    let location = format!("{}/v1/messages", elsewhere.base_url());
+    for client in Shape::BOTH {
+        let moved = Answer::whole(307, &[("content-type", "application/json"), ("location", &location)], "{}");
+        let (first, second) = (Upstream::always(moved).await, Upstream::silent().await);
+        let crossing = crossing(client, "", &first, &second).await;
+        let response = crossing.ask(&crossing.request("sole", &json!({}))).await;
+        assert_eq!(response.status, 502, "{response:?}");
+        assert_eq!(response.header("location"), None);
+        client.error_type(&response.json());
+    }
+    assert!(elsewhere.links().is_empty(), "nobody came");
+}
+
+#[tokio::test]
+async fn pitfall_115_a_spent_account_is_not_asked_again_and_a_rate_limit_is_told_as_one() {
+    let spent = json!({"error": {"message": "You exceeded your current quota", "type": "insufficient_quota", "code": "insufficient_quota"}});
+    let limited = json!({"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}});
+    for (body, status, retry) in [(spent, 502, "false"), (limited, 429, "true")] {
+        let upstream = Upstream::always(Answer::json(429, body.to_string())).await;
+        let crossing = crossing(Shape::Messages, "", &upstream, &Upstream::silent().await).await;
+        let response = crossing.ask(&crossing.request("sole", &json!({}))).await;
+        let expected = if status == 502 { [502, 529].as_slice() } else { &[429] };
+        assert!(expected.contains(&response.status), "{response:?}");
+        assert_eq!(response.header("x-should-retry"), Some(retry), "{response:?}");
+        assert_eq!(upstream.requests().len(), 1);
     }
 }
