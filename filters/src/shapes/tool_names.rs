@@ -1,6 +1,7 @@
-//! Names of tools that a target would refuse, made legal there in a way that can be undone.
+//! Names of tools that a target would refuse, made legal there in a way that can be undone, and ids of calls, told apart.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use rapidhash::v3::rapidhash_v3;
 
@@ -13,12 +14,14 @@ const MARK: usize = 9;
 pub(crate) struct ToolNames {
     limit: usize,
     changed: Vec<(String, String)>,
+    /// Those that were changed, as sent.
+    known: HashSet<String>,
 }
 
 impl ToolNames {
     /// For a target that takes names of so many bytes.
-    pub(crate) const fn new(limit: usize) -> ToolNames {
-        ToolNames { limit, changed: Vec::new() }
+    pub(crate) fn new(limit: usize) -> ToolNames {
+        ToolNames { limit, changed: Vec::new(), known: HashSet::new() }
     }
 
     /// The name that is sent for this one.
@@ -31,7 +34,7 @@ impl ToolNames {
         let mut sent: String = plain.take(self.limit.saturating_sub(MARK)).collect();
         // All changed names are marked, not only long ones: two may differ only in what is not legal.
         sent.push_str(&format!("_{:08x}", rapidhash_v3(name.as_bytes()) & 0xffff_ffff));
-        if !self.changed.iter().any(|(known, _)| *known == sent) {
+        if self.known.insert(sent.clone()) {
             self.changed.push((sent.clone(), name.to_owned()));
         }
         Cow::Owned(sent)
@@ -40,6 +43,41 @@ impl ToolNames {
     /// The names that were changed: as sent, and as they were.
     pub(crate) fn changed(self) -> Vec<(String, String)> {
         self.changed
+    }
+}
+
+/// The ids of the calls of one conversation or answer: no two alike.
+#[derive(Debug, Default)]
+pub(crate) struct UniqueIds {
+    given: HashSet<String>,
+    /// The last number that an id got.
+    numbers: HashMap<String, usize>,
+}
+
+impl UniqueIds {
+    /// Notes an id. One that was given before gets the next number that is free behind it: that is the id to give then.
+    pub(crate) fn numbered(&mut self, id: &str) -> Option<String> {
+        if self.given.insert(id.to_owned()) {
+            return None;
+        }
+        let number = self.numbers.entry(id.to_owned()).or_insert(1);
+        loop {
+            *number += 1;
+            let numbered = format!("{id}_{number}");
+            if self.given.insert(numbered.clone()) {
+                return Some(numbered);
+            }
+        }
+    }
+
+    /// How many were given.
+    pub(crate) fn len(&self) -> usize {
+        self.given.len()
+    }
+
+    /// Whether none was given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.given.is_empty()
     }
 }
 

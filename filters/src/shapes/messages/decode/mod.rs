@@ -9,10 +9,11 @@ mod wrong;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 
 use crate::json::{Json, ValueKind, View};
 use crate::neutral::{
-    ApiError, CacheMark, Losses, Message, Output, Part, Request, Role, StateFormat, TextPart, Tier, ToolCall,
+    ApiError, CacheMark, Losses, Message, Output, Part, Request, Role, State, StateFormat, TextPart, Tier, ToolCall,
 };
 use wrong::Wrong;
 
@@ -74,6 +75,7 @@ fn read<'a>(body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, Wrong> {
         reasoning::output_config(config, &mut request).map_err(|wrong| wrong.within("messages"))?;
         losses.approximated("messages.output_config");
     }
+    merge(&mut request.extras);
     Ok(request)
 }
 
@@ -160,11 +162,12 @@ fn give_state_to_calls(parts: &mut Vec<Part<'_>>) {
     if !parts.iter().any(is_of_a_call) {
         return;
     }
-    let mut states = Vec::new();
+    let mut states: HashMap<String, VecDeque<State<'_>>> = HashMap::new();
     parts.retain_mut(|part| match part {
         Part::Reasoning(reasoning) if reasoning.text.is_empty() => match reasoning.state.take() {
             Some(state) if state.format == StateFormat::GoogleSignature && state.id.is_some() => {
-                states.push(state);
+                let id = state.id.as_deref().unwrap_or_default().to_owned();
+                states.entry(id).or_default().push_back(state);
                 false
             }
             state => {
@@ -175,8 +178,8 @@ fn give_state_to_calls(parts: &mut Vec<Part<'_>>) {
         _ => true,
     });
     for call in parts.iter_mut().filter_map(as_call) {
-        if let Some(at) = states.iter().position(|state| state.id.as_ref() == Some(&call.id)) {
-            call.state = Some(states.swap_remove(at));
+        if let Some(state) = states.get_mut(&*call.id).and_then(VecDeque::pop_front) {
+            call.state = Some(state);
         }
     }
 }
@@ -193,13 +196,26 @@ fn system<'a>(value: View<'a>, losses: &mut Losses) -> Result<Vec<TextPart<'a>>,
     let mut texts = Vec::new();
     for part in blocks::parts(value, losses)? {
         match part {
-            Part::Text(text) if text.text.starts_with(BILLING_HEADER) => {}
-            Part::Text(text) => texts.push(text),
+            Part::Text(text) => texts.extend(without_billing(text)),
             Part::Opaque(block) => losses.dropped(format!("system.{}", block.kind)),
             _ => return Err(Wrong::new("", "it must be a string or an array of text blocks")),
         }
     }
     Ok(texts)
+}
+
+/// The text without the line of billing that it may begin with; nothing when it holds nothing else.
+fn without_billing(mut part: TextPart<'_>) -> Option<TextPart<'_>> {
+    if !part.text.starts_with(BILLING_HEADER) {
+        return Some(part);
+    }
+    let (_, rest) = part.text.split_once('\n')?;
+    let rest = rest.trim_start_matches(['\r', '\n']);
+    if rest.trim().is_empty() {
+        return None;
+    }
+    part.text = rest.to_owned().into();
+    Some(part)
 }
 
 fn metadata<'a>(value: View<'a>, request: &mut Request<'a>) -> Result<(), Wrong> {
@@ -229,12 +245,25 @@ fn mark(value: View<'_>) -> CacheMark {
     CacheMark { long: value.member("ttl").and_then(View::string).as_deref() == Some("1h") }
 }
 
-/// Keeps a field that has no place of its own; the last of a name counts.
+/// Keeps a field that has no place of its own.
 fn set<'a>(extras: &mut Extras<'a>, name: Cow<'a, str>, value: Json<'a>) {
-    match extras.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, known)) => *known = value,
-        None => extras.push((name, value)),
+    extras.push((name, value));
+}
+
+/// Of the fields of one name the last counts, where the first stood.
+fn merge(extras: &mut Extras<'_>) {
+    let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    let mut merged: Extras<'_> = Vec::with_capacity(extras.len());
+    for (name, value) in extras.drain(..) {
+        match places.get(&name).and_then(|at| merged.get_mut(*at)) {
+            Some((_, known)) => *known = value,
+            None => {
+                places.insert(name.clone(), merged.len());
+                merged.push((name, value));
+            }
+        }
     }
+    *extras = merged;
 }
 
 fn text<'a>(value: View<'a>, field: &'static str) -> Result<Cow<'a, str>, Wrong> {

@@ -292,6 +292,59 @@ fn pitfall_119_the_billing_header_of_claude_code_is_left_out() {
 }
 
 #[test]
+fn only_the_line_of_billing_is_cut_off_where_more_follows() {
+    for (system, left) in [
+        ("x-anthropic-billing-header: a;\n\nYou are Claude Code\nBe brief", Some("You are Claude Code\nBe brief")),
+        ("x-anthropic-billing-header: a;\r\nBe brief", Some("Be brief")),
+        ("x-anthropic-billing-header: a;\n", None),
+        ("x-anthropic-billing-header: a;", None),
+    ] {
+        let body = json!({"system": system, "messages": [{"role": "user", "content": "hi"}]});
+        decoded(&body, |request, _| {
+            assert_eq!(request.instructions.first().map(|text| &*text.text), left, "{system}");
+        });
+    }
+}
+
+#[test]
+fn many_unknown_fields_and_states_of_calls_are_read_in_time_in_proportion() {
+    let mut body = saying("user", json!("hi"));
+    for n in 0..100_000 {
+        body[format!("f{n}")] = json!(n);
+    }
+    let origin = Origin { provider: "p".into(), family: "f".into(), account: "a".into() };
+    let blocks: Vec<Value> = (0..20_000)
+        .flat_map(|n| {
+            let id = format!("c{n}");
+            let state = State {
+                format: StateFormat::GoogleSignature,
+                data: "s".into(),
+                id: Some(id.clone().into()),
+                origin: None,
+                extra: None,
+            };
+            let data = envelope::seal(&state, &origin);
+            [
+                json!({"type": "tool_use", "id": id, "name": "f", "input": {}}),
+                json!({"type": "redacted_thinking", "data": data}),
+            ]
+        })
+        .rev()
+        .collect();
+    let history = saying("assistant", Value::Array(blocks));
+    let begun = std::time::Instant::now();
+    decoded(&body, |request, _| assert_eq!(request.extras.len(), 100_000));
+    decoded(&history, |request, _| {
+        let calls = request.messages[0].parts.iter().filter(|part| match part {
+            Part::ToolCall(call) => call.state.as_ref().is_some_and(|state| state.id.as_ref() == Some(&call.id)),
+            _ => false,
+        });
+        assert_eq!(calls.count(), 20_000);
+    });
+    assert!(begun.elapsed() < std::time::Duration::from_secs(6), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn reasoning_is_read_with_whose_it_is() {
     let origin = Origin { provider: "p".into(), family: "f".into(), account: "a".into() };
     let foreign = State {

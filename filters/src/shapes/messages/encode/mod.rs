@@ -12,6 +12,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use crate::json::{Json, View};
 use crate::neutral::{Answering, ApiError, Effort, ErrorClass, Losses, Part, Profile, Request, TextPart, Tool};
 use crate::shapes::Parameters;
@@ -163,20 +165,15 @@ fn says_nothing(name: &str, value: View<'_>) -> bool {
 
 /// The names of custom tools, declared or, where they are no longer declared, called.
 fn custom_tools(request: &Request<'_>) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
     let declared = request.tools.iter().filter_map(|tool| match tool {
         Tool::Custom(tool) => Some(&*tool.name),
         _ => None,
     });
-    let is_declared = |name: &str| request.tools.iter().any(|tool| tool.name() == name);
+    let known: HashSet<&str> = request.tools.iter().map(Tool::name).collect();
     let called = request.messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
-        Part::ToolCall(call) if call.custom && !is_declared(&call.name) => Some(&*call.name),
+        Part::ToolCall(call) if call.custom && !known.contains(&*call.name) => Some(&*call.name),
         _ => None,
     });
-    for name in declared.chain(called) {
-        if !found.iter().any(|known| known == name) {
-            found.push(name.to_owned());
-        }
-    }
-    found
+    let mut seen = HashSet::new();
+    declared.chain(called).filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }

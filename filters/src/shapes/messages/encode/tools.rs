@@ -1,6 +1,7 @@
 //! Tools and which of them to use.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::refused;
 use super::wire::{self, Function, Mark, ToolChoice as Choice};
@@ -21,12 +22,12 @@ pub(super) fn declared<'r>(
     losses: &mut Losses,
 ) -> Vec<wire::Tool<'r>> {
     let allowed = match &request.tool_choice {
-        Some(ToolChoice::Allowed { names, .. }) => Some(names),
+        Some(ToolChoice::Allowed { names, .. }) => Some(names.iter().map(|name| &**name).collect::<HashSet<&str>>()),
         _ => None,
     };
     let mut found = Vec::with_capacity(request.tools.len());
     for tool in &request.tools {
-        if allowed.is_some_and(|allowed| !allowed.iter().any(|name| name == tool.name())) {
+        if allowed.as_ref().is_some_and(|allowed| !allowed.contains(tool.name())) {
             continue;
         }
         found.push(match tool {

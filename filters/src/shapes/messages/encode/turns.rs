@@ -2,13 +2,13 @@
 //! message right behind it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::blocks;
 use super::wire::{Block, Mark, Role, Turn};
 use crate::Shape;
 use crate::neutral::{self, ApiError, Losses, Message, Part, Profile, Request, ToolCall, ToolResult};
-use crate::shapes::tool_names::ToolNames;
+use crate::shapes::tool_names::{ToolNames, UniqueIds};
 
 /// What stands in place of a result that the client did not send.
 const NO_RESULT: &str = "[no result]";
@@ -37,7 +37,10 @@ pub(super) fn write<'r>(
         turns: Vec::with_capacity(request.messages.len()),
         between: Vec::new(),
         pending: Vec::new(),
-        ids: BTreeMap::new(),
+        waiting: HashMap::new(),
+        answered: false,
+        ids: UniqueIds::default(),
+        known: HashSet::new(),
         called: Vec::new(),
     };
     for message in &request.messages {
@@ -59,8 +62,6 @@ pub(super) fn write<'r>(
 
 /// A call that waits for its result.
 struct Pending<'r> {
-    /// The client's id.
-    own: &'r str,
     sent: Cow<'r, str>,
     result: Option<Block<'r>>,
 }
@@ -74,8 +75,14 @@ struct Writer<'r, 'w> {
     between: Vec<Turn<'r>>,
     /// The calls of the model's last turn.
     pending: Vec<Pending<'r>>,
-    /// All ids of calls that were sent, each with how often it was asked for: it may stand there once.
-    ids: BTreeMap<String, usize>,
+    /// Whether one of them has its result.
+    answered: bool,
+    /// Which of them wait, by the client's id, in order.
+    waiting: HashMap<&'r str, VecDeque<usize>>,
+    /// All ids of calls that were sent: each may stand there once.
+    ids: UniqueIds,
+    /// The names in `called`.
+    known: HashSet<String>,
     called: Vec<Cow<'r, str>>,
 }
 
@@ -97,7 +104,7 @@ impl<'r> Writer<'r, '_> {
         if thoughts.is_empty() && rest.is_empty() {
             return;
         }
-        if !self.between.is_empty() || self.pending.iter().any(|call| call.result.is_some()) {
+        if !self.between.is_empty() || self.answered {
             self.settle();
         }
         for (at, call) in calls {
@@ -113,10 +120,11 @@ impl<'r> Writer<'r, '_> {
     fn call(&mut self, call: &'r ToolCall<'_>) -> Block<'r> {
         let id = self.id(&call.id);
         let name = self.names.sent(&call.name);
-        if !self.called.contains(&name) {
+        if self.known.insert(name.to_string()) {
             self.called.push(name.clone());
         }
-        self.pending.push(Pending { own: &call.id, sent: id.clone(), result: None });
+        self.waiting.entry(&call.id).or_default().push_back(self.pending.len());
+        self.pending.push(Pending { sent: id.clone(), result: None });
         let input = blocks::input(call, self.losses);
         Block::ToolUse { id, name, input, cache_control: call.cache.map(Mark::of) }
     }
@@ -124,14 +132,13 @@ impl<'r> Writer<'r, '_> {
     /// The id under which a call is sent: of letters that the API takes, and unlike that of any call before it.
     fn id(&mut self, own: &'r str) -> Cow<'r, str> {
         let legal = legal(own);
-        let mut sent = legal.clone();
-        while let Some(times) = self.ids.get_mut(&*sent) {
-            *times += 1;
-            sent = format!("{legal}_{times}").into();
-            self.losses.repaired("tool_calls.id");
+        match self.ids.numbered(&legal) {
+            Some(sent) => {
+                self.losses.repaired("tool_calls.id");
+                sent.into()
+            }
+            None => legal,
         }
-        self.ids.insert(sent.to_string(), 1);
-        sent
     }
 
     fn user(&mut self, message: &'r Message<'_>) -> Result<(), ApiError> {
@@ -152,8 +159,9 @@ impl<'r> Writer<'r, '_> {
         for part in &result.content {
             blocks::push_said(&mut content, part, self.losses)?;
         }
-        let waits = self.pending.iter_mut().find(|call| call.own == result.call_id && call.result.is_none());
-        if let Some(call) = waits {
+        let at = self.waiting.get_mut(&*result.call_id).and_then(VecDeque::pop_front);
+        if let Some(call) = at.and_then(|at| self.pending.get_mut(at)) {
+            self.answered = true;
             call.result = Some(Block::ToolResult {
                 tool_use_id: call.sent.clone(),
                 content,
@@ -170,7 +178,7 @@ impl<'r> Writer<'r, '_> {
 
     /// What the operator says in between. Where the model has no role for it, the user says it, marked.
     fn system(&mut self, message: &'r Message<'_>) {
-        let follows_user = !self.between.is_empty() || self.pending.iter().any(|call| call.result.is_some());
+        let follows_user = !self.between.is_empty() || self.answered;
         let has_role = self.profile.system_between_turns && follows_user;
         let mut said = Vec::with_capacity(message.parts.len());
         for part in &message.parts {
@@ -203,6 +211,8 @@ impl<'r> Writer<'r, '_> {
     /// Ends what was said between two turns of the model: results first, in the order of the calls.
     fn settle(&mut self) {
         let mut results = Vec::with_capacity(self.pending.len());
+        self.waiting.clear();
+        self.answered = false;
         for call in self.pending.drain(..) {
             results.push(call.result.unwrap_or_else(|| {
                 self.losses.repaired("tool_result");

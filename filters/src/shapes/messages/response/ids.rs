@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::neutral::Answering;
+use crate::shapes::tool_names::UniqueIds;
 
 /// The id of a message: the provider's when it is one of this shape, else one of our own.
 pub(in super::super) fn message_id<'i>(id: &'i str, answering: &Answering) -> Cow<'i, str> {
@@ -16,7 +17,7 @@ pub(in super::super) fn message_id<'i>(id: &'i str, answering: &Answering) -> Co
 /// The ids of the calls of one answer: legal, and no two alike.
 #[derive(Debug, Default)]
 pub(in super::super) struct ToolIds {
-    given: Vec<String>,
+    given: UniqueIds,
 }
 
 impl ToolIds {
@@ -25,18 +26,11 @@ impl ToolIds {
     pub(in super::super) fn legal(&mut self, id: &str, answering: &Answering) -> String {
         let legal: String = id.chars().map(|c| if c.is_ascii() && is_legal(c as u8) { c } else { '_' }).collect();
         let wanted = if legal.is_empty() { answering.minted("toolu_", self.given.len()) } else { legal };
-        let mut id = wanted.clone();
-        let mut number = 2_usize;
-        while self.given.contains(&id) {
-            id = format!("{wanted}_{number}");
-            number += 1;
-        }
-        self.given.push(id.clone());
-        id
+        self.given.numbered(&wanted).unwrap_or(wanted)
     }
 
     /// Whether no call was given an id.
-    pub(in super::super) const fn is_empty(&self) -> bool {
+    pub(in super::super) fn is_empty(&self) -> bool {
         self.given.is_empty()
     }
 }

@@ -52,7 +52,7 @@ enum Part {
 
 impl Writer {
     /// Whether tools were called.
-    pub(super) const fn has_calls(&self) -> bool {
+    pub(super) fn has_calls(&self) -> bool {
         !self.ids.is_empty()
     }
 

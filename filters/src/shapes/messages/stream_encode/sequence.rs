@@ -32,7 +32,7 @@ struct Held {
 
 impl Sequence {
     /// Whether tools of the client were called.
-    pub(super) const fn has_calls(&self) -> bool {
+    pub(super) fn has_calls(&self) -> bool {
         self.writer.has_calls()
     }
 
