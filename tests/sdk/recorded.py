@@ -4,7 +4,8 @@ import glob
 import json
 import os
 
-FIXTURES = os.path.join(os.path.dirname(__file__), "..", "fixtures", "recordings")
+HERE = os.path.dirname(os.path.abspath(__file__))
+FIXTURES = (os.path.join(HERE, "..", "fixtures", "recordings"), os.path.join(HERE, "fixtures"))
 # So many there must be of each shape when the folder is given.
 AT_LEAST = {"messages": 46, "chat-completions": 57}
 
@@ -25,7 +26,7 @@ class Recording:
 def load(shape):
     """The recordings of a shape, by name, and how many are left out because no folder is given."""
     folder = os.environ.get("OVTH_RECORDINGS")
-    paths = glob.glob(os.path.join(folder or FIXTURES, shape, "*.json"))
+    paths = [path for root in ([folder] if folder else FIXTURES) for path in glob.glob(os.path.join(root, shape, "*.json"))]
     recordings = sorted(map(Recording, paths), key=lambda recording: recording.name)
     left_out = 0
     if folder:

@@ -42,8 +42,9 @@ def messages(body, model):
     return REPLAY.asked[-1]["body"], answer.headers.get("x-ovth-warnings", "")
 
 
-# Recorded requests that the other shape cannot say at all, and what the refusal names.
+# Recorded requests that are wrong, or that the other shape cannot say at all, and what the refusal names.
 REFUSED = {
+    "error-400-01": "max_tokens",
     "bedrock-audio-in-01": "sound",
     "multi-choice-n-01": "`n`",
     "mcp-tool-use-thinking-signature-thinking-out-01": "MCP servers",
