@@ -21,7 +21,8 @@ pub(super) fn of(served: &Served<'_>, credential: Option<&Secret>) -> Profile {
         account: credential.map(account).unwrap_or_default().into(),
     };
     let host = HostRules {
-        max_completion_tokens: !reseller && entry.is_some_and(|entry| entry.takes_max_completion_tokens),
+        max_completion_tokens: !reseller
+            && entry.map_or(upstream.host_rules().openai_fields, |entry| entry.takes_max_completion_tokens),
         system_role: match entry {
             Some(entry) if upstream.host_rules().openai_fields && entry.takes_max_completion_tokens => {
                 SystemRole::Developer

@@ -101,6 +101,14 @@ impl Losses {
         self.found.is_empty()
     }
 
+    /// Those that a request counts which allows no loss itself ([`crate::neutral::Request::require_parameters`]): OpenRouter's
+    /// routing fields say where it goes and nothing of what it asks.
+    #[must_use]
+    pub fn of_the_request(&self) -> Losses {
+        let is_route = |loss: &&Loss| matches!(&*loss.field, "models" | "route" | "transforms" | "plugins");
+        Losses { found: self.found.iter().filter(|loss| !is_route(loss)).cloned().collect() }
+    }
+
     /// What a client is told that allows no loss.
     #[must_use]
     pub fn error(&self, target: &str) -> Option<ApiError> {

@@ -81,7 +81,7 @@ pub fn request(client: Shape, body: &[u8], upstream: Upstream<'_>) -> Result<Tra
     answering.origin = upstream.profile.origin.clone();
     answering.model.clone_from(&upstream.profile.model);
     if request.require_parameters
-        && let Some(error) = losses.error(&upstream.profile.model)
+        && let Some(error) = losses.of_the_request().error(&upstream.profile.model)
     {
         return Err(error);
     }

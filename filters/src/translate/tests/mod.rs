@@ -10,6 +10,7 @@ mod loops;
 mod pitfalls;
 mod recordings;
 mod requests;
+mod routing;
 mod streams;
 
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! Reasoning in the assistant's earlier turns, in the forms in which chat clients send back what they were given.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::super::super::envelope;
 use crate::json::View;
@@ -23,10 +24,9 @@ impl<'a> Fields<'a> {
         let mut found = Vec::new();
         let mut for_calls = false;
         if let Some(details) = self.details {
-            let mut reader = Details { found: Vec::new(), calls, for_calls: false };
+            let mut reader = Details::new(calls);
             details.elements().for_each(|entry| reader.entry(entry));
-            for_calls = reader.for_calls;
-            found = reader.found.into_iter().map(|(_, reasoning)| reasoning).collect();
+            (for_calls, found) = (reader.for_calls, reader.found);
         }
         if found.is_empty()
             && let Some(blocks) = self.blocks
@@ -67,12 +67,40 @@ fn block(view: View<'_>) -> Option<Reasoning<'_>> {
 }
 
 struct Details<'c, 'a> {
-    found: Vec<(Option<u64>, Reasoning<'a>)>,
+    found: Vec<Reasoning<'a>>,
     calls: &'c mut [ToolCall<'a>],
     for_calls: bool,
+    /// Where thoughts stand that more may be added to.
+    thoughts: Vec<usize>,
+    /// The latest thought, and the latest summary, of each index.
+    thought_at: HashMap<u64, usize>,
+    summary_at: HashMap<u64, usize>,
+    /// State that was found: its data, and its format and id.
+    data: HashSet<Cow<'a, str>>,
+    ids: HashSet<(StateFormat, Cow<'a, str>)>,
+    /// The first call of each id.
+    call_at: HashMap<Cow<'a, str>, usize>,
 }
 
-impl<'a> Details<'_, 'a> {
+impl<'c, 'a> Details<'c, 'a> {
+    fn new(calls: &'c mut [ToolCall<'a>]) -> Details<'c, 'a> {
+        let mut call_at = HashMap::new();
+        for (at, call) in calls.iter().enumerate() {
+            call_at.entry(call.id.clone()).or_insert(at);
+        }
+        Details {
+            found: Vec::new(),
+            calls,
+            for_calls: false,
+            thoughts: Vec::new(),
+            thought_at: HashMap::new(),
+            summary_at: HashMap::new(),
+            data: HashSet::new(),
+            ids: HashSet::new(),
+            call_at,
+        }
+    }
+
     fn entry(&mut self, view: View<'a>) {
         let member = |name: &str| view.member(name).and_then(View::string).filter(|text| !text.is_empty());
         let Some(kind) = member("type") else { return };
@@ -91,7 +119,7 @@ impl<'a> Details<'_, 'a> {
             "reasoning.encrypted" => {
                 let Some(data) = member("data") else { return };
                 if let Some(state) = known(view, format.as_deref(), data, false) {
-                    self.encrypted(index, state);
+                    self.encrypted(state);
                 }
             }
             _ => {}
@@ -101,54 +129,85 @@ impl<'a> Details<'_, 'a> {
     /// Takes a piece of thought. Clients keep the fragments of a stream: those of one index belong together, and a signature
     /// without text belongs to what came before.
     fn text(&mut self, index: Option<u64>, text: Cow<'a, str>, state: Option<State<'a>>) {
-        let is_open = |(at, before): &(Option<u64>, Reasoning<'a>)| {
-            let belongs = if index.is_some() { *at == index } else { text.is_empty() };
-            belongs && !before.summary && before.state.is_none()
+        let before = match index {
+            Some(index) => self.thought_at.get(&index).copied().filter(|at| self.is_open(*at)),
+            None if text.is_empty() => self.last_thought(),
+            None => None,
         };
-        match self.found.iter_mut().rfind(|before| is_open(before)) {
-            Some((_, before)) => {
+        if let Some(state) = &state {
+            self.saw(state);
+        }
+        match before.and_then(|at| self.found.get_mut(at)) {
+            Some(before) => {
                 before.text.to_mut().push_str(&text);
                 before.state = state;
             }
             None if text.is_empty() && state.is_none() => {}
-            None => self.found.push((index, Reasoning { text, summary: false, state })),
+            None => {
+                let at = self.found.len();
+                self.thoughts.push(at);
+                self.thought_at.extend(index.map(|index| (index, at)));
+                self.found.push(Reasoning { text, summary: false, state });
+            }
         }
     }
 
     fn summary(&mut self, index: Option<u64>, text: Cow<'a, str>) {
-        let is_open = |(at, before): &(Option<u64>, Reasoning<'a>)| {
-            index.is_some() && *at == index && before.summary && before.state.is_none()
-        };
-        match self.found.iter_mut().rfind(|before| is_open(before)) {
-            Some((_, before)) => before.text.to_mut().push_str(&text),
-            None => self.found.push((index, Reasoning { text, summary: true, state: None })),
+        let before = index.and_then(|index| self.summary_at.get(&index)).copied().filter(|at| self.is_open(*at));
+        match before.and_then(|at| self.found.get_mut(at)) {
+            Some(before) => before.text.to_mut().push_str(&text),
+            None => {
+                self.summary_at.extend(index.map(|index| (index, self.found.len())));
+                self.found.push(Reasoning { text, summary: true, state: None });
+            }
         }
     }
 
     /// Takes state without text: of a call, of the summary before it, or by itself. The same comes twice when a client joins
     /// what it was told with what it had stored.
-    fn encrypted(&mut self, index: Option<u64>, state: State<'a>) {
-        let is_same = |known: &State<'a>| {
-            known.data == state.data || (known.id.is_some() && known.id == state.id && known.format == state.format)
-        };
-        if self.found.iter().any(|(_, before)| before.state.as_ref().is_some_and(is_same)) {
+    fn encrypted(&mut self, state: State<'a>) {
+        let is_known_id = |id: &Cow<'a, str>| self.ids.contains(&(state.format, id.clone()));
+        if self.data.contains(&state.data) || state.id.as_ref().is_some_and(is_known_id) {
             return;
         }
         if state.format == StateFormat::GoogleSignature
-            && let Some(call) = self.calls.iter_mut().find(|call| state.id.as_ref() == Some(&call.id))
+            && let Some(call) = state.id.as_ref().and_then(|id| self.call_at.get(id))
+            && let Some(call) = self.calls.get_mut(*call)
         {
             self.for_calls = true;
             call.state.get_or_insert(state);
             return;
         }
+        self.saw(&state);
         match self.found.last_mut() {
-            Some((_, before))
+            Some(before)
                 if state.format == StateFormat::OpenAiEncrypted && before.summary && before.state.is_none() =>
             {
                 before.state = Some(state);
             }
-            _ => self.found.push((index, Reasoning { state: Some(state), ..Reasoning::default() })),
+            _ => self.found.push(Reasoning { state: Some(state), ..Reasoning::default() }),
         }
+    }
+
+    fn saw(&mut self, state: &State<'a>) {
+        self.data.insert(state.data.clone());
+        self.ids.extend(state.id.clone().map(|id| (state.format, id)));
+    }
+
+    /// Whether what stands there has no state yet: nothing is added behind it.
+    fn is_open(&self, at: usize) -> bool {
+        self.found.get(at).is_some_and(|reasoning| reasoning.state.is_none())
+    }
+
+    /// The last thought that has no state yet.
+    fn last_thought(&mut self) -> Option<usize> {
+        while let Some(at) = self.thoughts.last().copied() {
+            if self.is_open(at) {
+                return Some(at);
+            }
+            self.thoughts.pop();
+        }
+        None
     }
 }
 
@@ -171,15 +230,9 @@ fn known<'a>(view: View<'a>, format: Option<&str>, data: Cow<'a, str>, signs_tex
 
 /// Takes out what comes a second time with the same state.
 fn dedupe(found: &mut Vec<Reasoning<'_>>) {
-    let mut at = 0;
-    while let Some(reasoning) = found.get(at) {
-        let before = found.get(..at).unwrap_or_default();
-        let data = |reasoning: &Reasoning<'_>| reasoning.state.as_ref().map(|state| state.data.clone().into_owned());
-        let is_again = reasoning.state.is_some() && before.iter().any(|other| data(other) == data(reasoning));
-        if is_again {
-            found.remove(at);
-        } else {
-            at += 1;
-        }
-    }
+    let mut seen = HashSet::new();
+    let is_first: Vec<bool> =
+        found.iter().map(|reasoning| reasoning.state.as_ref().is_none_or(|state| seen.insert(&*state.data))).collect();
+    let mut is_first = is_first.into_iter();
+    found.retain(|_| is_first.next().unwrap_or(true));
 }

@@ -124,8 +124,7 @@ fn field<'a>(request: &mut Request<'a>, name: &str, value: View<'a>) -> Result<b
         "provider" => {
             request.require_parameters =
                 value.member("require_parameters").and_then(View::bool).unwrap_or(request.require_parameters);
-            // The rest chooses among hosts.
-            return Ok(!value.members().any(|(name, value)| name != "require_parameters" && !value.is_null()));
+            // The rest chooses among hosts, which is the route's matter here.
         }
         _ => return Ok(false),
     }

@@ -1,6 +1,7 @@
 //! The tools of a chat request and which of them to use, the deprecated `functions` and `function_call` too.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::{flag, mark, refused, wrong};
 use crate::Shape;
@@ -26,8 +27,16 @@ impl<'a> Fields<'a> {
         for (index, view) in elements("tools", self.tools)?.enumerate() {
             request.tools.push(tool(&format!("tools[{index}]"), view)?);
         }
+        let mut names: HashSet<String> = match self.functions {
+            Some(_) => request.tools.iter().map(|tool| tool.name().to_owned()).collect(),
+            None => HashSet::new(),
+        };
         for (index, view) in elements("functions", self.functions)?.enumerate() {
-            request.tools.push(Tool::Function(function(&format!("functions[{index}]"), view, None)?));
+            let function = function(&format!("functions[{index}]"), view, None)?;
+            // Clients that send both forms mean one tool.
+            if names.insert(function.name.clone().into_owned()) {
+                request.tools.push(Tool::Function(function));
+            }
         }
         request.parallel_tools = self.parallel.map(|value| flag("parallel_tool_calls", value)).transpose()?;
         let choice = match (self.tool_choice, self.function_call) {
@@ -150,7 +159,8 @@ fn allowed_name(tool: View<'_>) -> Option<Cow<'_, str>> {
 
 /// The choice, if it can be made among these tools; `None` when it says nothing.
 fn checked<'a>(field: &str, choice: ToolChoice<'a>, tools: &[Tool<'a>]) -> Result<Option<ToolChoice<'a>>, ApiError> {
-    let is_known = |name: &str| tools.iter().any(|tool| tool.name() == name);
+    let names: HashSet<&str> = tools.iter().map(Tool::name).collect();
+    let is_known = |name: &str| names.contains(name);
     let unknown = match &choice {
         ToolChoice::Named(name) => (!is_known(name)).then_some(name),
         ToolChoice::Allowed { names, .. } => names.iter().find(|name| !is_known(name)),

@@ -1,6 +1,7 @@
 //! The messages of a chat request as turns: instructions first, results of tools in the user's turns.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 
 use super::{content, history, mark, refused, wrong};
 use crate::json::{ValueKind, View};
@@ -16,7 +17,7 @@ pub(super) fn read<'a>(view: View<'a>, request: &mut Request<'a>, losses: &mut L
     if view.kind() != ValueKind::Array || view.elements().next().is_none() {
         return Err(wrong("messages", "an array with at least one message"));
     }
-    let mut open = Vec::new();
+    let mut open = OpenCalls::default();
     for (index, view) in view.elements().enumerate() {
         let message = Fields::read(index, view)?;
         match &*message.role {
@@ -28,11 +29,7 @@ pub(super) fn read<'a>(view: View<'a>, request: &mut Request<'a>, losses: &mut L
             }
             "assistant" => {
                 let turn = assistant(message, losses)?;
-                let calls = turn.parts.iter().filter_map(|part| match part {
-                    Part::ToolCall(call) => Some((call.id.clone(), call.name.clone())),
-                    _ => None,
-                });
-                open = calls.collect();
+                open = OpenCalls::of(&turn);
                 request.messages.push(turn);
             }
             "tool" | "function" => {
@@ -53,8 +50,48 @@ pub(super) fn read<'a>(view: View<'a>, request: &mut Request<'a>, losses: &mut L
     Ok(())
 }
 
-/// Calls of the last turn that have no result yet: their ids and the tools.
-type OpenCalls<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+/// Calls of the last turn that have no result yet.
+#[derive(Default)]
+struct OpenCalls<'a> {
+    /// The ids of all of them, in order; `None` once it has its result.
+    ids: Vec<Option<Cow<'a, str>>>,
+    /// Their places in `ids` by id, by tool, and all; some of them may be taken.
+    by_id: HashMap<Cow<'a, str>, VecDeque<usize>>,
+    by_name: HashMap<Cow<'a, str>, VecDeque<usize>>,
+    in_order: VecDeque<usize>,
+}
+
+impl<'a> OpenCalls<'a> {
+    fn of(turn: &Message<'a>) -> OpenCalls<'a> {
+        let mut open = OpenCalls::default();
+        for part in &turn.parts {
+            if let Part::ToolCall(call) = part {
+                let at = open.ids.len();
+                open.ids.push(Some(call.id.clone()));
+                open.by_id.entry(call.id.clone()).or_default().push_back(at);
+                open.by_name.entry(call.name.clone()).or_default().push_back(at);
+                open.in_order.push_back(at);
+            }
+        }
+        open
+    }
+
+    /// Takes the call with that id.
+    fn with_id(&mut self, id: &str) -> Option<Cow<'a, str>> {
+        first(&mut self.ids, self.by_id.get_mut(id)?)
+    }
+
+    /// Takes the first call of that tool, else the first of all.
+    fn of_tool(&mut self, name: Option<&str>) -> Option<Cow<'a, str>> {
+        let named = name.and_then(|name| self.by_name.get_mut(name));
+        named.and_then(|places| first(&mut self.ids, places)).or_else(|| first(&mut self.ids, &mut self.in_order))
+    }
+}
+
+/// Takes the id at the first of these places that still has one.
+fn first<'a>(ids: &mut [Option<Cow<'a, str>>], places: &mut VecDeque<usize>) -> Option<Cow<'a, str>> {
+    std::iter::from_fn(|| places.pop_front()).find_map(|at| ids.get_mut(at)?.take())
+}
 
 /// What counts of a message; clients add much that does not.
 struct Fields<'a> {
@@ -277,13 +314,11 @@ fn result<'a>(message: Fields<'a>, open: &mut OpenCalls<'a>, losses: &mut Losses
         _ => content::parts(&message.field("content"), message.content)?,
     };
     let given = message.tool_call_id.and_then(View::string).map(|id| own_id(id).0).filter(|id| !id.is_empty());
-    let is_named = |name: &str| message.name.as_deref() == Some(name);
-    let at = match &given {
-        Some(id) => open.iter().position(|(known, _)| known == id),
+    let paired = match &given {
+        Some(id) => open.with_id(id),
         // The older role knows the function's name only; who leaves the id out goes by name, else by order.
-        None => open.iter().position(|(_, name)| is_named(name)).or((!open.is_empty()).then_some(0)),
+        None => open.of_tool(message.name.as_deref()),
     };
-    let paired = at.map(|at| open.remove(at).0);
     if given.is_none() && message.role == "tool" && paired.is_some() {
         losses.repaired("messages.tool_call_id");
     }

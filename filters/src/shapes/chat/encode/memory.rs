@@ -18,18 +18,23 @@ impl Target<'_> {
         } else if host.wants_reasoning_content && parts().any(|part| matches!(part, Part::ToolCall(_))) {
             let texts: Vec<&str> = parts().filter_map(|part| self.plain_text(part)).collect();
             message.reasoning_content = match texts[..] {
-                [] => None,
+                // Such a host refuses a call without it, and takes it empty.
+                [] => Some(Cow::Borrowed("")),
                 [text] => Some(Cow::Borrowed(text)),
                 _ => Some(Cow::Owned(texts.join("\n\n"))),
             };
         }
     }
 
-    /// Text of reasoning that nobody signed, of this host's as far as is known.
+    /// Text of reasoning that nobody signed, of this provider's as far as is known: the host asks for text of its other models
+    /// and accounts too.
     fn plain_text<'r>(&self, part: &'r Part<'_>) -> Option<&'r str> {
         let Part::Reasoning(reasoning) = part else { return None };
-        let is_plain =
-            |state: &State<'_>| state.format == StateFormat::Plain && envelope::belongs(state, &self.profile.origin);
+        let provider = &self.profile.origin.provider;
+        let is_plain = |state: &State<'_>| {
+            state.format == StateFormat::Plain
+                && state.origin.as_ref().is_none_or(|origin| origin.provider == *provider)
+        };
         let is_own = reasoning.state.as_ref().is_none_or(is_plain);
         (is_own && !reasoning.text.is_empty()).then_some(&*reasoning.text)
     }

@@ -41,7 +41,7 @@ pub(super) fn request(
         // It calls no functions here while it reasons, and it always reasons.
         return Err(target.refuses("tools", "a function tool on Chat Completions"));
     }
-    let thinking = thinking::Thinking::of(&request.reasoning, tools.is_offered(), &mut target);
+    let thinking = thinking::Thinking::of(request, tools.is_offered(), &mut target);
     let stops = settings::write(request, thinking.is_active(), &mut target, &mut body)?;
     thinking.write(&mut body);
     let output = output::Output::of(request, &mut target);

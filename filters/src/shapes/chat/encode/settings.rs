@@ -12,6 +12,11 @@ use crate::shapes::Parameters;
 /// Stop texts that chat takes at most.
 const MAX_STOPS: usize = 4;
 
+/// Stop texts that the gateway looks for itself at most, and the bytes that each may have: all are looked for in every piece of
+/// an answer.
+const MAX_OWN_STOPS: usize = 64;
+const MAX_OWN_STOP_BYTES: usize = 1024;
+
 /// The longest `safety_identifier`, in characters.
 const MAX_IDENTIFIER: usize = 64;
 
@@ -38,7 +43,7 @@ pub(super) fn write(
     if request.choices.is_some_and(|choices| choices > 1) {
         return Err(target.refuses("n", "a request for several answers in another API's shape"));
     }
-    let stops = stops(request, reasons, target, body);
+    let stops = stops(request, reasons, target, body)?;
     identity(request, target, body);
     tier(request, target, body);
     Ok(stops)
@@ -105,15 +110,27 @@ fn sampling(request: &Request<'_>, reasons: bool, target: &mut Target<'_>, body:
     }
 }
 
-/// Sends as many as are taken.
-fn stops(request: &Request<'_>, reasons: bool, target: &Target<'_>, body: &mut Object) -> Vec<String> {
+/// Sends as many as are taken; gives the others.
+///
+/// # Errors
+/// When those are more than the gateway looks for.
+fn stops(
+    request: &Request<'_>,
+    reasons: bool,
+    target: &Target<'_>,
+    body: &mut Object,
+) -> Result<Vec<String>, ApiError> {
     let stops: Vec<&str> = request.stop.iter().map(|stop| &**stop).filter(|stop| !stop.is_empty()).collect();
     let sent = if target.takes(Parameters::STOP, reasons) { stops.len().min(MAX_STOPS) } else { 0 };
     let (sent, own) = stops.split_at_checked(sent).unwrap_or_default();
+    if own.len() > MAX_OWN_STOPS || own.iter().any(|stop| stop.len() > MAX_OWN_STOP_BYTES) {
+        let what = format!("more than {MAX_OWN_STOPS} stop texts, or one of more than {MAX_OWN_STOP_BYTES} bytes,");
+        return Err(target.refuses("stop_sequences", &what));
+    }
     if !sent.is_empty() {
         body.put("stop", sent);
     }
-    own.iter().map(|stop| (*stop).to_owned()).collect()
+    Ok(own.iter().map(|stop| (*stop).to_owned()).collect())
 }
 
 /// Whom the answer is for, and the cache that their requests share.

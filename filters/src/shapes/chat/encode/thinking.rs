@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Target;
 use super::wire::Object;
-use crate::neutral::{Effort, ReasoningAsk, ReasoningMode, Thinking as Takes};
+use crate::neutral::{Effort, ReasoningAsk, ReasoningMode, Request, Thinking as Takes};
 
 /// What it is told.
 pub(super) struct Thinking {
@@ -34,15 +34,18 @@ enum Words {
 }
 
 impl Thinking {
-    /// What to tell for that, when tools are offered or not.
-    pub(super) fn of(ask: &ReasoningAsk, has_tools: bool, target: &mut Target<'_>) -> Thinking {
+    /// What to tell for that request, when tools are offered or not.
+    pub(super) fn of(request: &Request<'_>, has_tools: bool, target: &mut Target<'_>) -> Thinking {
         let host = &target.profile.host;
         let words = match (host.router_fields, host.thinking_toggle) {
             (true, _) => Words::Router,
             (false, true) => Words::Toggle,
             (false, false) => Words::Effort,
         };
-        let told = told(ask, has_tools, words, target);
+        let told = match told(&request.reasoning, has_tools, words, target) {
+            Told::Budget(tokens) => within_bound(tokens, request, target),
+            told => told,
+        };
         Thinking { told, words, rests_by_default: target.profile.rests_by_default }
     }
 
@@ -137,6 +140,25 @@ fn told(ask: &ReasoningAsk, has_tools: bool, words: Words, target: &mut Target<'
     }
 }
 
+/// A budget, which has to leave room for an answer within the bound on the output that is sent.
+fn within_bound(tokens: u64, request: &Request<'_>, target: &mut Target<'_>) -> Told {
+    let bounds = [request.max_output, target.profile.max_output.filter(|_| request.max_output.is_some())];
+    let most = bounds.into_iter().flatten().min().map(|bound| bound.saturating_sub(1));
+    let effort = request.reasoning.effort;
+    let Some(most) = most.filter(|most| *most < tokens) else {
+        if effort.is_some() {
+            target.losses.dropped("reasoning.effort");
+        }
+        return Told::Budget(tokens);
+    };
+    target.losses.clamped("reasoning.max_tokens");
+    match effort {
+        Some(effort) => Told::Effort(nearest(effort, target)),
+        None if most == 0 => Told::On,
+        None => Told::Budget(most),
+    }
+}
+
 /// A budget has no place here; the least effort of those that come near is always `low` where the model has no less.
 fn of_budget(tokens: u64, words: Words, target: &mut Target<'_>) -> Told {
     let effort = Effort::of_budget(tokens);
@@ -144,19 +166,25 @@ fn of_budget(tokens: u64, words: Words, target: &mut Target<'_>) -> Told {
     if efforts.is_empty() && words == Words::Toggle {
         return Told::On;
     }
+    if efforts.is_empty() {
+        // The levels that every host knows.
+        return Told::Effort(effort.clamp(Effort::Low, Effort::High));
+    }
     if effort == Effort::Minimal && !efforts.contains(&effort) {
         return Told::Effort(nearest(Effort::Low, target));
     }
     Told::Effort(nearest(effort, target))
 }
 
-/// The effort that the model takes: the highest that is not above, else its lowest.
+/// The effort that the model takes: the highest that is not above, else its lowest; up to `high` when its levels are not known.
 fn nearest(effort: Effort, target: &mut Target<'_>) -> Effort {
     let efforts = &target.profile.efforts;
-    if efforts.is_empty() || efforts.contains(&effort) {
+    // Every host that knows levels knows these; a router knows all.
+    let is_common = effort <= Effort::High || target.profile.host.router_fields;
+    if efforts.contains(&effort) || (efforts.is_empty() && is_common) {
         return effort;
     }
     target.losses.approximated("reasoning.effort");
     let below = efforts.iter().filter(|known| **known < effort).max();
-    below.or(efforts.iter().min()).copied().unwrap_or(effort)
+    below.or(efforts.iter().min()).copied().unwrap_or(Effort::High)
 }

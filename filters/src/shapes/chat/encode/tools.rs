@@ -1,6 +1,7 @@
 //! The tools of a request and which of them to use, as chat says it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::Target;
 use super::output::fits_strict;
@@ -24,7 +25,7 @@ impl<'r> Tools<'r> {
         let only = only(request, target);
         let mut tools = Vec::new();
         for tool in &request.tools {
-            if only.is_some_and(|names| !names.iter().any(|name| *name == tool.name())) {
+            if only.as_ref().is_some_and(|names| !names.contains(tool.name())) {
                 continue;
             }
             tools.extend(wire(tool, target));
@@ -53,11 +54,11 @@ impl<'r> Tools<'r> {
 }
 
 /// The tools to which the request is narrowed, on hosts that have no words for that.
-fn only<'r>(request: &'r Request<'_>, target: &mut Target<'_>) -> Option<&'r [Cow<'r, str>]> {
+fn only<'r>(request: &'r Request<'_>, target: &mut Target<'_>) -> Option<HashSet<&'r str>> {
     match &request.tool_choice {
         Some(ToolChoice::Allowed { names, .. }) if !target.profile.host.openai_fields => {
             target.losses.approximated("tool_choice");
-            Some(names)
+            Some(names.iter().map(|name| &**name).collect())
         }
         _ => None,
     }
@@ -128,12 +129,13 @@ fn choice<'r>(
     if choice.is_forced() && target.profile.refuses_forced_tools {
         return Err(target.refuses("tool_choice", "a `tool_choice` that makes the model call a tool"));
     }
-    let hosted = |name: &str| {
-        let mut named = request.tools.iter().filter(|tool| tool.name() == name);
-        named.any(|tool| matches!(tool, Tool::Hosted(_)))
+    let of_kind = |is: fn(&Tool<'_>) -> bool| -> HashSet<&str> {
+        request.tools.iter().filter(|tool| is(tool)).map(Tool::name).collect()
     };
+    let hosted = of_kind(|tool| matches!(tool, Tool::Hosted(_)));
+    let custom = of_kind(|tool| matches!(tool, Tool::Custom(_)));
     if let ToolChoice::Named(name) = choice
-        && hosted(name)
+        && hosted.contains(&**name)
     {
         return Err(target.refuses("tool_choice", &format!("`{name}`, a tool that the provider runs itself,")));
     }
@@ -147,21 +149,21 @@ fn choice<'r>(
         ToolChoice::Auto => Choice::Word("auto"),
         ToolChoice::None => Choice::Word("none"),
         ToolChoice::Required => Choice::Word("required"),
-        ToolChoice::Named(name) => Choice::Named(named(request, name, target)),
+        ToolChoice::Named(name) => Choice::Named(named(name, &custom, target)),
         ToolChoice::Allowed { required, names } => {
             let mode = if *required { "required" } else { "auto" };
             if !target.profile.host.openai_fields {
                 return Ok(Some(Choice::Word(mode)));
             }
-            let tools: Vec<_> =
-                names.iter().filter(|name| !hosted(name)).map(|name| named(request, name, target)).collect();
+            let callable = names.iter().filter(|name| !hosted.contains(&***name));
+            let tools: Vec<_> = callable.map(|name| named(name, &custom, target)).collect();
             Choice::Allowed { kind: "allowed_tools", allowed_tools: Allowed { mode, tools } }
         }
     }))
 }
 
-fn named<'r>(request: &Request<'_>, name: &'r str, target: &mut Target<'_>) -> NamedTool<'r> {
-    let is_custom = request.tools.iter().any(|tool| matches!(tool, Tool::Custom(_)) && tool.name() == name);
+fn named<'r>(name: &'r str, custom: &HashSet<&str>, target: &mut Target<'_>) -> NamedTool<'r> {
+    let is_custom = custom.contains(name);
     let name = Name { name: target.names.sent(name) };
     match is_custom {
         true => NamedTool { kind: "custom", function: None, custom: Some(name) },

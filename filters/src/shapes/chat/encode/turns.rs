@@ -1,7 +1,7 @@
 //! The conversation as chat messages: calls of tools are followed at once by one `tool` message each.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Target;
 use super::content::joined;
@@ -128,16 +128,11 @@ fn user<'r>(
     target: &mut Target<'_>,
     out: &mut Vec<Wire<'r>>,
 ) -> Result<(), ApiError> {
-    let mut open: Vec<&'r ToolResult<'r>> = Vec::new();
-    for part in turns.iter().flat_map(|turn| &turn.parts) {
-        if let Part::ToolResult(result) = part {
-            open.push(result);
-        }
-    }
+    let mut results = Results::of(turns);
     let mut attached = Vec::new();
     for Sent { call, id } in calls {
-        let content = match open.iter().position(|result| result.call_id == call.id) {
-            Some(at) => result_content(open.remove(at), target, &mut attached)?,
+        let content = match results.take(&call.id) {
+            Some(result) => result_content(result, target, &mut attached)?,
             None => {
                 target.losses.repaired("tool_result");
                 Content::Text("[no result]".into())
@@ -150,16 +145,18 @@ fn user<'r>(
     if !attached.is_empty() {
         out.push(Wire::new("user", Content::Parts(attached)));
     }
+    let mut taken = results.taken.iter();
     for turn in turns {
         let mut parts = Vec::new();
         let mut attached = Vec::new();
         for part in &turn.parts {
             match part {
-                Part::ToolResult(result) if open.iter().any(|orphan| std::ptr::eq(*orphan, result)) => {
-                    target.losses.repaired("tool_result");
-                    parts.extend(orphan(result, target, &mut attached)?);
+                Part::ToolResult(result) => {
+                    if taken.next() == Some(&false) {
+                        target.losses.repaired("tool_result");
+                        parts.extend(orphan(result, target, &mut attached)?);
+                    }
                 }
-                Part::ToolResult(_) => {}
                 part => parts.extend(target.part(part)?),
             }
         }
@@ -173,6 +170,35 @@ fn user<'r>(
         out.push(message);
     }
     Ok(())
+}
+
+/// The results in some turns, by the calls that they are of.
+struct Results<'r> {
+    by_call: HashMap<&'r str, VecDeque<(usize, &'r ToolResult<'r>)>>,
+    /// Whether each of them, in order, has found its call.
+    taken: Vec<bool>,
+}
+
+impl<'r> Results<'r> {
+    fn of(turns: &'r [Message<'_>]) -> Results<'r> {
+        let mut results = Results { by_call: HashMap::new(), taken: Vec::new() };
+        for part in turns.iter().flat_map(|turn| &turn.parts) {
+            if let Part::ToolResult(result) = part {
+                results.by_call.entry(&result.call_id).or_default().push_back((results.taken.len(), result));
+                results.taken.push(false);
+            }
+        }
+        results
+    }
+
+    /// The first result of that call that was not taken.
+    fn take(&mut self, call: &str) -> Option<&'r ToolResult<'r>> {
+        let (at, result) = self.by_call.get_mut(call)?.pop_front()?;
+        if let Some(taken) = self.taken.get_mut(at) {
+            *taken = true;
+        }
+        Some(result)
+    }
 }
 
 /// The content of a `tool` message, which is text; what is none goes to `attached`, under a line that says whose it is.
@@ -196,6 +222,11 @@ fn result_texts<'r>(
 ) -> Result<Vec<WirePart<'r>>, ApiError> {
     let mut texts = Vec::new();
     for part in &result.content {
+        if let Some(name) = found_tool(part) {
+            target.losses.approximated("tool_result.content");
+            texts.push(plain(format!("Tool available: {name}")));
+            continue;
+        }
         let Some(part) = target.part(part)? else { continue };
         let what = match &part.kind {
             Kind::Text { .. } => {
@@ -222,6 +253,14 @@ fn result_texts<'r>(
         }
     }
     Ok(texts)
+}
+
+/// The tool that a search for tools found, which messages clients tell by a block of its own.
+fn found_tool<'p>(part: &'p Part<'_>) -> Option<Cow<'p, str>> {
+    match part {
+        Part::Opaque(block) if block.kind == "tool_reference" => block.raw.view().member("tool_name")?.string(),
+        _ => None,
+    }
 }
 
 /// A result of which the model never made the call, as words of the user's.

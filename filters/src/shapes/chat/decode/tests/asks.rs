@@ -116,7 +116,6 @@ fn what_has_no_place_is_kept_and_what_says_nothing_is_not() {
         "later=[1]",
         r#"models=["a"]"#,
         r#"route="fallback""#,
-        r#"provider={"order":["x"]}"#,
         "store=true",
     ];
     assert_eq!(extras(&request), kept);

@@ -1,5 +1,7 @@
 //! Tools and which of them to use.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::{fields, read, refused};
@@ -82,4 +84,25 @@ fn deprecated_functions_are_tools() {
         let request = read(&fields(json!({"functions": functions, "function_call": call})));
         assert_eq!((request.tools.len(), request.tool_choice), (1, Some(expected)));
     }
+}
+
+#[test]
+fn a_function_that_is_a_tool_already_is_one_tool() {
+    let function = json!({"name": "f", "parameters": {"type": "object"}});
+    let other = json!({"name": "g"});
+    let body = json!({"tools": [{"type": "function", "function": function}], "functions": [function, other, other]});
+    let request = read(&fields(body));
+    let names: Vec<&str> = request.tools.iter().map(Tool::name).collect();
+    assert_eq!(names, ["f", "g"]);
+}
+
+#[test]
+fn as_many_tools_as_a_body_holds_are_chosen_among_at_once() {
+    let begun = Instant::now();
+    let names: Vec<String> = (0..30_000).map(|number| format!("f{number}")).collect();
+    let tools: Vec<Value> = names.iter().map(|name| json!({"function": {"name": name}})).collect();
+    let choice = json!({"type": "allowed_tools", "mode": "auto", "tools": tools});
+    let request = read(&fields(json!({"tools": tools, "functions": [], "tool_choice": choice})));
+    assert_eq!(request.tools.len(), 30_000);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }

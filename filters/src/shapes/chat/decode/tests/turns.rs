@@ -1,5 +1,7 @@
 //! The conversation.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::{messages, read, refused, text, with_losses};
@@ -324,4 +326,60 @@ fn an_envelope_is_opened_and_one_that_cannot_be_read_is_nobodys() {
     let state = reasoning(entry(&sealed)).remove(0).state.unwrap();
     assert_eq!((&*state.data, state.origin), ("s", Some(origin)));
     assert_eq!(reasoning(entry("gw1.broken")).remove(0).state, None);
+}
+
+/// How long a request is read in which so many calls wait for their results, and as many pieces of state for their calls.
+fn time_of(many: usize) -> Duration {
+    let call = |number| json!({"id": format!("c{number}"), "function": {"name": "f", "arguments": "{}"}});
+    let detail = |number| match number % 3 {
+        0 => json!({"type": "reasoning.text", "text": "t", "signature": format!("s{number}"), "index": number}),
+        1 => {
+            json!({"type": "reasoning.encrypted", "data": format!("d{number}"), "id": format!("c{number}"), "format": "google-gemini-v1"})
+        }
+        _ => json!({"type": "reasoning.summary", "summary": "t", "index": number}),
+    };
+    let (calls, details): (Vec<Value>, Vec<Value>) = (0..many).map(|number| (call(number), detail(number))).unzip();
+    let mut list = vec![
+        json!({"role": "user", "content": "x"}),
+        json!({"role": "assistant", "tool_calls": calls, "reasoning_details": details}),
+    ];
+    // The last one first: each has to be looked for.
+    let result = |number| json!({"role": "tool", "tool_call_id": format!("c{number}"), "content": "r"});
+    list.extend((0..many).rev().map(result));
+    let body = messages(Value::Array(list)).to_string();
+    let begun = Instant::now();
+    let mut losses = crate::neutral::Losses::default();
+    let request = super::super::request(crate::json::View::parse(body.as_bytes()).unwrap(), &mut losses).unwrap();
+    let took = begun.elapsed();
+    let parts: usize = request.messages.iter().map(|message| message.parts.len()).sum();
+    assert_eq!(parts, 1 + many * 2 + many * 2 / 3);
+    took
+}
+
+#[test]
+fn as_many_calls_and_states_as_a_body_holds_are_paired_in_time_that_grows_as_they_do() {
+    // Sixteen times as many: what looks through all of them for each would take 256 times as long.
+    let (few, many) = (time_of(2_000), time_of(32_000));
+    assert!(many < few * 64, "{few:?} {many:?}");
+}
+
+#[test]
+fn results_without_ids_go_to_the_calls_that_wait() {
+    let call = |id: &str, name: &str| json!({"id": id, "function": {"name": name, "arguments": "{}"}});
+    let body = messages(json!([
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "tool_calls": [call("a", "f"), call("b", "g"), call("c", "f"), call("d", "h"), call("a", "h")]},
+        {"role": "tool", "tool_call_id": "a", "content": "1"},
+        {"role": "function", "name": "f", "content": "2"},
+        {"role": "tool", "content": "3"},
+        {"role": "tool", "tool_call_id": "a", "content": "4"},
+        {"role": "tool", "name": "f", "content": "5"},
+    ]));
+    let request = read(&body);
+    let ids: Vec<&str> = request.messages[2]
+        .parts
+        .iter()
+        .map(|part| if let Part::ToolResult(result) = part { &*result.call_id } else { "" })
+        .collect();
+    assert_eq!(ids, ["a", "c", "b", "a", "d"]);
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::{again, fields, messages, openai, plain, refused, router, sent, try_send};
 use crate::Shape;
-use crate::neutral::{HostRules, Profile};
+use crate::json::View;
+use crate::neutral::{HostRules, Losses, Profile};
+use crate::shapes::codec;
 
 /// A PNG of one pixel, as far as its first bytes tell.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAf";
@@ -399,4 +401,45 @@ fn calls_of_one_turn_with_the_same_id_are_told_apart_and_so_are_their_results() 
     let results: Vec<Value> = results.map(|result| json!([result["tool_call_id"], result["content"]])).collect();
     assert_eq!(results, [json!(["t", "a"]), json!(["t_2", "b"]), json!(["t_3", "c"])]);
     assert_eq!(written.losses, "repaired:tool_calls.id");
+}
+
+#[test]
+fn as_many_calls_as_a_body_holds_get_their_results_at_once() {
+    const MANY: usize = 30_000;
+    let calls = (0..MANY).map(
+        |number| json!({"type": "tool_use", "id": format!("c{number}"), "name": format!("f.{number}"), "input": {}}),
+    );
+    let result = |id: String| json!({"type": "tool_result", "tool_use_id": id, "content": "r"});
+    let results = (0..MANY).rev().flat_map(|number| [result(format!("c{number}")), result(format!("o{number}"))]);
+    let body = messages(json!([
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": calls.collect::<Vec<_>>()},
+        {"role": "user", "content": results.collect::<Vec<_>>()},
+    ]))
+    .to_string();
+    let mut losses = Losses::default();
+    let request =
+        codec(Shape::Messages).unwrap().decode_request(View::parse(body.as_bytes()).unwrap(), &mut losses).unwrap();
+    let begun = std::time::Instant::now();
+    let (bytes, answering) = super::super::request(&request, &plain(), &mut losses).unwrap();
+    let took = begun.elapsed();
+    assert_eq!(answering.tool_names.len(), MANY);
+    assert!(bytes.len() > MANY * 100);
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn tools_that_a_search_found_are_named_in_words() {
+    let found =
+        json!([{"type": "tool_reference", "tool_name": "Grep"}, {"type": "tool_reference", "tool_name": "Glob"}]);
+    let sent = sent(
+        &messages(json!([
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "ToolSearch", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": found}]},
+        ])),
+        &plain(),
+    );
+    assert_eq!(sent.body["messages"][2]["content"], "Tool available: Grep\nTool available: Glob");
+    assert_eq!(sent.losses, "approximated:tool_result.content");
 }

@@ -106,3 +106,19 @@ fn pitfall_64_routers_get_every_piece_of_state_as_it_was() {
         json!({"type": "reasoning.text", "text": "a", "signature": "U0lH", "format": "anthropic-claude-v1", "index": 0})
     );
 }
+
+#[test]
+fn hosts_that_demand_reasoning_content_get_it_of_their_other_models_too_and_never_none() {
+    let host = Profile {
+        origin: Origin { provider: "deepseek".into(), family: "other".into(), account: "b".into() },
+        ..deepseek()
+    };
+    let own = sealed(StateFormat::Plain, "", None, "deepseek");
+    let thinking = json!([{"type": "thinking", "thinking": "I look", "signature": own}]);
+    assert_eq!(turn(thinking, &host)["reasoning_content"], "I look");
+    assert_eq!(turn(json!([]), &host)["reasoning_content"], "");
+    assert_eq!(turn(json!([]), &plain()).get("reasoning_content"), None);
+    let foreign = sealed(StateFormat::Plain, "", None, "kimi");
+    let thinking = json!([{"type": "thinking", "thinking": "I look", "signature": foreign}]);
+    assert_eq!(turn(thinking, &host)["reasoning_content"], "");
+}

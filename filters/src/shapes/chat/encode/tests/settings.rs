@@ -87,7 +87,7 @@ fn efforts_are_what_the_model_has() {
             sent(&fields(json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": effort}})), profile);
         (sent.body["reasoning_effort"].clone(), sent.losses)
     };
-    assert_eq!(effort("max", &plain()), (json!("max"), String::new()));
+    assert_eq!(effort("max", &plain()), (json!("high"), "approximated:reasoning.effort".to_owned()));
     assert_eq!(effort("max", &gpt(true)), (json!("xhigh"), "approximated:reasoning.effort".to_owned()));
     assert_eq!(effort("high", &gpt(true)), (json!("high"), String::new()));
     let few = Profile { efforts: vec![Effort::Medium, Effort::High], ..openai() };
@@ -102,7 +102,9 @@ fn efforts_are_what_the_model_has() {
 fn budgets_become_efforts() {
     for (budget, effort) in [(1024, "low"), (2048, "low"), (4096, "medium"), (16384, "high"), (40000, "xhigh")] {
         let body = fields(json!({"max_tokens": 64000, "thinking": {"type": "enabled", "budget_tokens": budget}}));
-        for profile in [gpt(false), openai()] {
+        // Not every host knows more than `high`.
+        let common = if effort == "xhigh" { "high" } else { effort };
+        for (profile, effort) in [(gpt(false), effort), (openai(), common)] {
             let sent = sent(&body, &profile);
             assert_eq!((&sent.body["reasoning_effort"], sent.losses.as_str()), (&json!(effort), ""), "{budget}");
         }
@@ -221,4 +223,54 @@ fn reasoning_between_calls_only_is_reasoning_elsewhere() {
     assert_eq!(sent_there.body["reasoning"], json!({"enabled": true}));
     assert_eq!(sent_there.losses, "approximated:thinking");
     assert_eq!(sent(&body, &openai()).body.get("reasoning_effort"), None);
+}
+
+#[test]
+fn levels_that_not_every_host_knows_are_sent_only_where_they_are_known() {
+    let effort = |word: &str| fields(json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": word}}));
+    for word in ["xhigh", "max"] {
+        let unknown = sent(&effort(word), &plain());
+        assert_eq!(
+            (&unknown.body["reasoning_effort"], unknown.losses.as_str()),
+            (&json!("high"), "approximated:reasoning.effort")
+        );
+        let router = sent(&effort(word), &router());
+        assert_eq!((&router.body["reasoning"]["effort"], router.losses.as_str()), (&json!(word), ""));
+    }
+    assert_eq!(sent(&effort("high"), &plain()).losses, "");
+}
+
+#[test]
+fn a_budget_of_reasoning_stays_below_the_bound_on_the_output() {
+    let budget = json!({"max_tokens": 50_000, "thinking": {"type": "enabled", "budget_tokens": 20_000}});
+    let small = Profile { max_output: Some(8_000), ..router() };
+    let clamped = sent(&fields(budget.clone()), &small);
+    assert_eq!(
+        (&clamped.body["max_tokens"], &clamped.body["reasoning"]),
+        (&json!(8_000), &json!({"max_tokens": 7_999}))
+    );
+    assert!(clamped.losses.contains("clamped:reasoning.max_tokens"), "{}", clamped.losses);
+    let mut both = budget.clone();
+    both["output_config"] = json!({"effort": "low"});
+    let effort = sent(&fields(both.clone()), &small);
+    assert_eq!(effort.body["reasoning"], json!({"effort": "low"}));
+    let fits = sent(&fields(both), &router());
+    assert_eq!(
+        (&fits.body["reasoning"], fits.losses.as_str()),
+        (&json!({"max_tokens": 20_000}), "dropped:reasoning.effort")
+    );
+    let one = Profile { max_output: Some(1), ..router() };
+    assert_eq!(sent(&fields(budget), &one).body["reasoning"], json!({"enabled": true}));
+}
+
+#[test]
+fn stop_texts_that_the_gateway_looks_for_are_bounded() {
+    let many = |count: usize, length: usize| {
+        let stops: Vec<String> = (0..count).map(|number| format!("{number:0length$}")).collect();
+        fields(json!({"stop_sequences": stops}))
+    };
+    assert_eq!(sent(&many(68, 1_024), &plain()).answering.stops.len(), 64);
+    for body in [many(69, 4), many(5, 1_025)] {
+        assert_eq!(refused(&body, &plain()).param.as_deref(), Some("stop_sequences"));
+    }
 }
