@@ -155,9 +155,22 @@ impl<'a> View<'a> {
     /// The last member of that name, unless it is `null`.
     #[must_use]
     pub fn member(self, name: &str) -> Option<View<'a>> {
-        let is_it = |key: &str| key == name || (key.contains('\\') && unescaped(key) == name);
-        let found = self.entries().filter(|(key, _)| is_it(key)).last();
-        found.map(|(_, value)| value).filter(|value| !value.is_null())
+        let [found] = self.pick([name]);
+        found
+    }
+
+    /// The last member of each of those names, unless it is `null`, found in one pass over the object.
+    #[must_use]
+    pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<View<'a>>; N] {
+        let mut found = [None; N];
+        for (key, value) in self.entries() {
+            let key = if key.contains('\\') { unescaped(key) } else { Cow::Borrowed(key) };
+            let place = names.iter().zip(&mut found).find(|(name, _)| **name == key);
+            if let Some((_, place)) = place {
+                *place = Some(value);
+            }
+        }
+        found.map(|value| value.filter(|value: &View<'_>| !value.is_null()))
     }
 
     /// The value without white space between its parts; see [`Json::compact`].

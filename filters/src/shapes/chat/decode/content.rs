@@ -47,13 +47,14 @@ fn part<'a>(field: &str, view: View<'a>) -> Result<Part<'a>, ApiError> {
     if let Some(text) = view.string() {
         return Ok(Part::Text(TextPart::new(text)));
     }
-    let kind = view.member("type").and_then(View::string).ok_or_else(|| wrong(&format!("{field}.type"), "a string"))?;
-    let cache = view.member("cache_control").or(view.member("prompt_cache_breakpoint")).and_then(mark);
+    let [kind, cache, breakpoint, text] = view.pick(["type", "cache_control", "prompt_cache_breakpoint", "text"]);
+    let kind = kind.and_then(View::string).ok_or_else(|| wrong(&format!("{field}.type"), "a string"))?;
+    let cache = cache.or(breakpoint).and_then(mark);
     let missing = |name: &str, what: &str| wrong(&format!("{field}.{name}"), what);
     match &*kind {
         // The last two are the names that Responses has for it.
         "text" | "input_text" | "output_text" => {
-            let text = view.member("text").and_then(View::string).ok_or_else(|| missing("text", "a string"))?;
+            let text = text.and_then(View::string).ok_or_else(|| missing("text", "a string"))?;
             Ok(Part::Text(TextPart { text, cache, citations: Vec::new() }))
         }
         "image_url" | "input_image" => {

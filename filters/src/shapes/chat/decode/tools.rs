@@ -68,14 +68,14 @@ fn elements<'a>(field: &str, list: Option<View<'a>>) -> Result<impl Iterator<Ite
 }
 
 fn tool<'a>(field: &str, view: View<'a>) -> Result<Tool<'a>, ApiError> {
-    let kind = view.member("type").and_then(View::string).unwrap_or(Cow::Borrowed("function"));
+    let [kind, declared, cache, strict] = view.pick(["type", "function", "cache_control", "strict"]);
+    let kind = kind.and_then(View::string).unwrap_or(Cow::Borrowed("function"));
     match &*kind {
         "function" => {
             // Some clients send the flat form of Responses.
-            let declared = view.member("function").unwrap_or(view);
-            let mut function = function(field, declared, view.member("cache_control"))?;
+            let mut function = function(field, declared.unwrap_or(view), cache)?;
             if function.strict.is_none() {
-                function.strict = view.member("strict").and_then(View::bool);
+                function.strict = strict.and_then(View::bool);
             }
             Ok(Tool::Function(function))
         }
