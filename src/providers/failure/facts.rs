@@ -24,6 +24,8 @@ pub(super) struct Read {
 pub(crate) struct Facts<'a> {
     /// The HTTP status; of a success that holds an error: the status that the error names.
     pub(crate) status: u16,
+    /// Whether it came inside an answer that had begun well: nobody sent that status.
+    pub(crate) inside_answer: bool,
     /// Whether the body was an error that could be read; HTML, plain text and empty bodies are not.
     pub(crate) understood: bool,
     /// The provider's words, as they came.
@@ -71,6 +73,7 @@ impl Read {
         let error = &self.error;
         let named = error.code.as_deref().and_then(http_error);
         Facts {
+            inside_answer: false,
             status: if (400..=599).contains(&status) { status } else { named.unwrap_or(status) },
             understood: self.is_json && (error.message.is_some() || error.kind.is_some() || error.code.is_some()),
             message: error.message.as_deref(),
@@ -97,6 +100,7 @@ pub(super) fn read(shape: Shape, body: &[u8]) -> Read {
 /// so that its words are asked.
 pub(super) fn of_error(error: &ApiError) -> Facts<'_> {
     Facts {
+        inside_answer: true,
         status: error.code.as_deref().and_then(http_error).unwrap_or(400),
         understood: true,
         message: Some(&error.message),

@@ -17,12 +17,13 @@ const SECRET_PREFIXES: [&str; 13] =
 /// The error of that class. What clients of a shape look for in it is its encoder's to add.
 pub(super) fn error(provider: &str, class: ErrorClass, facts: &Facts<'_>) -> ApiError {
     let status = facts.status;
+    let place = if facts.inside_answer { "inside its answer".to_owned() } else { format!("status {status}") };
     let said = facts.message.map(clean).filter(|text| !text.trim().is_empty());
     let words = || said.as_deref().unwrap_or("no reason given");
     let message = match class {
         // Of these the provider's words are kept back: they quote parts of the key, or name the account.
         ErrorClass::OperatorAuth => format!(
-            "{provider} refused the gateway's own credential (status {status}). Your key is fine: the operator has to check the key that is configured for {provider}."
+            "{provider} refused the gateway's own credential ({place}). Your key is fine: the operator has to check the key that is configured for {provider}."
         ),
         ErrorClass::OperatorBilling => format!(
             "{provider} reports that the gateway's own account there has no credit or quota left. The operator has to look after the account."
@@ -30,19 +31,19 @@ pub(super) fn error(provider: &str, class: ErrorClass, facts: &Facts<'_>) -> Api
         ErrorClass::RateLimit => format!("{provider} limits the rate of the gateway's requests. Try again later."),
         ErrorClass::Overloaded => format!("{provider} is overloaded. Try again later."),
         ErrorClass::OperatorModel => format!("{provider} does not serve this model: {}", words()),
-        ErrorClass::Timeout => format!("{provider} gave up on the request (status {status})."),
+        ErrorClass::Timeout => format!("{provider} gave up on the request ({place})."),
         ErrorClass::Upstream if (300..400).contains(&status) => format!(
-            "{provider} answered with a redirect (status {status}), which is not followed. The operator has to check its base_url."
+            "{provider} answered with a redirect ({place}), which is not followed. The operator has to check its base_url."
         ),
         ErrorClass::Upstream if matches!(status, 404 | 405) => format!(
-            "{provider} has nothing at the address that was asked (status {status}). The operator has to check its base_url."
+            "{provider} has nothing at the address that was asked ({place}). The operator has to check its base_url."
         ),
         ErrorClass::Upstream if said.is_none() => {
-            format!("{provider} failed (status {status}) and gave no error that could be read.")
+            format!("{provider} failed ({place}) and gave no error that could be read.")
         }
-        ErrorClass::Upstream => format!("{provider} failed (status {status}): {}", words()),
+        ErrorClass::Upstream => format!("{provider} failed ({place}): {}", words()),
         _ if said.is_none() => {
-            format!("{provider} refused the request (status {status}) and gave no reason that could be read.")
+            format!("{provider} refused the request ({place}) and gave no reason that could be read.")
         }
         _ => words().to_owned(),
     };
