@@ -9,6 +9,8 @@ pub struct Answering {
     pub tool_names: Vec<(String, String)>,
     /// Custom (free text) tools, by the client's name, that the provider was told are functions taking `{"input": string}`.
     pub custom_tools: Vec<String>,
+    /// A chat client knows tools only as `functions`: it is told the first call as `function_call` and no other.
+    pub deprecated_functions: bool,
     /// A chat client wants token counts in its stream.
     pub include_usage: bool,
     /// The client does not want to see reasoning; state is sent nevertheless.

@@ -16,6 +16,8 @@ pub struct Request<'a> {
     pub messages: Vec<Message<'a>>,
     /// The tools, in the client's order.
     pub tools: Vec<Tool<'a>>,
+    /// Whether a chat client knows tools only as `functions`, which OpenAI deprecated: it is answered with one `function_call`.
+    pub deprecated_functions: bool,
     /// Which of them to use.
     pub tool_choice: Option<ToolChoice<'a>>,
     /// Whether several may be called at once.

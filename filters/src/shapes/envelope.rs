@@ -1,7 +1,7 @@
 //! How opaque state travels through a shape that has no field for it: in an envelope that says whose it is.
 //!
 //! `gw1.<provider>.<model family>.<account>.<payload>`, each part in base64url without padding but the first; the payload is
-//! JSON: what [`State`] holds but its origin. Nothing in it is secret: a client could have had all of it in the provider's own
+//! JSON: what [`State`] holds but its origin, and of its `extra` the name of the format and whether the text is a summary. Nothing in it is secret: a client could have had all of it in the provider's own
 //! shape.
 
 use std::borrow::Cow;
@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::json::{Json, View};
 use crate::neutral::{Origin, State, StateFormat};
 
 /// What every envelope begins with.
@@ -26,6 +27,21 @@ struct Payload<'a> {
     data: Cow<'a, str>,
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none", borrow)]
     id: Option<Cow<'a, str>>,
+    /// The provider's own name of a format that is not known here.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none", borrow)]
+    name: Option<Cow<'a, str>>,
+    /// Whether the text beside it is a summary, where its format does not tell.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    summary: Option<bool>,
+}
+
+/// What [`State::extra`] holds of an envelope.
+#[derive(Serialize)]
+struct Extra<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<bool>,
 }
 
 /// The formats by the names that stand in envelopes; they may not change.
@@ -55,7 +71,14 @@ pub(crate) fn seal(state: &State<'_>, origin: &Origin<'_>) -> String {
         StateFormat::Plain => Format::Plain,
         StateFormat::Unknown => Format::Unknown,
     };
-    let payload = Payload { format, data: Cow::Borrowed(&state.data), id: state.id.as_deref().map(Cow::Borrowed) };
+    let extra = |name: &str| state.extra.as_ref()?.view().member(name);
+    let payload = Payload {
+        format,
+        data: Cow::Borrowed(&state.data),
+        id: state.id.as_deref().map(Cow::Borrowed),
+        name: extra("format").and_then(View::string),
+        summary: extra("summary").and_then(View::bool),
+    };
     let payload = serde_json::to_vec(&payload).expect("strings always have a JSON form");
     let origin = state.origin.as_ref().unwrap_or(origin);
     let parts = [origin.provider.as_bytes(), origin.family.as_bytes(), origin.account.as_bytes(), &payload];
@@ -82,12 +105,15 @@ pub(crate) fn open(text: &str) -> Option<State<'static>> {
         Format::Plain => StateFormat::Plain,
         Format::Unknown => StateFormat::Unknown,
     };
+    let extra = Extra { format: payload.name.as_deref(), summary: payload.summary };
+    let has_extra = extra.format.is_some() || extra.summary.is_some();
+    let extra = has_extra.then(|| Json::of(&extra));
     Some(State {
         format,
         data: payload.data.into_owned().into(),
         id: payload.id.map(|id| id.into_owned().into()),
         origin: Some(origin),
-        extra: None,
+        extra,
     })
 }
 

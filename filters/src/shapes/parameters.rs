@@ -14,7 +14,7 @@ use crate::json::{Cursor, ScanError};
 /// assert!(refused.intersects(Parameters::TOP_P) && !refused.intersects(Parameters::SEED));
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Parameters(u16);
+pub struct Parameters(u32);
 
 impl Parameters {
     /// The empty set.
@@ -50,7 +50,16 @@ impl Parameters {
     /// A messages request that ends with the beginning of the answer: its last message is the assistant's.
     pub const PREFILL: Parameters = Parameters(1 << 14);
 
-    const NAMES: [(&'static str, Parameters); 15] = [
+    /// `reasoning_effort` of a chat request.
+    pub const REASONING_EFFORT: Parameters = Parameters(1 << 15);
+    /// `parallel_tool_calls` of a chat request.
+    pub const PARALLEL_TOOL_CALLS: Parameters = Parameters(1 << 16);
+    /// `tool_choice: "required"` of a chat request.
+    pub const TOOL_CHOICE_REQUIRED: Parameters = Parameters(1 << 17);
+    /// `strict` of a function of a chat request.
+    pub const TOOLS_STRICT: Parameters = Parameters(1 << 18);
+
+    const NAMES: [(&'static str, Parameters); 19] = [
         ("max_tokens", Parameters::MAX_TOKENS),
         ("max_completion_tokens", Parameters::MAX_COMPLETION_TOKENS),
         ("temperature", Parameters::TEMPERATURE),
@@ -66,6 +75,10 @@ impl Parameters {
         ("n", Parameters::N),
         ("thinking.type=enabled with budget_tokens", Parameters::THINKING_BUDGET),
         ("assistant prefill", Parameters::PREFILL),
+        ("reasoning_effort", Parameters::REASONING_EFFORT),
+        ("parallel_tool_calls", Parameters::PARALLEL_TOOL_CALLS),
+        ("tool_choice=required", Parameters::TOOL_CHOICE_REQUIRED),
+        ("tools[].function.strict", Parameters::TOOLS_STRICT),
     ];
 
     /// The field of that name, as the catalogue calls it; `None` for fields that are not told apart.

@@ -513,7 +513,7 @@ fn fields_are_known_by_the_names_of_the_catalogue() {
     let set: Parameters = all.iter().filter_map(|name| Parameters::named(name)).collect();
     assert_eq!(set.names().count(), all.len());
     assert_eq!(format!("{:?}", set.without(Parameters::N | Parameters::MAX_TOKENS)).matches('"').count(), 6);
-    assert_eq!(Parameters::named("parallel_tool_calls"), None);
+    assert_eq!(Parameters::named("web_search_options"), None);
 }
 
 #[test]

@@ -77,6 +77,7 @@ pub fn request(client: Shape, body: &[u8], upstream: Upstream<'_>) -> Result<Tra
     request.stream = wants_stream || upstream.stream;
     let (body, mut answering) = to.encode_request(&request, upstream.profile, &mut losses)?;
     answering.include_usage = include_usage;
+    answering.deprecated_functions = request.deprecated_functions;
     answering.hide_reasoning = hide;
     answering.origin = upstream.profile.origin.clone();
     answering.model.clone_from(&upstream.profile.model);

@@ -1,6 +1,6 @@
 //! Stop texts that a provider could not be told: the gateway looks for them in the answer's text and ends it there.
 
-use crate::neutral::{Event, Finish, Opening, Part, Response};
+use crate::neutral::{Event, Finish, Opening, Part, Response, Usage};
 
 /// Looks for stop texts in a streamed answer, holding back what may be the beginning of one.
 pub(crate) struct StopScanner {
@@ -9,6 +9,8 @@ pub(crate) struct StopScanner {
     open: Vec<(u32, bool)>,
     /// The end of the text so far, as far as it may be the beginning of a stop text; never longer than the longest of them.
     held: String,
+    /// The last counts that came: those of the whole answer will not.
+    usage: Option<Usage>,
     stopped: bool,
 }
 
@@ -16,7 +18,13 @@ impl StopScanner {
     /// A scanner, if there is anything to look for.
     pub(crate) fn new(stops: &[String]) -> Option<StopScanner> {
         let stops: Vec<String> = stops.iter().filter(|stop| !stop.is_empty()).cloned().collect();
-        (!stops.is_empty()).then_some(StopScanner { stops, open: Vec::new(), held: String::new(), stopped: false })
+        (!stops.is_empty()).then_some(StopScanner {
+            stops,
+            open: Vec::new(),
+            held: String::new(),
+            usage: None,
+            stopped: false,
+        })
     }
 
     /// Changes the events so that the answer ends before the first stop text.
@@ -30,6 +38,7 @@ impl StopScanner {
                 Event::Text { part, text } if self.open.contains(&(part, true)) => self.text(part, &text, &mut out),
                 event => {
                     match &event {
+                        Event::Usage(usage) => self.usage = Some(*usage),
                         Event::Open { part, what } => self.open.push((*part, matches!(what, Opening::Text))),
                         Event::Close { part } => {
                             if let Some(at) = self.open.iter().position(|(open, _)| open == part) {
@@ -56,6 +65,7 @@ impl StopScanner {
             flush(part, &mut self.held, out);
             out.extend(self.open.drain(..).map(|(part, _)| Event::Close { part }));
             out.push(Event::Finish { finish: Finish::StopSequence(Some(stop)), native: "stop".to_owned() });
+            out.extend(self.usage.map(Event::Usage));
             out.push(Event::End);
             self.stopped = true;
             return;
@@ -163,6 +173,16 @@ mod tests {
         let mut late = vec![Event::Heartbeat];
         scanner.filter(&mut late);
         assert!(late.is_empty());
+    }
+
+    #[test]
+    fn counts_that_came_before_the_stop_are_told_again_at_the_end() {
+        let usage = |input| Event::Usage(crate::neutral::Usage { input, ..crate::neutral::Usage::default() });
+        let mut scanner = StopScanner::new(&["X".to_owned()]).unwrap();
+        let text = Event::Text { part: 0, text: "X".to_owned() };
+        let mut events = vec![usage(1), usage(2), Event::Open { part: 0, what: Opening::Text }, text];
+        scanner.filter(&mut events);
+        assert_eq!(events.get(events.len() - 2..).unwrap(), [usage(2), Event::End]);
     }
 
     proptest! {

@@ -69,6 +69,7 @@ pub(crate) fn answering(number: u8) -> Answering {
     Answering {
         tool_names: if bit(0) { names.to_vec() } else { Vec::new() },
         custom_tools: if bit(1) { vec!["apply patch".to_owned(), "get_weather".to_owned()] } else { Vec::new() },
+        deprecated_functions: false,
         include_usage: bit(2),
         hide_reasoning: bit(3),
         stops: if bit(4) { vec!["STOP".to_owned(), "\n\n".to_owned(), "e".to_owned()] } else { Vec::new() },

@@ -24,7 +24,8 @@ pub(super) fn decode(body: View<'_>, seed: &str) -> Result<Response, ApiError> {
 pub(super) fn encode(response: &Response, answering: &Answering) -> Vec<u8> {
     let message = message(response, answering);
     let native = Some(response.native_finish.as_str()).filter(|native| !native.is_empty());
-    let reason = wire::finish_word(&response.finish);
+    let has_calls = !message.tool_calls.is_empty() || message.function_call.is_some();
+    let reason = wire::finish_word(&response.finish, has_calls, answering.deprecated_functions);
     let choice = Choice {
         index: 0,
         message: &message,
@@ -71,7 +72,12 @@ fn message<'r>(response: &'r Response, answering: &'r Answering) -> Message<'r> 
                 if let Some(state) = &call.state {
                     details.call(state, &call.id);
                 }
-                message.tool_calls.push(Call::whole(call, answering));
+                let call = Call::whole(call, answering);
+                if !answering.deprecated_functions {
+                    message.tool_calls.push(call);
+                } else if message.function_call.is_none() {
+                    message.function_call = Some(call.function());
+                }
             }
             Part::Opaque(opaque) if wire::is_image(opaque) => message.images.push(opaque.raw.clone()),
             // Blocks of another shape, and what no answer holds.
@@ -81,7 +87,8 @@ fn message<'r>(response: &'r Response, answering: &'r Answering) -> Message<'r> 
     if refusal.is_empty() {
         refusal.extend(wire::refusal(&response.finish, &response.native_finish));
     }
-    let is_silent = content.is_empty() && (!message.tool_calls.is_empty() || !refusal.is_empty());
+    let is_silent = content.is_empty()
+        && (message.function_call.is_some() || !message.tool_calls.is_empty() || !refusal.is_empty());
     message.content = (!is_silent).then_some(content);
     message.refusal = Some(refusal).filter(|refusal| !refusal.is_empty());
     message.reasoning_details = details.into_entries();

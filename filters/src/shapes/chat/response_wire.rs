@@ -48,6 +48,8 @@ pub(super) struct Message<'a> {
     pub(super) reasoning_details: Vec<Detail<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tool_calls: Vec<Call<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) function_call: Option<FunctionCall<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) annotations: Vec<Json<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -64,6 +66,16 @@ pub(super) struct Call<'a> {
     body: CallBody<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extra_content: Option<ExtraContent<'a>>,
+}
+
+/// A call, or a piece of one, as clients of the deprecated `functions` know it.
+#[derive(Serialize)]
+pub(super) struct FunctionCall<'a> {
+    /// The client's name of it; absent in later pieces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
+    /// JSON text.
+    pub(super) arguments: &'a str,
 }
 
 /// What is called, with what.
@@ -104,6 +116,12 @@ impl<'a> Call<'a> {
         let arguments = if arguments.trim().is_empty() && !call.custom { "{}" } else { arguments };
         let name = answering.client_name(&call.name);
         Call::new(&call.id, CallBody::new(name, arguments, call.custom), call.state.as_ref())
+    }
+
+    /// The same for clients of the deprecated `functions`.
+    pub(super) fn function(&self) -> FunctionCall<'a> {
+        let (CallBody::Function { name, arguments } | CallBody::Custom { name, input: arguments }) = self.body;
+        FunctionCall { name: Some(name), arguments }
     }
 
     /// A call with that id and body, and with Gemini's signature if it has one.
@@ -303,9 +321,12 @@ impl UsageWire {
     }
 }
 
-/// `finish_reason`.
-pub(super) const fn finish_word(finish: &Finish) -> &'static str {
+/// `finish_reason` of an answer with or without calls; `functions`: to a client of the deprecated `functions`.
+pub(super) const fn finish_word(finish: &Finish, has_calls: bool, functions: bool) -> &'static str {
     match finish {
+        // Who is told of calls looks for them: those of tools that the provider runs are not told.
+        Finish::ToolCalls if !has_calls => "stop",
+        Finish::ToolCalls if functions => "function_call",
         Finish::Stop | Finish::StopSequence(_) | Finish::Paused => "stop",
         Finish::Length | Finish::ContextFull => "length",
         Finish::ToolCalls => "tool_calls",

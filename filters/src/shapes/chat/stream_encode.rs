@@ -8,9 +8,9 @@ use super::super::codec::EncodeStream;
 use super::super::error::to_json;
 use super::Chat;
 use super::error;
-use super::response_wire::{self as wire, Call, CallBody, Detail, UsageWire};
+use super::response_wire::{self as wire, Call, CallBody, Detail, FunctionCall, UsageWire};
 use crate::json::Json;
-use crate::neutral::{Answering, Citation, Event, Opening, State, Usage};
+use crate::neutral::{Answering, ApiError, Citation, ErrorClass, Event, Opening, State, Usage};
 
 #[cfg(test)]
 mod tests;
@@ -31,8 +31,16 @@ pub(super) struct Encoder {
     length: u64,
     refused: bool,
     usage: Option<Usage>,
+    /// Citations that wait for the end of their texts, and their bytes.
+    cited: usize,
+    cited_bytes: usize,
+    failure: Option<ApiError>,
     over: bool,
 }
+
+/// Citations that are held for texts that are open, at most, and their bytes.
+const MAX_CITED: usize = 1024;
+const MAX_CITED_BYTES: usize = 8 * 1024 * 1024;
 
 /// A part that is open.
 enum Open {
@@ -71,6 +79,8 @@ struct Delta<'a> {
     reasoning_details: Option<[Detail<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallDelta<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_call: Option<FunctionCall<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     annotations: Vec<Json<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,6 +129,9 @@ impl Encoder {
             length: 0,
             refused: false,
             usage: None,
+            cited: 0,
+            cited_bytes: 0,
+            failure: None,
             over: false,
         }
     }
@@ -181,12 +194,18 @@ impl Encoder {
                 let detail = state.as_ref().map(|state| (state, self.detail()));
                 let body = CallBody::new(self.answering.client_name(name), "", *custom);
                 let call = Call::new(id, body, state.as_ref());
-                let delta = Delta {
+                let mut delta = Delta {
                     reasoning_details: detail.map(|(state, index)| [Detail::of_call(state, id, index)]),
-                    tool_calls: Some([CallDelta { index, what: CallPiece::Begun(call) }]),
                     ..Delta::default()
                 };
-                self.chunk(&delta, None, out);
+                if !self.answering.deprecated_functions {
+                    delta.tool_calls = Some([CallDelta { index, what: CallPiece::Begun(call) }]);
+                } else if index == 0 {
+                    delta.function_call = Some(call.function());
+                }
+                if delta.tool_calls.is_some() || delta.function_call.is_some() || delta.reasoning_details.is_some() {
+                    self.chunk(&delta, None, out);
+                }
                 Open::Call { index, custom: *custom, blank: true }
             }
             Opening::Opaque(opaque) => {
@@ -240,6 +259,13 @@ impl Encoder {
     }
 
     fn more(&self, index: usize, custom: bool, text: &str, out: &mut BytesMut) {
+        if self.answering.deprecated_functions {
+            let call = (index == 0).then_some(FunctionCall { name: None, arguments: text });
+            if call.is_some() {
+                self.chunk(&Delta { function_call: call, ..Delta::default() }, None, out);
+            }
+            return;
+        }
         let what = if custom {
             CallPiece::Custom { custom: Input { input: text } }
         } else {
@@ -248,12 +274,28 @@ impl Encoder {
         self.chunk(&Delta { tool_calls: Some([CallDelta { index, what }]), ..Delta::default() }, None, out);
     }
 
+    /// Keeps a citation until its text ends.
+    fn cite(&mut self, part: u32, citation: &Citation<'static>) {
+        self.cited = self.cited.saturating_add(1);
+        self.cited_bytes = self.cited_bytes.saturating_add(citation.raw.raw().len());
+        if self.cited > MAX_CITED || self.cited_bytes > MAX_CITED_BYTES {
+            self.over = true;
+            let message = "the provider's answer cites more than can be told in a stream";
+            self.failure = Some(ApiError::new(ErrorClass::Upstream, message));
+        } else if let Some(Open::Text { citations, .. }) = self.part(part) {
+            citations.push(citation.clone());
+        }
+    }
+
     fn closed(&mut self, part: u32, out: &mut BytesMut) {
         let Some(at) = self.open.iter().position(|(open, _)| *open == part) else { return };
         match self.open.swap_remove(at).1 {
             // Where a citation ends is known only now.
             Open::Text { start, citations } => {
                 let end = self.length;
+                let bytes: usize = citations.iter().map(|citation| citation.raw.raw().len()).sum();
+                self.cited = self.cited.saturating_sub(citations.len());
+                self.cited_bytes = self.cited_bytes.saturating_sub(bytes);
                 let mut annotations = Vec::new();
                 for citation in &citations {
                     if let Some(annotation) = wire::annotation(citation, (start, end), Some(self.annotations)) {
@@ -294,6 +336,10 @@ impl Encoder {
 }
 
 impl EncodeStream for Encoder {
+    fn failure(&mut self) -> Option<ApiError> {
+        self.failure.take()
+    }
+
     fn event(&mut self, event: &Event, out: &mut BytesMut) {
         if self.over {
             return;
@@ -312,17 +358,13 @@ impl EncodeStream for Encoder {
             Event::Reasoning { part, text } => self.reasoning(*part, text, out),
             Event::State { part, state } => self.state(*part, state, out),
             Event::Arguments { part, json } => self.arguments(*part, json, out),
-            Event::Cite { part, citation } => {
-                if let Some(Open::Text { citations, .. }) = self.part(*part) {
-                    citations.push(citation.clone());
-                }
-            }
+            Event::Cite { part, citation } => self.cite(*part, citation),
             Event::Close { part } => self.closed(*part, out),
             Event::Finish { finish, native } => {
                 if let Some(refusal) = wire::refusal(finish, native).filter(|_| !self.refused) {
                     self.chunk(&Delta { refusal: Some(refusal), ..Delta::default() }, None, out);
                 }
-                let reason = wire::finish_word(finish);
+                let reason = wire::finish_word(finish, self.calls > 0, self.answering.deprecated_functions);
                 let native = if native.is_empty() { reason } else { native };
                 self.chunk(&Delta::default(), Some((reason, native)), out);
             }

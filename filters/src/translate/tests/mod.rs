@@ -4,6 +4,7 @@
 mod agents;
 mod answers;
 mod any;
+mod details;
 mod errors;
 mod fixtures;
 mod loops;

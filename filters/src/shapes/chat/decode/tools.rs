@@ -39,6 +39,11 @@ impl<'a> Fields<'a> {
             }
         }
         request.parallel_tools = self.parallel.map(|value| flag("parallel_tool_calls", value)).transpose()?;
+        request.deprecated_functions = self.tools.is_none() && !request.tools.is_empty();
+        if request.deprecated_functions {
+            // An answer to such a client has room for one.
+            request.parallel_tools = Some(false);
+        }
         let choice = match (self.tool_choice, self.function_call) {
             (Some(value), _) => Some(("tool_choice", choice(value)?)),
             // `{"name": "f"}`, `"auto"` or `"none"`.

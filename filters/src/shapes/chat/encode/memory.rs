@@ -63,7 +63,7 @@ impl Target<'_> {
 fn entries<'r>(reasoning: &'r Reasoning<'_>, out: &mut Vec<Detail<'r>>) {
     let text = Some(&*reasoning.text).filter(|text| !text.is_empty());
     let state = reasoning.state.as_ref();
-    let name = Cow::Borrowed(state.map_or(StateFormat::Unknown, |state| state.format).as_str());
+    let name = state.map_or(Cow::Borrowed(StateFormat::Unknown.as_str()), format);
     let index = out.len();
     if let Some(state) = state.filter(|state| state.format == StateFormat::AnthropicSignature) {
         let signature = Some(&*state.data);
@@ -82,10 +82,14 @@ fn entries<'r>(reasoning: &'r Reasoning<'_>, out: &mut Vec<Detail<'r>>) {
     }
 }
 
-fn encrypted<'r>(state: &'r State<'_>, index: usize) -> Detail<'r> {
-    // A format that is not known here goes back under its own name.
+/// The name of a format; one that is not known here goes back under its own.
+fn format<'r>(state: &'r State<'_>) -> Cow<'r, str> {
     let own = state.extra.as_ref().and_then(|extra| extra.view().member("format")).and_then(View::string);
-    let format = own.unwrap_or(Cow::Borrowed(state.format.as_str()));
+    own.unwrap_or(Cow::Borrowed(state.format.as_str()))
+}
+
+fn encrypted<'r>(state: &'r State<'_>, index: usize) -> Detail<'r> {
+    let format = format(state);
     let (id, data) = (state.id.as_deref(), Some(&*state.data));
     Detail { kind: "reasoning.encrypted", id, data, format, index, ..Detail::default() }
 }

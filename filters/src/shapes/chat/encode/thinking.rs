@@ -6,6 +6,8 @@ use super::Target;
 use super::wire::Object;
 use crate::neutral::{Effort, ReasoningAsk, ReasoningMode, Request, Thinking as Takes};
 
+use crate::shapes::Parameters;
+
 /// What it is told.
 pub(super) struct Thinking {
     told: Told,
@@ -113,6 +115,12 @@ fn told(ask: &ReasoningAsk, has_tools: bool, words: Words, target: &mut Target<'
             target.losses.approximated("reasoning_effort");
         }
         return Told::Off;
+    }
+    if words == Words::Effort && profile.refused.intersects(Parameters::REASONING_EFFORT) {
+        if asks_much || wants_off {
+            target.losses.dropped("reasoning.effort");
+        }
+        return Told::Nothing;
     }
     if profile.thinking == Takes::None {
         if asks_much && !wants_off {

@@ -8,6 +8,7 @@ use super::output::fits_strict;
 use super::wire::{Allowed, Choice, Custom, Function, Name, NamedTool, Object, Tool as Wire};
 use crate::json::{Json, View};
 use crate::neutral::{self, ApiError, Request, Tool, ToolChoice};
+use crate::shapes::Parameters;
 
 /// What to say of them.
 pub(super) struct Tools<'r> {
@@ -31,7 +32,11 @@ impl<'r> Tools<'r> {
             tools.extend(wire(tool, target));
         }
         let choice = choice(request, !tools.is_empty(), target)?;
-        let one_at_a_time = request.parallel_tools == Some(false) && !tools.is_empty();
+        let mut one_at_a_time = request.parallel_tools == Some(false) && !tools.is_empty();
+        if one_at_a_time && target.profile.refused.intersects(Parameters::PARALLEL_TOOL_CALLS) {
+            target.losses.dropped("parallel_tool_calls");
+            one_at_a_time = false;
+        }
         Ok(Tools { tools, choice, one_at_a_time })
     }
 
@@ -93,12 +98,14 @@ fn wire_function<'r>(function: &'r neutral::Function<'_>, target: &mut Target<'_
             target.losses.dropped(format!("tools.{name}"));
         }
     }
+    let takes_strict = !target.profile.refused.intersects(Parameters::TOOLS_STRICT);
     let fits = |schema: &Json<'_>| !target.profile.host.openai_fields || fits_strict(schema);
     let mut strict = function.strict;
-    if strict == Some(true) && !function.parameters.as_ref().is_none_or(fits) {
+    if strict == Some(true) && !(takes_strict && function.parameters.as_ref().is_none_or(fits)) {
         target.losses.approximated("tools.strict");
         strict = None;
     }
+    let strict = strict.filter(|_| takes_strict);
     Function {
         name: target.names.sent(&function.name),
         description: function.description.as_deref(),
@@ -126,7 +133,9 @@ fn choice<'r>(
     target: &mut Target<'_>,
 ) -> Result<Option<Choice<'r>>, ApiError> {
     let Some(choice) = &request.tool_choice else { return Ok(None) };
-    if choice.is_forced() && target.profile.refuses_forced_tools {
+    let asks_for_any = matches!(choice, ToolChoice::Required | ToolChoice::Allowed { required: true, .. });
+    let refuses_any = asks_for_any && target.profile.refused.intersects(Parameters::TOOL_CHOICE_REQUIRED);
+    if refuses_any || (choice.is_forced() && target.profile.refuses_forced_tools) {
         return Err(target.refuses("tool_choice", "a `tool_choice` that makes the model call a tool"));
     }
     let of_kind = |is: fn(&Tool<'_>) -> bool| -> HashSet<&str> {

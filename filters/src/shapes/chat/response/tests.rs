@@ -162,3 +162,20 @@ fn citations_of_a_page_are_annotations_and_blocks_of_other_shapes_are_not_shown(
     assert_eq!(message["annotations"], json!([{"type": "url_citation", "url_citation": page}]));
     assert_eq!(message["content"], "\u{1f600}abc");
 }
+
+#[test]
+fn an_answer_without_calls_does_not_end_for_its_calls() {
+    let answer = written(&response(vec![text("hi")], Finish::ToolCalls, "tool_use"), &answering());
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    assert_eq!(answer["choices"][0]["native_finish_reason"], "tool_use");
+}
+
+#[test]
+fn clients_of_deprecated_functions_are_answered_in_their_own_way() {
+    let old = Answering { deprecated_functions: true, ..answering() };
+    let answer = written(&response(vec![call("{}"), call("{\"b\":1}")], Finish::ToolCalls, "tool_use"), &old);
+    let choice = &answer["choices"][0];
+    assert_eq!(choice["finish_reason"], "function_call");
+    assert_eq!(choice["message"]["function_call"], json!({"name": "f", "arguments": "{}"}));
+    assert_eq!(choice["message"].get("tool_calls"), None);
+}

@@ -13,7 +13,15 @@ pub(super) struct Calls {
     calls: Vec<Call>,
     /// State of calls that have not come yet, by their ids.
     held: Vec<State<'static>>,
+    /// Bytes of arguments whose calls have no name yet.
+    waiting: usize,
 }
+
+/// Calls of one answer at most, and pieces of state that wait for theirs: each is looked for among all.
+const MAX_CALLS: usize = 1024;
+
+/// Bytes of arguments that wait for the names of their calls, at most.
+const MAX_WAITING: usize = 8 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 struct Call {
@@ -100,11 +108,16 @@ impl<'a> Piece<'a> {
 
 impl Calls {
     pub(super) fn new(seed: &str) -> Calls {
-        Calls { seed: seed.to_owned(), calls: Vec::new(), held: Vec::new() }
+        Calls { seed: seed.to_owned(), calls: Vec::new(), held: Vec::new(), waiting: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty()
+    }
+
+    /// Whether more came than is looked through or held.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.calls.len() > MAX_CALLS || self.held.len() > MAX_CALLS || self.waiting > MAX_WAITING
     }
 
     /// Whether one was opened.
@@ -124,6 +137,9 @@ impl Calls {
 
     /// Takes a piece: opens its call as soon as its name is known to be whole.
     pub(super) fn take(&mut self, piece: &Piece<'_>, form: Form, next: &mut u32, out: &mut Vec<Event>) {
+        if self.are_too_many() {
+            return;
+        }
         let known = if form == Form::Whole { None } else { self.find(piece) };
         let at = known.unwrap_or_else(|| {
             self.calls.push(Call::default());
@@ -140,11 +156,13 @@ impl Calls {
         if piece.arguments.is_empty() {
             return;
         }
+        let has_name = !call.name.is_empty();
         match call.part {
             Some(part) => out.push(Event::Arguments { part, json: piece.arguments.to_string() }),
             None => {
                 call.arguments.push_str(&piece.arguments);
-                if !call.name.is_empty() {
+                self.waiting = self.waiting.saturating_add(piece.arguments.len());
+                if has_name {
                     self.open(at, next, out);
                 }
             }
@@ -219,6 +237,7 @@ impl Calls {
         let what = Opening::ToolCall { id, name: call.name.clone(), custom: call.custom, state };
         out.push(Event::Open { part, what });
         let arguments = std::mem::take(&mut call.arguments);
+        self.waiting = self.waiting.saturating_sub(arguments.len());
         if !arguments.is_empty() {
             out.push(Event::Arguments { part, json: arguments });
         }

@@ -156,6 +156,10 @@ impl Decoder {
         if let Some(said) = delta.filter(|_| form == Form::Piece).or(whole_first).or(delta) {
             message::read(said, form, &mut self.parts, out);
         }
+        if self.parts.are_too_many() {
+            let message = "the provider's answer has more calls or citations than can be told";
+            return self.fail(ApiError::new(ErrorClass::Upstream, message), out);
+        }
         if let Some(error) = ending.error() {
             return self.fail(error, out);
         }

@@ -21,6 +21,9 @@ pub(super) struct Parts {
     refused: bool,
 }
 
+/// Citations that wait for their text, at most; what one event brings is bounded by itself.
+const MAX_CITATIONS: usize = 1024;
+
 #[derive(Debug)]
 struct Flow {
     part: u32,
@@ -51,6 +54,11 @@ impl Parts {
     /// Whether nothing was said so far.
     pub(super) fn is_empty(&self) -> bool {
         self.next == 0 && self.calls.is_empty()
+    }
+
+    /// Whether more calls, or citations before their text, came than is held.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.calls.are_too_many() || self.citations.len() > MAX_CITATIONS
     }
 
     /// Whether a tool was called.
@@ -130,6 +138,7 @@ impl Parts {
         let citation = citation(annotation);
         match &self.flow {
             Some(Flow { part, what: What::Text }) => out.push(Event::Cite { part: *part, citation }),
+            _ if self.are_too_many() => {}
             _ => self.citations.push(citation),
         }
     }
@@ -212,7 +221,8 @@ impl Parts {
 
     fn close_flow(&mut self, out: &mut Vec<Event>) {
         let Some(Flow { part, what }) = self.flow.take() else { return };
-        if let What::Reasoning(Thought { state: Some(state), .. }) = what {
+        if let What::Reasoning(Thought { state: Some(mut state), kind, .. }) = what {
+            tell_summary(kind, &mut state);
             out.push(Event::State { part, state });
         }
         out.push(Event::Close { part });
@@ -241,6 +251,21 @@ impl Thought {
             (own, kind) if own == kind => is_numbered_same || (may_be_same && (!is_sealed || is_repeated)),
             _ => false,
         }
+    }
+}
+
+/// Notes whether the text beside that state is a summary, where its format says otherwise: a shape that has no place for it keeps
+/// it with the state.
+fn tell_summary(kind: Kind, state: &mut State<'static>) {
+    let usual = matches!(state.format, StateFormat::OpenAiEncrypted | StateFormat::GoogleSignature);
+    let is_summary = kind == Kind::Summary;
+    if kind != Kind::Encrypted && is_summary != usual {
+        let own = state.extra.as_ref().and_then(|extra| extra.view().member("format")).and_then(View::string);
+        let extra = match own {
+            Some(format) => serde_json::json!({"format": format, "summary": is_summary}),
+            None => serde_json::json!({"summary": is_summary}),
+        };
+        state.extra = Some(Json::of(&extra));
     }
 }
 

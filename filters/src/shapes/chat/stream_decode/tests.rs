@@ -701,3 +701,22 @@ proptest! {
         let _ = super::super::response::decode(crate::json::View::parse(body.as_bytes()).unwrap(), "seed");
     }
 }
+
+#[test]
+fn what_waits_for_the_name_of_a_call_is_bounded() {
+    let delta = |call: &str| format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{call}]}}}}]}}"#);
+    let fed = |pieces: &mut dyn Iterator<Item = String>| {
+        let mut decoder = super::Decoder::new("seed");
+        let mut events = Vec::new();
+        for piece in pieces {
+            decoder.chunk(crate::json::View::parse(piece.as_bytes()).unwrap(), false, &mut events);
+        }
+        events.into_iter().find_map(|event| if let Event::Error(error) = event { Some(error.class) } else { None })
+    };
+    let nameless = delta(&format!(r#"{{"index":0,"function":{{"arguments":"{}"}}}}"#, "1".repeat(1 << 20)));
+    assert_eq!(fed(&mut std::iter::repeat_n(nameless.clone(), 8)), None);
+    assert_eq!(fed(&mut std::iter::repeat_n(nameless, 9)), Some(ErrorClass::Upstream));
+    let named = |number: usize| delta(&format!(r#"{{"index":{number},"id":"c{number}","function":{{"name":"f"}}}}"#));
+    assert_eq!(fed(&mut (0..1_024).map(named)), None);
+    assert_eq!(fed(&mut (0..1_025).map(named)), Some(ErrorClass::Upstream));
+}

@@ -260,7 +260,8 @@ fn pitfall_102_a_paused_turn_is_stop_with_its_own_word() {
         (Finish::Paused, "pause_turn", "stop"),
         (Finish::StopSequence(Some("x".to_owned())), "stop_sequence", "stop"),
         (Finish::ContextFull, "model_context_window_exceeded", "length"),
-        (Finish::ToolCalls, "tool_use", "tool_calls"),
+        // None was told.
+        (Finish::ToolCalls, "tool_use", "stop"),
         (Finish::Filtered { explanation: None, category: None }, "content_filter", "content_filter"),
         (Finish::Length, "", "length"),
     ] {
@@ -307,6 +308,9 @@ fn what_is_written_is_read_as_it_was() {
     };
     let thought = |text: &'static str, summary, state| Part::Reasoning(Reasoning { text: text.into(), summary, state });
     let openai = State { id: Some("rs_1".into()), ..state(StateFormat::OpenAiEncrypted, "E") };
+    // Gemini's text is a summary elsewhere: that this is none goes along.
+    let extra = Some(Json::of(&json!({"summary": false})));
+    let google = State { extra, ..state(StateFormat::GoogleSignature, "G") };
     let response = Response {
         id: "c".to_owned(),
         model: "m".to_owned(),
@@ -315,7 +319,7 @@ fn what_is_written_is_read_as_it_was() {
             thought("", false, Some(state(StateFormat::AnthropicSignature, "S2"))),
             thought("", false, Some(state(StateFormat::AnthropicRedacted, "R"))),
             thought("sum", true, Some(openai)),
-            thought("two", false, Some(state(StateFormat::GoogleSignature, "G"))),
+            thought("two", false, Some(google)),
             thought("three", false, None),
             thought("four", false, None),
             Part::Text(TextPart::new("text")),
@@ -344,4 +348,55 @@ fn what_is_written_is_read_as_it_was() {
     assert_eq!(again, response);
     let events = crate::neutral::told(response.clone());
     assert_eq!(collected(read([written(&events, &answering())])).unwrap(), response);
+}
+
+#[test]
+fn a_stream_without_calls_does_not_end_for_its_calls() {
+    let all = data(&told(
+        vec![part(0, Opening::Text, vec![text(0, "hi")])],
+        finish(Finish::ToolCalls, "tool_use"),
+        &answering(),
+    ));
+    let last = &all[all.len() - 3]["choices"][0];
+    assert_eq!((&last["finish_reason"], &last["native_finish_reason"]), (&json!("stop"), &json!("tool_use")));
+}
+
+#[test]
+fn clients_of_deprecated_functions_are_streamed_one_call_in_their_own_way() {
+    let old = Answering { deprecated_functions: true, ..answering() };
+    let arguments = |part, json: &str| Event::Arguments { part, json: json.to_owned() };
+    let calls = vec![
+        part(0, call("f", None), vec![arguments(0, "{\"a\""), arguments(0, ":1}")]),
+        part(1, call("g", None), vec![arguments(1, "{}")]),
+    ];
+    let deltas = deltas(calls.clone(), &old);
+    assert_eq!(
+        deltas,
+        [
+            json!({"function_call": {"name": "f", "arguments": ""}}),
+            json!({"function_call": {"arguments": "{\"a\""}}),
+            json!({"function_call": {"arguments": ":1}"}}),
+        ]
+    );
+    let all = data(&told(calls, finish(Finish::ToolCalls, "tool_use"), &old));
+    assert_eq!(all[all.len() - 3]["choices"][0]["finish_reason"], "function_call");
+}
+
+#[test]
+fn what_a_text_quotes_is_held_within_bounds() {
+    let cite = |raw: &Value| Event::Cite {
+        part: 0,
+        citation: Citation { kind: CitationKind::Other, shape: Shape::Chat, raw: Json::of(raw) },
+    };
+    let failure = |count: usize, citation: &Event| {
+        let mut encoder = Encoder::new(&answering());
+        let mut out = BytesMut::new();
+        encoder.event(&Event::Open { part: 0, what: Opening::Text }, &mut out);
+        (0..count).for_each(|_| encoder.event(citation, &mut out));
+        encoder.failure().map(|error| error.class)
+    };
+    let small = cite(&json!({"type": "url_citation"}));
+    assert_eq!(failure(1_024, &small), None);
+    assert_eq!(failure(1_025, &small), Some(ErrorClass::Upstream));
+    assert_eq!(failure(9, &cite(&json!("x".repeat(1 << 20)))), Some(ErrorClass::Upstream));
 }

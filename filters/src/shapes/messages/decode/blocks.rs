@@ -211,9 +211,11 @@ fn thinking(block: View<'_>) -> Result<Part<'_>, Wrong> {
     let text = block.member("thinking").map_or(Ok(Cow::default()), |value| string(value, "thinking"))?;
     let signature = block.member("signature").map_or(Ok(Cow::default()), |value| string(value, "signature"))?;
     let state = state(signature, StateFormat::AnthropicSignature);
-    let summary = state
-        .as_ref()
-        .is_some_and(|state| matches!(state.format, StateFormat::OpenAiEncrypted | StateFormat::GoogleSignature));
+    let told = |state: &State<'_>| state.extra.as_ref()?.view().member("summary")?.bool();
+    let summary = state.as_ref().is_some_and(|state| {
+        let usual = matches!(state.format, StateFormat::OpenAiEncrypted | StateFormat::GoogleSignature);
+        told(state).unwrap_or(usual)
+    });
     Ok(Part::Reasoning(Reasoning { text, summary, state }))
 }
 

@@ -106,3 +106,14 @@ fn as_many_tools_as_a_body_holds_are_chosen_among_at_once() {
     assert_eq!(request.tools.len(), 30_000);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn clients_that_send_functions_only_are_answered_with_one_function_call() {
+    let functions = json!([{"name": "f"}]);
+    let old = read(&fields(json!({"functions": functions})));
+    assert_eq!((old.deprecated_functions, old.parallel_tools), (true, Some(false)));
+    let both = read(&fields(json!({"functions": functions, "tools": [{"function": {"name": "g"}}]})));
+    assert_eq!((both.deprecated_functions, both.parallel_tools), (false, None));
+    let none = read(&fields(json!({"functions": []})));
+    assert_eq!((none.deprecated_functions, none.parallel_tools), (false, None));
+}

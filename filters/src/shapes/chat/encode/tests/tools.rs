@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{again, fields, messages, openai, plain, refused, router, sent};
 use crate::neutral::Profile;
+use crate::shapes::Parameters;
 
 fn tool(name: &str) -> Value {
     json!({"name": name, "description": "d", "input_schema": {"type": "object", "properties": {"z": {}, "a": {}}, "required": ["z"]}})
@@ -116,4 +117,30 @@ fn pitfall_43_schemas_and_arguments_are_sent_byte_for_byte_each_time() {
     assert_eq!(sent(), sent());
     assert!(sent().contains(schema), "{}", sent());
     assert!(sent().contains(&serde_json::to_string(arguments).unwrap()), "{}", sent());
+}
+
+#[test]
+fn what_the_catalogue_says_a_model_refuses_of_tools_is_not_sent_to_it() {
+    let tool = json!({"name": "f", "strict": true, "input_schema": {"type": "object", "properties": {}}});
+    let body = |choice: Value| fields(json!({"tools": [tool], "tool_choice": choice}));
+    let refusing = |name: &str| Profile { refused: Parameters::named(name).unwrap(), ..plain() };
+    let parallel =
+        sent(&body(json!({"type": "auto", "disable_parallel_tool_use": true})), &refusing("parallel_tool_calls"));
+    assert_eq!(
+        (parallel.body.get("parallel_tool_calls"), parallel.losses.as_str()),
+        (None, "dropped:parallel_tool_calls")
+    );
+    let strict = sent(&body(json!({"type": "auto"})), &refusing("tools[].function.strict"));
+    assert_eq!(
+        (strict.body["tools"][0]["function"].get("strict"), strict.losses.as_str()),
+        (None, "approximated:tools.strict")
+    );
+    let choosy = refusing("tool_choice=required");
+    assert_eq!(refused(&body(json!({"type": "any"})), &choosy).param.as_deref(), Some("tool_choice"));
+    assert_eq!(sent(&body(json!({"type": "tool", "name": "f"})), &choosy).body["tool_choice"]["function"]["name"], "f");
+    let effort = fields(json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}));
+    let told = sent(&effort, &refusing("reasoning_effort"));
+    assert_eq!((told.body.get("reasoning_effort"), told.losses.as_str()), (None, "dropped:reasoning.effort"));
+    let off = sent(&fields(json!({"thinking": {"type": "disabled"}})), &refusing("reasoning_effort"));
+    assert_eq!((off.body.get("reasoning_effort"), off.losses.as_str()), (None, "dropped:reasoning.effort"));
 }
