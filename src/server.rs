@@ -29,7 +29,7 @@ use crate::conversations::Conversations;
 use crate::keys::{Key, Keys, KeysError};
 use crate::ledger::{Ledger, Payer};
 use crate::observe::{Metrics, metrics};
-use crate::proxy::{Budget, Gateway, LocalAnswer, LocalApi, LocalBody, RefusedState};
+use crate::proxy::{Budget, Gateway, LocalAnswer, LocalApi, LocalBody, ReasoningMemory, RefusedState};
 use crate::resolver::Resolver;
 use crate::routing::{Health, Snapshot};
 use crate::store::{Store, StoreError};
@@ -112,6 +112,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
     });
     let gateway = Gateway {
         refused_state: RefusedState::default(),
+        reasoning_memory: Arc::new(ReasoningMemory::default()),
         local: Box::new(Local { admin, ledger: Arc::clone(&ledger) }),
         budget,
         snapshot,

@@ -12,6 +12,7 @@ use super::body::{RequestBody, ResponseBody, Translation};
 use super::intake::Body;
 use super::meter::Meter;
 use super::prepare::Prepared;
+use super::reasoning_memory::OwnMemory;
 use crate::observe::InFlight;
 use crate::routing::{Snapshot, Target};
 
@@ -58,6 +59,8 @@ pub(super) struct Asked {
     pub(super) strict: bool,
     /// Tells conversations apart: a hash of the key and of how it began; 0 where that is not known.
     pub(super) conversation: u64,
+    /// What is remembered of the answers that the same key was given.
+    pub(super) memory: OwnMemory,
 }
 
 /// One try at one target.

@@ -16,6 +16,7 @@ use super::authenticate::authenticate;
 use super::context::{Asked, Context};
 use super::downstream::Downstream;
 use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError};
+use super::reasoning_memory::OwnMemory;
 use super::reply::{Marks, Reply};
 use super::targets::{End, try_targets};
 use super::watch::Watch;
@@ -116,7 +117,8 @@ async fn prepare(
     };
     limits::mark(marks, reservation.standing(), SystemTime::now());
     with_meter(context, |meter| meter.reserved(reservation, config.quota.weights));
-    Ok((Asked { shape, operation, peek, body, output_bound, strict, conversation }, plan))
+    let memory = OwnMemory::new(&gateway.reasoning_memory, &key.id);
+    Ok((Asked { shape, operation, peek, body, output_bound, strict, conversation, memory }, plan))
 }
 
 fn headers_text(session: &Session, name: &str) -> Option<ShortText> {

@@ -18,6 +18,7 @@ mod limits;
 mod local;
 mod meter;
 mod prepare;
+mod reasoning_memory;
 mod refused_state;
 mod reply;
 mod targets;
@@ -48,6 +49,7 @@ pub use self::endpoints::exchange_paths;
 use self::endpoints::{Endpoint, Found};
 pub use self::local::{LocalAnswer, LocalApi, LocalBody};
 use self::meter::Meter;
+pub use self::reasoning_memory::ReasoningMemory;
 pub use self::refused_state::RefusedState;
 use crate::conversations::Conversations;
 use crate::keys::Keys;
@@ -80,6 +82,8 @@ pub struct Gateway {
     pub local: Box<dyn LocalApi>,
     /// Conversations in whose history a provider has refused opaque state.
     pub refused_state: RefusedState,
+    /// Reasoning that clients may leave out of their next request.
+    pub reasoning_memory: Arc<ReasoningMemory>,
     /// What may be held in memory.
     pub budget: Arc<Budget>,
     /// Connections to providers, shared by all threads.

@@ -14,6 +14,7 @@ use super::body::{BUDGET_RETRY_AFTER, Translation};
 use super::budget::{Budget, Held};
 use super::context::Asked;
 use super::intake::BLOCKING_BYTES;
+use super::reasoning_memory::OwnMemory;
 use crate::providers::Failure;
 use crate::routing::Target;
 
@@ -129,11 +130,12 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
     if !held.at_least(body.len()) {
         return Err(Failure::new(no_room()));
     }
+    let memory = asked.memory.clone();
     let made = if body.len() < BLOCKING_BYTES {
-        translate(client, &body, target, (output_bound, stream, without_state))
+        translate(client, &body, target, (output_bound, stream, without_state), &memory)
     } else {
-        let target = Arc::clone(target);
-        let making = move || translate(client, &body, &target, (output_bound, stream, without_state));
+        let (target, memory) = (Arc::clone(target), memory.clone());
+        let making = move || translate(client, &body, &target, (output_bound, stream, without_state), &memory);
         tokio::task::spawn_blocking(making).await.unwrap_or_else(|_| {
             Err(ApiError::new(ErrorClass::Internal, "the request could not be translated by the gateway"))
         })
@@ -152,7 +154,8 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
     let mut answering = made.answering;
     answering.created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     request_id.clone_into(&mut answering.seed);
-    let translation = Translation { upstream: target.shape, client, stream: asked.peek.stream, answering };
+    let memory = (!without_state).then_some(memory);
+    let translation = Translation { upstream: target.shape, client, stream: asked.peek.stream, answering, memory };
     Ok(Prepared {
         runs: vec![made.body.into()],
         stream: made.stream,
@@ -173,9 +176,10 @@ fn translate(
     body: &[u8],
     target: &Target,
     (max_output, stream, without_state): (Option<u64>, bool, bool),
+    memory: &OwnMemory,
 ) -> Result<translate::Translated, ApiError> {
     let upstream = Upstream { shape: target.shape, profile: &target.profile, stream, max_output, without_state };
-    translate::request(client, body, upstream)
+    translate::request_recalling(client, body, upstream, &|call| memory.recall(call))
 }
 
 /// Whether the answer may take minutes: the model reasons, or may say much.

@@ -365,6 +365,65 @@ async fn pitfall_68_a_refused_signature_is_left_out_once_and_the_answer_comes() 
 }
 
 #[tokio::test]
+async fn thinking_that_a_chat_client_leaves_out_of_a_tool_loop_comes_back_before_its_calls() {
+    let thinking = json!({"type": "thinking", "thinking": "hm", "signature": "c2ln"});
+    let call = json!({"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}});
+    let whole = json!({"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [thinking, call],
+        "stop_reason": "tool_use", "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 5}});
+    let events = [
+        json!({"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "", "signature": ""}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln"}}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "content_block_start", "index": 1, "content_block": call}),
+        json!({"type": "content_block_stop", "index": 1}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": null}, "usage": {"output_tokens": 5}}),
+        json!({"type": "message_stop"}),
+    ];
+    for stream in [false, true] {
+        let (whole, events) = (whole.to_string(), events.clone());
+        let upstream = Upstream::new(move |seen| {
+            if !stream {
+                return Answer::json(200, whole.clone());
+            }
+            assert_eq!(seen.json()["stream"], json!(true));
+            let tell = |answer: Answer, event: &Value| {
+                answer.event(format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()))
+            };
+            events.iter().fold(Answer::stream(), tell).finished()
+        })
+        .await;
+        let crossing = crossing(Shape::Chat, "", &upstream, &upstream).await;
+        let tools = json!([{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]);
+        let response = crossing.ask(&crossing.request("sole", &json!({"stream": stream, "tools": tools}))).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        assert!(response.text().contains("toolu_1"), "{}", response.text());
+        // All that an SDK keeps which does not know `reasoning_details`.
+        let history = |id: &str| {
+            json!([
+                {"role": "user", "content": "hello"},
+                {"role": "assistant", "content": null, "tool_calls": [
+                    {"id": id, "type": "function", "function": {"name": "look", "arguments": "{}"}},
+                ]},
+                {"role": "tool", "tool_call_id": id, "content": "seen"},
+            ])
+        };
+        let next = |id| crossing.request("sole", &json!({"stream": stream, "tools": tools, "messages": history(id)}));
+        assert_eq!(crossing.ask(&next("toolu_1")).await.status, 200);
+        let sent = upstream.requests().pop().unwrap().json();
+        let kept = |block: &Value| (block["type"].clone(), block["signature"].clone(), block["thinking"].clone());
+        let turn = &sent["messages"][1]["content"];
+        assert_eq!(kept(&turn[0]), (json!("thinking"), json!("c2ln"), json!("hm")), "{sent}");
+        assert_eq!((&turn[1]["type"], &turn[1]["id"]), (&json!("tool_use"), &json!("toolu_1")), "{sent}");
+        // Of a call that is not remembered there is nothing to put back.
+        assert_eq!(crossing.ask(&next("toolu_2")).await.status, 200);
+        let sent = upstream.requests().pop().unwrap().json();
+        assert_eq!(sent["messages"][1]["content"][0]["type"], "tool_use", "{sent}");
+    }
+}
+
+#[tokio::test]
 async fn pitfall_67_reasoning_of_a_chat_host_never_comes_to_anthropic_as_a_signature() {
     let reasoned = json!({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{
         "index": 0, "finish_reason": "stop",

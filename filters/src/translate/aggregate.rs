@@ -1,8 +1,8 @@
 //! Puts a streamed answer together again, for clients that want it whole.
 
 use super::custom::CustomCalls;
-use super::pair;
 use super::stops::StopScanner;
+use super::{Answer, Kept, pair};
 use crate::Shape;
 use crate::neutral::{Answering, ApiError, Collector, Event};
 use crate::shapes::codec::{Codec, DecodeStream};
@@ -59,11 +59,20 @@ impl Aggregate {
     ///
     /// # Errors
     /// The provider's error, or `Upstream` when the answer had not finished.
-    pub fn end(mut self) -> Result<Vec<u8>, ApiError> {
+    pub fn end(self) -> Result<Vec<u8>, ApiError> {
+        self.finish().map(|answer| answer.body)
+    }
+
+    /// The same, with what is to be remembered of it.
+    ///
+    /// # Errors
+    /// As [`Aggregate::end`].
+    pub fn finish(mut self) -> Result<Answer, ApiError> {
         self.decoder.end(&mut self.events);
         self.collect();
         let response = self.answer.finish()?;
-        Ok(self.to.encode_response(&response, &self.answering))
+        let kept = Kept::of(&response.parts, &self.answering);
+        Ok(Answer { body: self.to.encode_response(&response, &self.answering), kept })
     }
 
     fn collect(&mut self) {

@@ -2,12 +2,14 @@
 
 mod aggregate;
 mod custom;
+mod kept;
 mod stops;
 mod stream;
 
 #[cfg(test)]
 pub(crate) use crate::neutral::told;
 pub use aggregate::Aggregate;
+pub use kept::{Kept, Recall};
 pub use stream::StreamTranslator;
 
 use bytes::BytesMut;
@@ -59,6 +61,19 @@ pub fn is_possible(client: Shape, upstream: Shape) -> bool {
 /// is in [`Translated::losses`]; the caller decides whether that is allowed ([`crate::neutral::Request::require_parameters`] is
 /// heeded here already).
 pub fn request(client: Shape, body: &[u8], upstream: Upstream<'_>) -> Result<Translated, ApiError> {
+    request_recalling(client, body, upstream, &|_| None)
+}
+
+/// The same for a client that may not send reasoning back: `recall` is asked for what was remembered of its calls ([`Kept`]).
+///
+/// # Errors
+/// As [`request`].
+pub fn request_recalling(
+    client: Shape,
+    body: &[u8],
+    upstream: Upstream<'_>,
+    recall: Recall<'_>,
+) -> Result<Translated, ApiError> {
     let (from, to) = pair(client, upstream.shape)?;
     let view = View::parse(body).map_err(|error| {
         ApiError::new(ErrorClass::BadRequest, format!("the request body is not valid JSON: {error}"))
@@ -73,6 +88,8 @@ pub fn request(client: Shape, body: &[u8], upstream: Upstream<'_>) -> Result<Tra
     if upstream.without_state {
         drop_state(&mut request);
         losses.dropped("reasoning");
+    } else {
+        kept::put_back(&mut request, upstream.profile, recall);
     }
     request.stream = wants_stream || upstream.stream;
     let (body, mut answering) = to.encode_request(&request, upstream.profile, &mut losses)?;
@@ -102,15 +119,21 @@ fn drop_state(request: &mut Request<'_>) {
     request.messages.retain(|message| !message.parts.is_empty());
 }
 
+/// A whole answer in the client's shape.
+#[derive(Debug)]
+pub struct Answer {
+    /// The body for the client.
+    pub body: Vec<u8>,
+    /// What is to be remembered of it.
+    pub kept: Option<Kept>,
+}
+
 /// Translates a whole answer.
 ///
 /// # Errors
 /// `Upstream` when it is no answer of that shape; the provider's error when it is one.
 pub fn response(upstream: Shape, client: Shape, body: &[u8], answering: &Answering) -> Result<Vec<u8>, ApiError> {
-    let (to, from) = pair(client, upstream)?;
-    let mut response = read(from, body, answering)?;
-    tidy(&mut response, answering);
-    Ok(to.encode_response(&response, answering))
+    answer((upstream, client), body, answering, false).map(|answer| answer.body)
 }
 
 /// Translates a whole answer for a client that wants a stream of a provider that gave none: the whole stream, end mark included.
@@ -123,15 +146,32 @@ pub fn response_as_stream(
     body: &[u8],
     answering: &Answering,
 ) -> Result<Vec<u8>, ApiError> {
+    answer((upstream, client), body, answering, true).map(|answer| answer.body)
+}
+
+/// Translates a whole answer from the first shape to the second, whole or as a stream, and says what is to be remembered of it.
+///
+/// # Errors
+/// As [`response`].
+pub fn answer(
+    (upstream, client): (Shape, Shape),
+    body: &[u8],
+    answering: &Answering,
+    as_stream: bool,
+) -> Result<Answer, ApiError> {
     let (to, from) = pair(client, upstream)?;
     let mut response = read(from, body, answering)?;
     tidy(&mut response, answering);
+    let kept = Kept::of(&response.parts, answering);
+    if !as_stream {
+        return Ok(Answer { body: to.encode_response(&response, answering), kept });
+    }
     let mut encoder = to.stream_encoder(answering);
     let mut out = BytesMut::new();
     for event in neutral::told(response) {
         encoder.event(&event, &mut out);
     }
-    Ok(out.into())
+    Ok(Answer { body: out.into(), kept })
 }
 
 fn read(from: &dyn codec::Codec, body: &[u8], answering: &Answering) -> Result<Response, ApiError> {

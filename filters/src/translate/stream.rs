@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 
 use super::custom::CustomCalls;
+use super::kept::{Keeper, Kept};
 use super::pair;
 use super::stops::StopScanner;
 use crate::Shape;
@@ -17,6 +18,7 @@ pub struct StreamTranslator {
     stops: Option<StopScanner>,
     encoder: Box<dyn EncodeStream>,
     events: Vec<Event>,
+    keeper: Keeper,
     ended: bool,
 }
 
@@ -33,6 +35,7 @@ impl StreamTranslator {
             stops: StopScanner::new(&answering.stops),
             encoder: to.stream_encoder(answering),
             events: Vec::new(),
+            keeper: Keeper::default(),
             ended: false,
         })
     }
@@ -63,6 +66,11 @@ impl StreamTranslator {
         self.ended
     }
 
+    /// What is to be remembered of the answer, once it has ended well.
+    pub fn take_kept(&mut self, answering: &Answering) -> Option<Kept> {
+        std::mem::take(&mut self.keeper).finish(answering)
+    }
+
     fn write(&mut self, out: &mut BytesMut) -> Result<(), ApiError> {
         if let Some(custom) = &mut self.custom {
             custom.filter(&mut self.events);
@@ -81,6 +89,7 @@ impl StreamTranslator {
                 }
                 event => {
                     self.ended = matches!(event, Event::End);
+                    self.keeper.see(&event);
                     self.encoder.event(&event, out);
                     if let Some(error) = self.encoder.failure() {
                         self.ended = true;

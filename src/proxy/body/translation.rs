@@ -8,9 +8,10 @@ use ovth_filters::json::View;
 use ovth_filters::neutral::{Answering, ApiError, ErrorClass};
 use ovth_filters::sse::{Framer, Piece, RawEvent};
 use ovth_filters::tap::{EventKind, Tap};
-use ovth_filters::translate::{self, Aggregate, StreamTranslator};
+use ovth_filters::translate::{self, Aggregate, Answer, Kept, StreamTranslator};
 
 use super::super::budget::{Budget, Held};
+use super::super::reasoning_memory::OwnMemory;
 use super::{BUDGET_RETRY_AFTER, HOLD_BYTES, Progress};
 
 /// An event must come whole to be translated; providers send images and sound in one.
@@ -27,6 +28,30 @@ pub(in crate::proxy) struct Translation {
     pub(in crate::proxy) stream: bool,
     /// What the way there says of the way back.
     pub(in crate::proxy) answering: Answering,
+    /// Where reasoning is remembered that the client may not send back.
+    pub(in crate::proxy) memory: Option<OwnMemory>,
+}
+
+impl Translation {
+    fn remember(&self, kept: Option<Kept>) {
+        if let (Some(memory), Some(kept)) = (&self.memory, kept) {
+            memory.remember(kept);
+        }
+    }
+
+    /// The body of an answer that is whole, once what is to be remembered of it is; its error goes to `progress`.
+    fn body(&self, answer: Result<Answer, ApiError>, progress: &mut Progress) -> Option<Bytes> {
+        match answer {
+            Ok(Answer { body, kept }) => {
+                self.remember(kept);
+                Some(body.into())
+            }
+            Err(error) => {
+                progress.error = Some(Box::new(error));
+                None
+            }
+        }
+    }
 }
 
 /// One answer on its way from one shape to another.
@@ -48,7 +73,7 @@ enum Form {
 impl Translating {
     /// Before the first byte. `events`: the provider streams.
     pub(super) fn new(translation: &Translation, events: bool, budget: &Arc<Budget>) -> Result<Translating, ApiError> {
-        let Translation { upstream, client, stream, answering } = translation;
+        let Translation { upstream, client, stream, answering, .. } = translation;
         let framer = || Framer::new(MAX_EVENT_BYTES);
         let form = match (events, stream) {
             (true, true) => {
@@ -93,6 +118,9 @@ impl Translating {
                 if end && !is_over(progress) && tap.is_complete() {
                     note(translator.end(&mut out), progress);
                 }
+                if translator.is_ended() && progress.error.is_none() {
+                    translation.remember(translator.take_kept(&translation.answering));
+                }
                 progress.abandoned |= translator.is_ended() && !progress.done;
                 progress.done |= translator.is_ended() && progress.error.is_none();
                 progress.content |= translator.is_ended();
@@ -123,8 +151,7 @@ impl Translating {
                     && progress.exhausted.is_none()
                     && let Some(gathering) = aggregate.take()
                 {
-                    let whole = gathering.end();
-                    *body = whole.map(Bytes::from).map_err(|error| progress.error = Some(Box::new(error))).ok();
+                    *body = translation.body(gathering.finish(), progress);
                     finish(progress);
                 }
             }
@@ -147,13 +174,9 @@ impl Translating {
                     progress.error = Some(error);
                     return;
                 }
-                let Translation { upstream, client, stream, answering } = translation;
-                let translated = if *stream {
-                    translate::response_as_stream(*upstream, *client, held, answering)
-                } else {
-                    translate::response(*upstream, *client, held, answering)
-                };
-                *body = translated.map(Bytes::from).map_err(|error| progress.error = Some(Box::new(error))).ok();
+                let Translation { upstream, client, stream, answering, .. } = &*translation;
+                let answer = translate::answer((*upstream, *client), held, answering, *stream);
+                *body = translation.body(answer, progress);
                 finish(progress);
             }
         }
