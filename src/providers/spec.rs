@@ -70,6 +70,7 @@ pub(super) const PLAIN_HOST: HostRules = HostRules {
     thinking_toggle: false,
     stream_options: true,
     cache_breakpoints: false,
+    newest_claude: false,
 };
 
 fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {

@@ -102,8 +102,10 @@ impl Demand {
         let (needs, can) = (&self.needs, &entry.capabilities);
         // The catalogue states this one only where it is refused.
         // Where the request is translated, the effort is set to `none` if the model takes that.
-        let rests =
-            needs.no_reasoning || (shape != Some(self.shape) && !entry.reasons.refuses_none && !needs.reasoning);
+        let rests = match shape == Some(self.shape) {
+            true => needs.no_reasoning,
+            false => !entry.reasons.refuses_none && !needs.reasoning,
+        };
         let tools_here = shape != Some(Shape::Chat) || rests || can.chat_tools_while_reasoning != Some(false);
         [
             (needs.tools, can.tools),

@@ -85,6 +85,8 @@ pub struct HostRules {
     pub stream_options: bool,
     /// It takes OpenAI's `prompt_cache_breakpoint` on parts.
     pub cache_breakpoints: bool,
+    /// A model of which it is not known how it reasons is a new one, which reasons always (Anthropic's own host).
+    pub newest_claude: bool,
 }
 
 /// The role of instructions on chat.

@@ -116,7 +116,6 @@ fn finds_what_the_model_must_be_able_to_do_in_messages() {
     assert!(needs(r#""output_config":{"effort":"low","format":{"type":"json_schema"}}"#).structured_output);
     for members in [
         r#""tool_choice":{"type":"auto"}"#,
-        r#""thinking":{"type":"disabled"}"#,
         r#""output_config":{"effort":"low"}"#,
         r#""output_config":{"format":null}"#,
     ] {
@@ -480,6 +479,13 @@ fn finds_the_fields_that_some_chat_models_refuse() {
     assert!(chat_with(r#""reasoning_effort":"none""#).needs.no_reasoning);
     assert!(!chat_with(r#""reasoning_effort":null"#).needs.no_reasoning);
     assert!(!chat_with(r#""reasoning_effort":"low""#).needs.no_reasoning);
+}
+
+#[test]
+fn a_messages_request_may_want_no_reasoning() {
+    assert!(messages_with(r#""thinking":{"type":"disabled"}"#).needs.no_reasoning);
+    assert!(!messages_with(r#""thinking":{"type":"adaptive"}"#).needs.no_reasoning);
+    assert!(!messages_with(r#""thinking":null"#).needs.no_reasoning);
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub(crate) fn profile(number: u16) -> Profile {
             router_fields: bit(15),
             wants_reasoning_content: bit(15),
             thinking_toggle: bit(15),
+            newest_claude: false,
         },
     }
 }

@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 use ovth_filters::Shape;
-use ovth_filters::neutral::ErrorClass;
+use ovth_filters::neutral::{ErrorClass, HostRules};
 
 use super::failure::Facts;
 use super::spec::{Auth, PLAIN_HOST, Spec};
@@ -27,7 +27,7 @@ pub(super) static SPEC: Spec = Spec {
     response_headers: &[],
     claims: &["claude-"],
     reseller: false,
-    host: PLAIN_HOST,
+    host: HostRules { newest_claude: true, ..PLAIN_HOST },
     // <https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview>: models whose thinking is always on
     // answer 400 to `tool_choice` `any` and `tool`.
     refuses_forced_tools: &[

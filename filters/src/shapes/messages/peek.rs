@@ -64,6 +64,7 @@ fn thinking(cursor: &mut Cursor<'_>, found: &mut Found) -> Result<(), ScanError>
             b"type" => {
                 let kind = cursor.text()?;
                 found.needs.reasoning |= kind.is_some_and(|kind| kind.raw() != b"disabled");
+                found.needs.no_reasoning = kind.is_some_and(|kind| kind.raw() == b"disabled");
                 enabled = kind.is_some_and(|kind| kind.raw() == b"enabled");
             }
             b"budget_tokens" => {

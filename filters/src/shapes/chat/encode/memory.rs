@@ -39,17 +39,23 @@ impl Target<'_> {
         (is_own && !reasoning.text.is_empty()).then_some(&*reasoning.text)
     }
 
+    /// Whether state is the target's, as far as is known: what Anthropic signed only a Claude can read.
+    fn belongs(&self, state: &State<'_>) -> bool {
+        let origin = &self.profile.origin;
+        let is_signed = matches!(state.format, StateFormat::AnthropicSignature | StateFormat::AnthropicRedacted);
+        envelope::belongs(state, origin)
+            && (!is_signed || state.origin.is_some() || origin.family.to_ascii_lowercase().contains("claude"))
+    }
+
     fn details<'r>(&self, part: &'r Part<'_>, out: &mut Vec<Detail<'r>>) {
         match part {
             Part::Reasoning(reasoning) => {
-                let belongs = |state: &State<'_>| envelope::belongs(state, &self.profile.origin);
-                if reasoning.state.as_ref().is_none_or(belongs) {
+                if reasoning.state.as_ref().is_none_or(|state| self.belongs(state)) {
                     entries(reasoning, out);
                 }
             }
             Part::ToolCall(call) => {
-                if let Some(state) = call.state.as_ref().filter(|state| envelope::belongs(state, &self.profile.origin))
-                {
+                if let Some(state) = call.state.as_ref().filter(|state| self.belongs(state)) {
                     let id = Some(&*call.id);
                     out.push(Detail { id, ..encrypted(state, out.len()) });
                 }

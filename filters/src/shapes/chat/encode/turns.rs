@@ -279,7 +279,10 @@ fn plain<'r>(text: String) -> WirePart<'r> {
 }
 
 impl Target<'_> {
-    fn text<'r>(&self, text: &'r TextPart<'_>) -> WirePart<'r> {
+    fn text<'r>(&mut self, text: &'r TextPart<'_>) -> WirePart<'r> {
+        if !text.citations.is_empty() {
+            self.losses.dropped("citations");
+        }
         WirePart { kind: Kind::Text { text: Cow::Borrowed(&*text.text) }, mark: self.mark(text.cache) }
     }
 

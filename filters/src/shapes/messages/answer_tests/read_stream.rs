@@ -5,7 +5,10 @@ use proptest::prelude::*;
 
 use super::{collected, read, read_events, stream};
 use crate::Shape;
+use crate::json::View;
 use crate::neutral::{ErrorClass, Event, Finish, Opening, Part, StateFormat, Usage};
+use crate::shapes::codec::Codec as _;
+use crate::shapes::messages::Messages;
 
 const START: &str = r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[],"stop_reason":null,"usage":{"input_tokens":10,"cache_creation_input_tokens":7,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":3},"cache_read_input_tokens":5,"output_tokens":1,"service_tier":"standard"}}}"#;
 const END: &str =
@@ -364,4 +367,34 @@ proptest! {
         let bytes: String = pieces.iter().map(|piece| format!("data: {piece}\n\n")).collect();
         read([Bytes::from(bytes)]);
     }
+}
+
+#[test]
+fn calls_of_one_id_are_told_apart() {
+    let call = r#"{"type":"tool_use","id":"t","name":"f","input":{}}"#;
+    let start = |index: u32| format!(r#"{{"type":"content_block_start","index":{index},"content_block":{call}}}"#);
+    let events = read_events(&[START, &start(0), &start(1), END, STOP]);
+    let id = |event: Event| match event {
+        Event::Open { what: Opening::ToolCall { id, .. }, .. } => Some(id),
+        _ => None,
+    };
+    assert_eq!(events.into_iter().filter_map(id).collect::<Vec<_>>(), ["t", "t_2"]);
+    let whole = format!(r#"{{"type":"message","content":[{call},{call}],"stop_reason":"tool_use"}}"#);
+    let whole = Messages.decode_response(View::parse(whole.as_bytes()).unwrap(), super::SEED).unwrap();
+    let id = |part: &Part<'_>| if let Part::ToolCall(call) = part { call.id.to_string() } else { String::new() };
+    assert_eq!(whole.parts.iter().map(id).collect::<Vec<_>>(), ["t", "t_2"]);
+}
+
+#[test]
+fn blocks_that_are_open_hold_no_more_than_one_bound_together() {
+    let large = "x".repeat(900 * 1024);
+    let block = format!(r#"{{"type":"tool_use","id":"t","name":"f","input":{{"a":"{large}"}}}}"#);
+    let start = |index: u32| format!(r#"{{"type":"content_block_start","index":{index},"content_block":{block}}}"#);
+    let failed = |blocks: u32| {
+        let blocks: Vec<String> = (0..blocks).map(start).collect();
+        let events: Vec<&str> =
+            [START].into_iter().chain(blocks.iter().map(String::as_str)).chain([END, STOP]).collect();
+        read_events(&events).iter().any(|event| matches!(event, Event::Error(_)))
+    };
+    assert_eq!((failed(8), failed(12)), (false, true));
 }

@@ -424,3 +424,16 @@ fn the_input_of_a_custom_tool_is_wrapped_when_it_is_whole() {
     let parts = vec![open(0, custom), arguments(0, "line \"1\"\n"), arguments(0, "2"), close(0)];
     assert_eq!(content(parts)[0]["input"], json!({"input": "line \"1\"\n2"}));
 }
+
+#[test]
+fn the_input_of_a_custom_tool_is_bounded() {
+    let mut encoder = super::super::Messages.stream_encoder(&answering());
+    let mut out = BytesMut::new();
+    let what = Opening::ToolCall { id: "t".to_owned(), name: "f".to_owned(), custom: true, state: None };
+    encoder.event(&Event::Open { part: 0, what }, &mut out);
+    for _ in 0..9 {
+        assert!(encoder.failure().is_none());
+        encoder.event(&Event::Arguments { part: 0, json: "x".repeat(1 << 20) }, &mut out);
+    }
+    assert!(encoder.failure().is_some());
+}

@@ -39,8 +39,8 @@ pub(super) fn sampling<'a>(request: &Request<'a>, profile: &Profile, body: &mut 
         refused = refused | profile.refused_while_reasoning;
     }
     let refuses = |parameter| refused.intersects(parameter);
-    // A model that reasons by a budget or at will chooses words in its own way, says the API's documentation.
-    let own_way = reasons && profile.thinking != crate::neutral::Thinking::Unknown;
+    // A model that reasons chooses words in its own way, says the API's documentation.
+    let own_way = reasons;
 
     body.temperature = asked.temperature.and_then(|wanted| {
         if refuses(Parameters::TEMPERATURE) || own_way {

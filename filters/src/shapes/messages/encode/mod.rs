@@ -15,7 +15,9 @@ mod tests;
 use std::collections::HashSet;
 
 use crate::json::{Json, View};
-use crate::neutral::{Answering, ApiError, Effort, ErrorClass, Losses, Part, Profile, Request, TextPart, Tool};
+use crate::neutral::{
+    Answering, ApiError, Effort, ErrorClass, Losses, Part, Profile, Request, TextPart, Thinking, Tool,
+};
 use crate::shapes::Parameters;
 use crate::shapes::tool_names::ToolNames;
 use wire::{Block, Body, Mark, Metadata, OutputConfig, Role};
@@ -29,6 +31,8 @@ pub(super) fn request(
     profile: &Profile,
     losses: &mut Losses,
 ) -> Result<(Vec<u8>, Answering), ApiError> {
+    let newest = newest(profile);
+    let profile = newest.as_ref().unwrap_or(profile);
     limits::choices(request, profile)?;
     refuse_sound(request, profile)?;
     let mut answering = Answering::default();
@@ -82,6 +86,18 @@ pub(super) fn request(
     let written = serde_json::to_vec(&body).expect("the wire types have only string keys and finite numbers");
     answering.tool_names = names.changed();
     Ok((written, answering))
+}
+
+/// The profile of a model that came up after the catalogue, at its maker's own host: what the newest known one takes.
+fn newest(profile: &Profile) -> Option<Profile> {
+    let refused = Parameters::TEMPERATURE | Parameters::TOP_P | Parameters::TOP_K;
+    (profile.host.newest_claude && profile.thinking == Thinking::Unknown).then(|| Profile {
+        thinking: Thinking::Always,
+        refused: profile.refused | refused,
+        refuses_forced_tools: true,
+        refuses_prefill: true,
+        ..profile.clone()
+    })
 }
 
 /// A request that the target cannot serve.

@@ -140,7 +140,9 @@ fn by_budget(setting: &Setting, losses: &mut Losses) -> Told {
     if ask.budget.is_some_and(|asked| asked != budget_tokens) {
         losses.clamped("reasoning.max_tokens");
     }
-    Told::thinking(wire::Thinking::Enabled { budget_tokens })
+    // Text that nobody sees would come back without its signature, or the other way round.
+    let display = (ask.show == Some(false)).then_some("omitted");
+    Told::thinking(wire::Thinking::Enabled { budget_tokens, display })
 }
 
 /// A model that reasons cannot be made to call a tool: where reasoning can be turned off, it is.

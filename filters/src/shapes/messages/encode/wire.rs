@@ -73,6 +73,8 @@ pub(super) enum Thinking {
     },
     Enabled {
         budget_tokens: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        display: Option<&'static str>,
     },
     BetweenTools,
     Disabled,

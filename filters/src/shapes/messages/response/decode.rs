@@ -10,8 +10,9 @@ use crate::json::{ValueKind, View};
 use crate::neutral::{
     ApiError, ErrorClass, Opaque, Part, Reasoning, Response, State, StateFormat, TextPart, ToolCall, minted,
 };
+use crate::shapes::tool_names::UniqueIds;
 
-/// Reads an answer; see [`super::super::super::codec::Codec::decode_response`].
+/// Reads an answer. No two of its calls have the same id; see [`super::super::super::codec::Codec::decode_response`].
 pub(in super::super) fn decode(body: View<'_>, seed: &str) -> Result<Response, ApiError> {
     let text = |name| body.member(name).and_then(View::string).map(Cow::into_owned);
     let is_error = text("type").is_some_and(|kind| kind == "error");
@@ -23,11 +24,17 @@ pub(in super::super) fn decode(body: View<'_>, seed: &str) -> Result<Response, A
         return Err(ApiError::new(ErrorClass::Upstream, "the provider's answer is no message: it has no `content`"));
     }
     let mut parts = Vec::new();
+    let mut ids = UniqueIds::default();
     if let Some(text) = content.and_then(View::string).filter(|text| !text.is_empty()) {
         parts.push(Part::Text(TextPart::new(text.into_owned())));
     }
     for block in content.into_iter().flat_map(View::elements) {
-        if let Some(part) = part(block, parts.len(), seed)? {
+        if let Some(mut part) = part(block, parts.len(), seed)? {
+            if let Part::ToolCall(call) = &mut part
+                && let Some(id) = ids.numbered(&call.id)
+            {
+                call.id = id.into();
+            }
             parts.push(part);
         }
     }

@@ -7,9 +7,13 @@ use super::broken;
 use super::opaque::OpaqueBlock;
 use crate::json::View;
 use crate::neutral::{ApiError, Event, Opening, State, StateFormat};
+use crate::shapes::tool_names::UniqueIds;
 
 /// Blocks that may be open at once. Anthropic opens one after the other.
 const MAX_OPEN: usize = 64;
+
+/// How much of the blocks that are open may be held, in bytes, all together.
+const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
 
 /// The blocks that are open, and the parts that they become.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub(super) struct Blocks {
     /// The number of the next part.
     next: u32,
     calls: bool,
+    /// The ids of the calls, each once.
+    ids: UniqueIds,
 }
 
 /// A block that is open.
@@ -42,6 +48,16 @@ enum What {
 }
 
 impl What {
+    /// What is held of it, in bytes.
+    const fn held(&self) -> usize {
+        match self {
+            What::Text { .. } => 0,
+            What::Thinking { signature, .. } => signature.len(),
+            What::Call { input, .. } => input.len(),
+            What::Opaque(block) => block.held(),
+        }
+    }
+
     /// Whether others may open beside it.
     const fn is_call(&self) -> bool {
         matches!(self, What::Call { .. })
@@ -51,7 +67,7 @@ impl What {
 impl Blocks {
     /// Before the first block.
     pub(super) fn new(seed: &str) -> Blocks {
-        Blocks { seed: seed.to_owned(), open: Vec::new(), next: 0, calls: false }
+        Blocks { seed: seed.to_owned(), open: Vec::new(), next: 0, calls: false, ids: UniqueIds::default() }
     }
 
     /// Whether tools of the client were called.
@@ -89,6 +105,7 @@ impl Blocks {
             "tool_use" => {
                 let number = usize::try_from(self.next).unwrap_or(usize::MAX);
                 let (id, name) = call(block, number, &self.seed)?;
+                let id = self.ids.numbered(&id).unwrap_or(id);
                 let part = self.open_part(Opening::ToolCall { id, name, custom: false, state: None }, out);
                 self.calls = true;
                 let input = block.member("input").map_or_else(String::new, input_text);
@@ -105,14 +122,14 @@ impl Blocks {
     /// More of a block.
     ///
     /// # Errors
-    /// `Upstream` for arguments of no call, and when a block that must be held grows too large.
+    /// `Upstream` for arguments of no call, and when the blocks that must be held grow too large.
     pub(super) fn delta(&mut self, index: Option<u64>, delta: View<'_>, out: &mut Vec<Event>) -> Result<(), ApiError> {
         let text = |name| text_of(delta, name);
         let kind = text("type").unwrap_or_default();
         let Some(at) = self.block_for(index, &kind, delta, out)? else { return Ok(()) };
         let Some(block) = self.open.get_mut(at) else { return Ok(()) };
         match (&mut block.what, kind.as_ref()) {
-            (What::Opaque(opaque), _) => opaque.delta(delta)?,
+            (What::Opaque(opaque), _) => opaque.delta(delta),
             (What::Call { part, input }, "input_json_delta") => {
                 if let Some(json) = text("partial_json").filter(|json| !json.is_empty()) {
                     input.clear();
@@ -134,6 +151,15 @@ impl Blocks {
             }
             // A kind that came up later, or one that is not of this block.
             _ => {}
+        }
+        self.check()
+    }
+
+    /// Makes sure that not too much is held.
+    fn check(&self) -> Result<(), ApiError> {
+        let held = self.open.iter().fold(0_usize, |held, block| held.saturating_add(block.what.held()));
+        if held > MAX_HELD_BYTES {
+            return Err(broken(format!("the provider's answer has more than {MAX_HELD_BYTES} bytes in open blocks")));
         }
         Ok(())
     }
@@ -196,6 +222,7 @@ impl Blocks {
             return Err(broken(format!("the provider's answer has more than {MAX_OPEN} blocks open at once")));
         }
         self.open.push(Block { index, what });
+        self.check()?;
         Ok(self.open.len() - 1)
     }
 

@@ -3,13 +3,9 @@
 use std::borrow::Cow;
 
 use super::super::response::replaced;
-use super::broken;
 use crate::Shape;
 use crate::json::{Json, View, quoted};
-use crate::neutral::{ApiError, Opaque};
-
-/// How large the deltas of one block may become, in bytes.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+use crate::neutral::Opaque;
 
 /// A block that is held until it is whole.
 #[derive(Debug)]
@@ -38,19 +34,18 @@ impl OpaqueBlock {
             start: start.json().into_owned(),
             input: String::new(),
             members: Vec::new(),
-            bytes: 0,
+            bytes: start.raw().len(),
         }
     }
 
+    /// What is held of it, in bytes.
+    pub(super) const fn held(&self) -> usize {
+        self.bytes
+    }
+
     /// Adds what a delta says: pieces of the input, or members that take the place of those at the start.
-    ///
-    /// # Errors
-    /// `Upstream` when the block grows over its bound.
-    pub(super) fn delta(&mut self, delta: View<'_>) -> Result<(), ApiError> {
+    pub(super) fn delta(&mut self, delta: View<'_>) {
         self.bytes = self.bytes.saturating_add(delta.raw().len());
-        if self.bytes > MAX_BYTES {
-            return Err(broken(format!("a block of the provider's answer is larger than {MAX_BYTES} bytes")));
-        }
         for (name, value) in delta.members() {
             match (name.as_ref(), value.string()) {
                 ("type", _) => {}
@@ -60,7 +55,6 @@ impl OpaqueBlock {
                 (_, None) => self.set(&name, Member::Other(value.json().into_owned())),
             }
         }
-        Ok(())
     }
 
     fn add(&mut self, name: &str, piece: &str) {

@@ -15,6 +15,9 @@ use crate::neutral::{Answering, Event, Opaque, Opening, State};
 /// How much hidden reasoning is kept for the host that wants it back, in bytes. Of more nothing is kept.
 const MAX_HIDDEN_BYTES: usize = 1024 * 1024;
 
+/// How much of the input of a custom tool is held, in bytes.
+const MAX_INPUT_BYTES: usize = 8 * 1024 * 1024;
+
 /// How much of a refusal is kept for `stop_details`, in bytes.
 const MAX_REFUSAL_BYTES: usize = 16 * 1024;
 
@@ -26,6 +29,8 @@ pub(super) struct Writer {
     open: Part,
     ids: ToolIds,
     refusal: String,
+    /// The input of a custom tool was larger than its bound.
+    overflowed: bool,
 }
 
 /// The part that is being written. Blocks of text and reasoning start with their first piece.
@@ -54,6 +59,11 @@ impl Writer {
     /// Whether tools were called.
     pub(super) fn has_calls(&self) -> bool {
         !self.ids.is_empty()
+    }
+
+    /// Whether more of the input of a custom tool came than is held.
+    pub(super) const fn has_overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// The words of a refusal, if there was one.
@@ -112,7 +122,13 @@ impl Writer {
                 Wire::ContentBlockDelta { index, delta: Delta::ThinkingDelta { thinking: text } }.write(out);
             }
             (Event::State { state: whole, .. }, Part::Reasoning { state, .. }) => *state = Some(whole.clone()),
-            (Event::Arguments { json, .. }, Part::Call { input: Some(input), .. }) => input.push_str(json),
+            (Event::Arguments { json, .. }, Part::Call { input: Some(input), .. }) => {
+                if input.len().saturating_add(json.len()) > MAX_INPUT_BYTES {
+                    self.overflowed = true;
+                } else {
+                    input.push_str(json);
+                }
+            }
             (Event::Arguments { json, .. }, Part::Call { index, input: None }) if !json.is_empty() => {
                 let delta = Delta::InputJsonDelta { partial_json: json };
                 Wire::ContentBlockDelta { index: *index, delta }.write(out);

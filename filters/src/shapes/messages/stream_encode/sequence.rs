@@ -44,7 +44,7 @@ impl Sequence {
     /// Takes an event of a part.
     ///
     /// # Errors
-    /// `Upstream` when too much waits.
+    /// `Upstream` when too much waits, or the input of a custom tool is too large.
     pub(super) fn event(&mut self, event: &Event, answering: &Answering, out: &mut BytesMut) -> Result<(), ApiError> {
         match event {
             Event::Open { part, what } if self.live.is_none() => {
@@ -70,6 +70,12 @@ impl Sequence {
                 Some(part) => self.hold_piece(part, piece)?,
                 None => {}
             },
+        }
+        if self.writer.has_overflowed() {
+            return Err(ApiError::new(
+                ErrorClass::Upstream,
+                "the provider's answer calls a tool with too large an input",
+            ));
         }
         Ok(())
     }

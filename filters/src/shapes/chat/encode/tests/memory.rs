@@ -7,7 +7,7 @@ use crate::neutral::{Origin, Profile, State, StateFormat};
 use crate::shapes::envelope;
 
 fn origin(provider: &'static str) -> Origin<'static> {
-    Origin { provider: provider.into(), family: "f".into(), account: "a".into() }
+    Origin { provider: provider.into(), family: "claude-opus-4-8".into(), account: "a".into() }
 }
 
 /// The assistant's turn that was made of this thinking and a call.
@@ -121,4 +121,29 @@ fn hosts_that_demand_reasoning_content_get_it_of_their_other_models_too_and_neve
     let foreign = sealed(StateFormat::Plain, "", None, "kimi");
     let thinking = json!([{"type": "thinking", "thinking": "I look", "signature": foreign}]);
     assert_eq!(turn(thinking, &host)["reasoning_content"], "");
+}
+
+#[test]
+fn what_anthropic_signed_goes_to_a_claude_only() {
+    let thinking = json!([
+        {"type": "thinking", "thinking": "a", "signature": "U0lH"},
+        {"type": "redacted_thinking", "data": "UkVE"},
+    ]);
+    let details = |family: &'static str| {
+        let origin = Origin { family: family.into(), ..origin("openrouter") };
+        turn(thinking.clone(), &Profile { origin, ..router() })["reasoning_details"].clone()
+    };
+    assert_eq!(details("anthropic/Claude-Opus-5").as_array().map(Vec::len), Some(2));
+    assert_eq!(details("openai/gpt-6"), Value::Null);
+}
+
+#[test]
+fn citations_that_the_shape_has_no_place_for_are_told_to_be_lost() {
+    let cited = json!({"type": "char_location", "cited_text": "x", "document_index": 0, "start_char_index": 0, "end_char_index": 1});
+    let list = json!([
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": [{"type": "text", "text": "a", "citations": [cited, cited]}]},
+        {"role": "user", "content": "y"},
+    ]);
+    assert_eq!(sent(&messages(list), &plain()).losses, "dropped:citations");
 }

@@ -224,3 +224,31 @@ fn an_answer_that_was_begun_cannot_begin_with_reasoning() {
     let (body, losses) = sent(&chat, &model(Thinking::Budget));
     assert_eq!((&body["thinking"], losses.as_str()), (&json!({"type": "disabled"}), "approximated:thinking"));
 }
+
+#[test]
+fn reasoning_that_the_client_does_not_see_is_not_sent_by_models_with_budgets_either() {
+    let fields = json!({"reasoning": {"max_tokens": 2_000, "exclude": true}, "max_tokens": 10_000});
+    let (thinking, ..) = told(fields, &model(Thinking::Budget));
+    assert_eq!(thinking, json!({"type": "enabled", "budget_tokens": 2_000, "display": "omitted"}));
+}
+
+#[test]
+fn a_claude_that_came_up_later_is_taken_for_the_newest() {
+    let mut newest = any();
+    newest.host.newest_claude = true;
+    let fields = json!({"reasoning": {"max_tokens": 5_000}, "temperature": 0.5, "top_p": 0.5});
+    let (body, losses) = sent(&with(fields.clone()), &newest);
+    assert_eq!((&body["thinking"], &body["temperature"], &body["top_p"]), (&summarized(), &NOTHING, &NOTHING));
+    for lost in ["approximated:reasoning.max_tokens", "dropped:temperature", "dropped:top_p"] {
+        assert!(losses.contains(lost), "{losses}");
+    }
+    let known = Profile { thinking: Thinking::Budget, ..newest.clone() };
+    assert_eq!(sent(&with(fields.clone()), &known).0["thinking"]["type"], "enabled");
+    // Elsewhere it is told by a budget, which goes with no temperature but 1.
+    let (body, _) = sent(&with(fields), &any());
+    assert_eq!((&body["thinking"]["type"], &body["temperature"]), (&json!("enabled"), &NOTHING));
+    let forced = json!({"tools": [function("f")], "tool_choice": "required"});
+    assert_eq!(super::refusal(&with(forced), &newest).1, "tool_choice");
+    let begun = talk(json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "I"}]));
+    assert_eq!(super::refusal(&begun, &newest).1, "messages");
+}
