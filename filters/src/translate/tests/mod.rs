@@ -35,7 +35,7 @@ fn other(shape: Shape) -> Shape {
 }
 
 fn origin() -> Origin<'static> {
-    Origin { provider: "p".into(), family: "f".into(), account: "a".into() }
+    Origin { provider: "p".into(), family: "claude-f".into(), account: "a".into() }
 }
 
 /// A client that wants all it can have.
