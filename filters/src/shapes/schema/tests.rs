@@ -296,7 +296,7 @@ fn large_schemas_take_time_in_proportion() {
     let all_of = vec![json!({"$ref": "#/$defs/d"}); 20_000];
     let (sent, _) = tool(&json!({"type": "object", "allOf": all_of, "$defs": {"d": {"required": names}}}));
     assert_eq!(sent["required"].as_array().unwrap().len(), 20_000);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(40), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 #[test]

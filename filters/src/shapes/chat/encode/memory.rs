@@ -49,10 +49,8 @@ impl Target<'_> {
 
     fn details<'r>(&self, part: &'r Part<'_>, out: &mut Vec<Detail<'r>>) {
         match part {
-            Part::Reasoning(reasoning) => {
-                if reasoning.state.as_ref().is_none_or(|state| self.belongs(state)) {
-                    entries(reasoning, out);
-                }
+            Part::Reasoning(reasoning) if reasoning.state.as_ref().is_none_or(|state| self.belongs(state)) => {
+                entries(reasoning, out);
             }
             Part::ToolCall(call) => {
                 if let Some(state) = call.state.as_ref().filter(|state| self.belongs(state)) {

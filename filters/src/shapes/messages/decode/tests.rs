@@ -341,7 +341,7 @@ fn many_unknown_fields_and_states_of_calls_are_read_in_time_in_proportion() {
         });
         assert_eq!(calls.count(), 10_000);
     });
-    assert!(begun.elapsed() < std::time::Duration::from_secs(40), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn as_many_tools_as_a_body_holds_are_chosen_among_at_once() {
     let choice = json!({"type": "allowed_tools", "mode": "auto", "tools": tools});
     let request = read(&fields(json!({"tools": tools, "functions": [], "tool_choice": choice})));
     assert_eq!(request.tools.len(), 30_000);
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -360,7 +360,7 @@ fn time_of(many: usize) -> Duration {
 fn as_many_calls_and_states_as_a_body_holds_are_paired_in_time_that_grows_as_they_do() {
     // Sixteen times as many: what looks through all of them for each would take 256 times as long.
     let (few, many) = (time_of(2_000), time_of(32_000));
-    assert!(many < few * 64, "{few:?} {many:?}");
+    assert!(many < few.max(std::time::Duration::from_millis(50)) * 100, "{few:?} {many:?}");
 }
 
 #[test]

@@ -425,7 +425,7 @@ fn as_many_calls_as_a_body_holds_get_their_results_at_once() {
     let took = begun.elapsed();
     assert_eq!(answering.tool_names.len(), MANY);
     assert!(bytes.len() > MANY * 100);
-    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    assert!(took < std::time::Duration::from_secs(60), "{took:?}");
 }
 
 #[test]

@@ -270,7 +270,7 @@ fn many_calls_take_time_in_proportion() {
     let begun = std::time::Instant::now();
     let request = crate::shapes::messages::decode::request(View::parse(&body).unwrap(), &mut losses).unwrap();
     let (written, _) = crate::shapes::messages::encode::request(&request, &any(), &mut losses).unwrap();
-    assert!(begun.elapsed() < std::time::Duration::from_secs(40), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
     let sent: Value = serde_json::from_slice(&written).unwrap();
     let calls = sent["messages"][1]["content"].as_array().unwrap();
     assert_eq!(
