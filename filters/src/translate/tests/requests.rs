@@ -253,7 +253,10 @@ fn expected(from: Shape, mut asked: Asked, losses: &str) -> Asked {
             }
             // Nor do reasoning and a choice that makes the model call.
             if asked.choice.as_ref().is_some_and(ToolChoice::is_forced) {
-                noted("approximated:thinking");
+                let reasoning = &asked.reasoning;
+                if reasoning.mode == ReasoningMode::On || reasoning.effort.is_some() || reasoning.budget.is_some() {
+                    noted("approximated:thinking");
+                }
                 asked.reasoning.mode = ReasoningMode::Off;
             }
         }

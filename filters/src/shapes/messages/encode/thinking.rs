@@ -158,7 +158,10 @@ fn with_forced_tool(told: Told, setting: &Setting, kind: Thinking, profile: &Pro
     if !reasons || matches!(kind, Thinking::Always | Thinking::AlwaysOrBetweenTools) {
         return told;
     }
-    losses.approximated("thinking");
+    if told.thinking.is_some() || told.effort.is_some() {
+        // Who asked for no reasoning loses none.
+        losses.approximated("thinking");
+    }
     Told { thinking: Some(wire::Thinking::Disabled), ..told }
 }
 

@@ -89,6 +89,13 @@ fn pitfall_46_a_model_that_cannot_be_made_to_call_is_named_with_the_choice() {
 }
 
 #[test]
+fn a_forced_tool_is_no_loss_to_who_asked_for_no_reasoning() {
+    let chat = with(json!({"tools": [function("f")], "tool_choice": "required"}));
+    let (body, losses) = sent(&chat, &Profile { thinking: Thinking::Adaptive, ..any() });
+    assert_eq!((&body["thinking"], losses.as_str()), (&json!({"type": "disabled"}), ""));
+}
+
+#[test]
 fn a_forced_tool_turns_reasoning_off_where_that_can_be() {
     let chat = with(json!({"tools": [function("f")], "tool_choice": "required", "reasoning_effort": "max"}));
     for thinking in [Thinking::Budget, Thinking::Adaptive, Thinking::Unknown] {
