@@ -1,5 +1,6 @@
 //! What a translated request has to heed of the model and the host that it goes to, from catalogue and provider.
 
+use ovth_filters::Shape;
 use ovth_filters::neutral::{HostRules, Origin, Profile, SystemRole};
 use sha2::{Digest, Sha256};
 
@@ -46,6 +47,8 @@ pub(super) fn of(served: &Served<'_>, credential: Option<&Secret>) -> Profile {
         rests_by_default,
         max_output: entry.max_output_tokens,
         thinking: entry.reasons.thinking,
+        // Its maker serves it in that shape alone, so that is where its signatures are from.
+        reads_signatures: entry.shapes == [Shape::Messages],
         efforts: entry.reasons.efforts.clone(),
         refuses_effort_none: !reseller && entry.reasons.refuses_none,
         refuses_forced_tools: upstream.refuses_forced_tools(&entry.id) || can.tool_choice == Some(false),

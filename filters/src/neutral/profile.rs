@@ -20,6 +20,9 @@ pub struct Profile {
     pub max_output: Option<u64>,
     /// How it is told to reason.
     pub thinking: Thinking,
+    /// Whether it reads signatures of the messages shape whose origin is not known: whoever sells such a model under another shape
+    /// hands them on to its maker.
+    pub reads_signatures: bool,
     /// The efforts that it takes; empty when that is not known.
     pub efforts: Vec<Effort>,
     /// Whether it refuses the effort `none` (chat, responses): the catalogue's levels are known and `none` is not one of them.

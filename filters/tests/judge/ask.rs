@@ -29,6 +29,7 @@ pub(crate) fn profile(number: u16) -> Profile {
         rests_by_default: bit(2),
         max_output: bit(3).then_some(8_192),
         thinking: thinking[usize::from(number >> 4 & 3)],
+        reads_signatures: bit(5),
         efforts: if bit(6) { vec![Effort::Low, Effort::High] } else { Vec::new() },
         refuses_effort_none: bit(6),
         refuses_forced_tools: bit(7),

@@ -145,6 +145,17 @@ fn a_model_that_is_not_served_in_the_client_s_shape_is_translated_to() {
 }
 
 #[test]
+fn only_models_that_their_makers_serve_as_messages_read_its_signatures_elsewhere() {
+    let snapshot = snapshot(vec![provider("openrouter"), provider("deepseek")], vec![]);
+    for (name, expected) in
+        [("anthropic/claude-opus-4.7", true), ("openai/gpt-5", false), ("deepseek/deepseek-v4-pro", false)]
+    {
+        let targets = snapshot.plan(&ask(Chat, name)).unwrap().targets;
+        assert!(targets.iter().all(|target| target.profile.reads_signatures == expected), "{name}: {targets:?}");
+    }
+}
+
+#[test]
 fn an_ordered_route_keeps_the_order_of_the_file_and_skips_what_is_gone() {
     let snapshot = snapshot(labs(), guide_routes());
     assert_eq!(plan(&snapshot, Messages, "cheap"), ["anthropic/claude-haiku-4-5"]);

@@ -35,7 +35,7 @@ fn other(shape: Shape) -> Shape {
 }
 
 fn origin() -> Origin<'static> {
-    Origin { provider: "p".into(), family: "claude-f".into(), account: "a".into() }
+    Origin { provider: "p".into(), family: "f".into(), account: "a".into() }
 }
 
 /// A client that wants all it can have.
@@ -52,8 +52,13 @@ fn answering() -> Answering {
 
 /// A target that takes all that its shape can say.
 fn taking_all() -> Profile {
-    let mut profile =
-        Profile { model: "the-model".to_owned(), origin: origin(), system_between_turns: true, ..Profile::default() };
+    let mut profile = Profile {
+        model: "the-model".to_owned(),
+        origin: origin(),
+        system_between_turns: true,
+        reads_signatures: true,
+        ..Profile::default()
+    };
     profile.host.router_fields = true;
     profile.host.openai_fields = true;
     profile.host.stream_options = true;

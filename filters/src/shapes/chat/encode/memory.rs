@@ -39,12 +39,11 @@ impl Target<'_> {
         (is_own && !reasoning.text.is_empty()).then_some(&*reasoning.text)
     }
 
-    /// Whether state is the target's, as far as is known: what Anthropic signed only a Claude can read.
+    /// Whether state is the target's, as far as is known: what was signed in the messages shape only models of that shape read.
     fn belongs(&self, state: &State<'_>) -> bool {
-        let origin = &self.profile.origin;
         let is_signed = matches!(state.format, StateFormat::AnthropicSignature | StateFormat::AnthropicRedacted);
-        envelope::belongs(state, origin)
-            && (!is_signed || state.origin.is_some() || origin.family.to_ascii_lowercase().contains("claude"))
+        envelope::belongs(state, &self.profile.origin)
+            && (!is_signed || state.origin.is_some() || self.profile.reads_signatures)
     }
 
     fn details<'r>(&self, part: &'r Part<'_>, out: &mut Vec<Detail<'r>>) {

@@ -46,9 +46,10 @@ fn pitfall_75_hosts_that_demand_reasoning_content_get_it_back() {
 fn pitfall_67_reasoning_of_another_provider_goes_to_nobody_else() {
     let foreign = sealed(StateFormat::Plain, "", None, "kimi");
     let thinking = json!([{"type": "thinking", "thinking": "I look", "signature": foreign}]);
-    for host in
-        [Profile { origin: origin("deepseek"), ..deepseek() }, Profile { origin: origin("openrouter"), ..router() }]
-    {
+    for host in [
+        Profile { origin: origin("deepseek"), ..deepseek() },
+        Profile { origin: origin("openrouter"), reads_signatures: true, ..router() },
+    ] {
         assert!(!turn(thinking.clone(), &host).to_string().contains("I look"));
         let signed = sealed(StateFormat::AnthropicSignature, "sig", None, "anthropic");
         let signed = turn(json!([{"type": "thinking", "thinking": "I look", "signature": signed}]), &host).to_string();
@@ -75,7 +76,7 @@ fn pitfall_64_routers_get_every_piece_of_state_as_it_was() {
         {"type": "redacted_thinking", "data": own(StateFormat::GoogleSignature, "R09P", Some("t"))},
         {"type": "thinking", "thinking": "c", "signature": own(StateFormat::Plain, "", None)},
     ]);
-    let profile = Profile { origin: origin("openrouter"), ..router() };
+    let profile = Profile { origin: origin("openrouter"), reads_signatures: true, ..router() };
     let details = turn(thinking, &profile)["reasoning_details"].clone();
     let seen: Vec<(String, String, u64)> = details
         .as_array()
@@ -124,17 +125,16 @@ fn hosts_that_demand_reasoning_content_get_it_of_their_other_models_too_and_neve
 }
 
 #[test]
-fn what_anthropic_signed_goes_to_a_claude_only() {
+fn what_anthropic_signed_goes_to_models_that_read_it_only() {
     let thinking = json!([
         {"type": "thinking", "thinking": "a", "signature": "U0lH"},
         {"type": "redacted_thinking", "data": "UkVE"},
     ]);
-    let details = |family: &'static str| {
-        let origin = Origin { family: family.into(), ..origin("openrouter") };
-        turn(thinking.clone(), &Profile { origin, ..router() })["reasoning_details"].clone()
+    let details = |reads_signatures| {
+        turn(thinking.clone(), &Profile { reads_signatures, ..router() })["reasoning_details"].clone()
     };
-    assert_eq!(details("anthropic/Claude-Opus-5").as_array().map(Vec::len), Some(2));
-    assert_eq!(details("openai/gpt-6"), Value::Null);
+    assert_eq!(details(true).as_array().map(Vec::len), Some(2));
+    assert_eq!(details(false), Value::Null);
 }
 
 #[test]
