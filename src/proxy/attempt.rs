@@ -56,17 +56,6 @@ pub(super) struct Failed {
     pub(super) status: Option<u16>,
 }
 
-impl Failed {
-    /// Whether the provider refused state that came back to it: signatures of reasoning, or their lack. Gemini:
-    /// <https://ai.google.dev/gemini-api/docs/thought-signatures>; Anthropic: "Invalid `signature` in `thinking` block".
-    fn is_about_state(&self) -> bool {
-        let text = self.failure.error.message.to_ascii_lowercase();
-        self.status == Some(400)
-            && text.contains("signature")
-            && (text.contains("thinking") || text.contains("thought"))
-    }
-}
-
 /// A provider's answer, held.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -117,7 +106,7 @@ impl Exchange<'_, '_> {
         let mut fresh = false;
         loop {
             match self.try_once(target, &prepared, &addresses, fresh).await {
-                Ok(Outcome::Failed(failed)) if !self.without_state && failed.is_about_state() => {
+                Ok(Outcome::Failed(failed)) if !self.without_state && failed.failure.refuses_state => {
                     // Once, and not again for any target of this exchange.
                     self.without_state = true;
                     match self.prepare(target).await {

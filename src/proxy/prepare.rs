@@ -125,18 +125,22 @@ fn capped(asked: &Asked) -> Option<String> {
 async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure> {
     let Making { asked, target, request_id, without_state } = making;
     let client = asked.shape;
-    let (body, output_bound, stream) =
-        (asked.body.bytes.clone(), asked.output_bound, !asked.peek.stream && is_slow(asked, target));
+    let body = asked.body.bytes.clone();
     if !held.at_least(body.len()) {
         return Err(Failure::new(no_room()));
     }
-    let memory = asked.memory.clone();
+    let telling = Telling {
+        client,
+        target: Arc::clone(target),
+        memory: asked.memory.clone(),
+        max_output: asked.output_bound,
+        stream: !asked.peek.stream && is_slow(asked, target),
+        without_state,
+    };
     let made = if body.len() < BLOCKING_BYTES {
-        translate(client, &body, target, (output_bound, stream, without_state), &memory)
+        telling.translate(&body)
     } else {
-        let (target, memory) = (Arc::clone(target), memory.clone());
-        let making = move || translate(client, &body, &target, (output_bound, stream, without_state), &memory);
-        tokio::task::spawn_blocking(making).await.unwrap_or_else(|_| {
+        tokio::task::spawn_blocking(move || telling.translate(&body)).await.unwrap_or_else(|_| {
             Err(ApiError::new(ErrorClass::Internal, "the request could not be translated by the gateway"))
         })
     };
@@ -154,7 +158,7 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
     let mut answering = made.answering;
     answering.created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     request_id.clone_into(&mut answering.seed);
-    let memory = (!without_state).then_some(memory);
+    let memory = (!without_state).then(|| asked.memory.clone());
     let translation = Translation { upstream: target.shape, client, stream: asked.peek.stream, answering, memory };
     Ok(Prepared {
         runs: vec![made.body.into()],
@@ -171,15 +175,27 @@ fn no_room() -> ApiError {
     ApiError::new(ErrorClass::Unavailable, message).with_retry_after(BUDGET_RETRY_AFTER)
 }
 
-fn translate(
+/// What a translation needs, free of the exchange, so that it can be made off the worker thread.
+struct Telling {
     client: Shape,
-    body: &[u8],
-    target: &Target,
-    (max_output, stream, without_state): (Option<u64>, bool, bool),
-    memory: &OwnMemory,
-) -> Result<translate::Translated, ApiError> {
-    let upstream = Upstream { shape: target.shape, profile: &target.profile, stream, max_output, without_state };
-    translate::request_recalling(client, body, upstream, &|call| memory.recall(call))
+    target: Arc<Target>,
+    memory: OwnMemory,
+    max_output: Option<u64>,
+    stream: bool,
+    without_state: bool,
+}
+
+impl Telling {
+    fn translate(&self, body: &[u8]) -> Result<translate::Translated, ApiError> {
+        let upstream = Upstream {
+            shape: self.target.shape,
+            profile: &self.target.profile,
+            stream: self.stream,
+            max_output: self.max_output,
+            without_state: self.without_state,
+        };
+        translate::request_recalling(self.client, body, upstream, &|call| self.memory.recall(call))
+    }
 }
 
 /// Whether the answer may take minutes: the model reasons, or may say much.

@@ -170,6 +170,9 @@ pub fn answer(
     let mut out = BytesMut::new();
     for event in neutral::told(response) {
         encoder.event(&event, &mut out);
+        if let Some(error) = encoder.failure() {
+            return Err(error);
+        }
     }
     Ok(Answer { body: out.into(), kept })
 }

@@ -55,6 +55,9 @@ pub struct Failure {
     pub cool: Option<Duration>,
     /// The provider's own status and body go to the client as they are: same shape, its fault, and nothing of the operator in it.
     pub client_body: bool,
+    /// The provider refused opaque state that came back to it with the history: signatures of reasoning, or blocks that are not what
+    /// they were. The same request without that state may be taken.
+    pub refuses_state: bool,
 }
 
 impl Failure {
@@ -62,7 +65,7 @@ impl Failure {
     #[must_use]
     pub fn new(error: ApiError) -> Failure {
         let (next, scope, cool) = policy(error.class);
-        Failure { error, next, scope, cool, client_body: false }
+        Failure { error, next, scope, cool, client_body: false, refuses_state: false }
     }
 }
 
@@ -70,7 +73,14 @@ impl Failure {
     /// This request cannot be told to that target, though others may take it.
     #[must_use]
     pub fn untranslatable(error: ApiError) -> Failure {
-        Failure { error, next: Next::OtherTranslation, scope: Scope::Target, cool: None, client_body: false }
+        Failure {
+            error,
+            next: Next::OtherTranslation,
+            scope: Scope::Target,
+            cool: None,
+            client_body: false,
+            refuses_state: false,
+        }
     }
 }
 
@@ -121,6 +131,10 @@ pub(super) fn from_response(upstream: &Upstream, shape: Shape, answer: (u16, &He
         // Whole seconds, rounded up: a client that comes back a moment early is refused once more.
         failure.error.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
     }
+    // Anthropic: "Invalid `signature` in `thinking` block", "`thinking` blocks ... cannot be modified". Gemini:
+    // <https://ai.google.dev/gemini-api/docs/thought-signatures>.
+    failure.refuses_state =
+        status == 400 && facts.says(&["signature", "cannot be modified"]) && facts.says(&["thinking", "thought"]);
     failure.client_body = matches!(status, 400..=499)
         && facts.understood
         && match class {

@@ -509,3 +509,24 @@ fn recorded_errors_have_their_class() {
     }
     assert!(seen >= 19, "{seen}");
 }
+
+#[test]
+fn pitfall_68_a_refusal_of_state_is_told_apart_from_other_bad_requests() {
+    let said = |shape, status, message: &str| {
+        let error =
+            serde_json::json!({"type": "error", "error": {"type": "invalid_request_error", "message": message}});
+        judge("anthropic", shape, status, &error.to_string()).refuses_state
+    };
+    for message in [
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "messages.3.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified",
+        "Function call is missing a thought_signature in functionCall parts",
+    ] {
+        assert!(said(Messages, 400, message) && !said(Messages, 403, message), "{message}");
+    }
+    for message in
+        ["max_tokens: must be greater than `thinking.budget_tokens`", "the signature of the document is invalid"]
+    {
+        assert!(!said(Messages, 400, message), "{message}");
+    }
+}
