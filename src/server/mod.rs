@@ -1,0 +1,151 @@
+//! Assembly: from a checked configuration to listening sockets, and the orderly way down again.
+
+mod authorities;
+mod listeners;
+mod local;
+mod scrape;
+mod shutdown;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use arc_swap::ArcSwap;
+use log::info;
+use pingora_core::apps::HttpServerOptions;
+use pingora_core::connectors::ConnectorOptions;
+use pingora_core::connectors::http::Connector;
+use pingora_core::protocols::http::v2::server::default_h2_options;
+use pingora_core::server::{RunArgs, Server};
+use pingora_core::services::listening::Service;
+use pingora_proxy::ProxyServiceBuilder;
+
+use self::authorities::authorities;
+use self::listeners::{can_listen, raise_descriptor_limit};
+use self::local::{Local, current_settings};
+use self::scrape::Scrape;
+use self::shutdown::{close, end_when_drained, server_conf};
+use crate::admin::{Admin, AdminParts};
+use crate::conversations::Conversations;
+use crate::keys::{Keys, KeysError};
+use crate::ledger::Ledger;
+use crate::observe::Metrics;
+use crate::proxy::{Budget, Gateway, ReasoningMemory, RefusedState};
+use crate::resolver::Resolver;
+use crate::routing::{Health, Snapshot};
+use crate::store::{Store, StoreError};
+
+/// Idle connections to providers that are kept, for each worker thread.
+const POOL_PER_THREAD: usize = 128;
+
+/// HTTP/2 windows of a client: large bodies would otherwise wait a round trip for each 64 KiB.
+const H2_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} ({setting}): {source}")]
+    Listen {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The list of certificate authorities cannot be written.
+    #[error("this system has no certificate authorities, and the built-in list cannot be written to {path}: {source}")]
+    Roots {
+        /// Where it was to go.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Runs the gateway until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError> {
+    let config = snapshot.config();
+    let (listen, metrics_listen, h2c) = (config.listen, config.metrics_listen, config.h2c);
+    let threads = config.threads.unwrap_or_else(available_threads);
+    let data_dir = config.data_dir.clone();
+    can_listen("listen", listen)?;
+    can_listen("metrics.listen", metrics_listen)?;
+    raise_descriptor_limit();
+
+    let store = Arc::new(Store::open(&data_dir)?);
+    let keys = Arc::new(Keys::open(Arc::clone(&store))?);
+    let ledger = Arc::new(Ledger::open(Arc::clone(&store), config.ledger)?);
+    let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
+    connections.ca_file = authorities(&data_dir)?;
+    let (budget, health) = (Budget::new(config.limits.buffered_bytes), Arc::new(Health::new()));
+    let scrape = Scrape {
+        metrics: Arc::clone(metrics),
+        health: Arc::clone(&health),
+        budget: Arc::clone(&budget),
+        ledger: Arc::clone(&ledger),
+    };
+    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
+    let admin = Admin::new(AdminParts {
+        settings: current_settings(Arc::clone(&snapshot)),
+        keys: Arc::clone(&keys),
+        ledger: Arc::clone(&ledger),
+        data_dir: data_dir.clone(),
+    });
+    let gateway = Gateway {
+        refused_state: RefusedState::default(),
+        reasoning_memory: Arc::new(ReasoningMemory::default()),
+        local: Box::new(Local { admin, ledger: Arc::clone(&ledger) }),
+        budget,
+        snapshot,
+        keys,
+        ledger: Arc::clone(&ledger),
+        conversations: Arc::new(Conversations::new()),
+        metrics: Arc::clone(metrics),
+        resolver: Arc::new(Resolver::new()),
+        health,
+        connector: Arc::new(Connector::new(Some(connections))),
+    };
+
+    let mut server = Server::new_with_opt_and_conf(None, server_conf(&data_dir));
+    server.bootstrap();
+    let mut options = HttpServerOptions::default();
+    options.h2c = h2c;
+    let mut proxy =
+        ProxyServiceBuilder::new(&server.configuration, gateway).name("gateway").server_options(options).build();
+    if let Some(app) = proxy.app_logic_mut() {
+        let mut h2 = default_h2_options();
+        h2.initial_window_size(H2_WINDOW_BYTES).initial_connection_window_size(H2_WINDOW_BYTES * 4);
+        app.h2_options = Some(h2);
+    }
+    proxy.threads = Some(threads);
+    proxy.add_tcp(&listen.to_string());
+    let mut scrape = Service::new("metrics".to_owned(), scrape);
+    scrape.threads = Some(1);
+    scrape.add_tcp(&metrics_listen.to_string());
+    server.add_service(proxy);
+    server.add_service(scrape);
+
+    end_when_drained(&server, metrics, &ledger, &store);
+    info!(listen:% = listen, metrics:% = metrics_listen, threads, h2c, data_dir:% = data_dir.display(); "serving");
+    server.run(RunArgs::default());
+    close(&ledger, &store);
+    Ok(())
+}
+
+/// The cores that this process may use, limits of its container counted in.
+fn available_threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
