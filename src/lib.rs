@@ -1,10 +1,12 @@
 //! The parts of the gateway; the binary `ovth` only calls [`cli::run`].
 
+pub mod accounts;
 pub mod admin;
 pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod conversations;
+pub mod fetch;
 pub mod keys;
 pub mod ledger;
 pub mod observe;

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may know, besides itself and `ovth_filters`.
-const TABLE: [(&str, &[&str]); 14] = [
+const TABLE: [(&str, &[&str]); 16] = [
+    ("fetch", &[]),
+    ("accounts", &["config", "catalog", "providers", "routing", "fetch"]),
     ("observe", &[]),
     ("config", &[]),
     ("conversations", &["config", "observe"]),

@@ -70,6 +70,7 @@ pub(crate) fn gateway(folder: &Path, address: SocketAddr, config: &str) -> Comma
         .current_dir(folder)
         .env("OVTH_LISTEN", address.to_string())
         .env("OVTH_METRICS_LISTEN", free_address().to_string())
+        .env("OVTH_ACCOUNT_CHECK", "never")
         .env("OVTH_DATA_DIR", folder.join("data"))
         .env("OVTH_MASTER_KEY", MASTER_KEY);
     command

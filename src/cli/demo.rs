@@ -172,6 +172,8 @@ impl Gateway {
             .env("OVTH_METRICS_LISTEN", metrics.to_string())
             .env("OVTH_DATA_DIR", folder.join("data"))
             .env("OVTH_MASTER_KEY", MASTER_KEY)
+            // The simulator lists a few of the models that it answers as.
+            .env("OVTH_ACCOUNT_CHECK", "never")
             .env("OPENAI_API_KEY", "demo-key-of-the-simulator")
             .env("ANTHROPIC_API_KEY", "demo-key-of-the-simulator")
             .env("OPENAI_BASE_URL", format!("http://{simulator}/openai/v1"))

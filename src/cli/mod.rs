@@ -3,6 +3,7 @@
 mod check;
 mod connection;
 mod demo;
+mod doctor;
 mod exchanges;
 mod failure;
 mod figures;
@@ -32,6 +33,7 @@ pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(args),
         Command::Keys(args) => keys::run(&args),
@@ -58,6 +60,7 @@ const EXAMPLES: &str = "\
 Examples:
   ovth demo                          see it work, without any key
   ovth check --config config.yaml    find every mistake in a configuration
+  ovth doctor --config config.yaml   ask the providers whether keys and models are good
   ovth serve --config config.yaml    run the gateway
   ovth keys create cursor            mint a key for an app, at the running gateway
   ovth usage --since 7d              see what was spent
@@ -72,6 +75,7 @@ Environment:
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Doctor(doctor::Arguments),
     Demo(demo::Arguments),
     Simulate(simulate::Arguments),
     Keys(keys::Arguments),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use ureq::http;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Timeout};
-use url::{Host, Url};
+use url::Url;
 
 use super::failure::Failure;
 use crate::config::Secret;
+use crate::fetch;
 
 /// To connect, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -286,33 +286,7 @@ pub(super) fn probe(url: &Url) -> Result<(), Failure> {
     request.call().map(drop).map_err(|error| unanswered(shown(), &error, PROBE))
 }
 
-/// What sends requests. Nothing is sent on to where a redirect points: the master key is meant for one address only.
+/// What sends requests.
 fn agent(url: &Url) -> Agent {
-    let mut config = Agent::config_builder()
-        .user_agent(concat!("ovth/", env!("CARGO_PKG_VERSION")))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .timeout_connect(Some(CONNECT))
-        .timeout_global(Some(ANSWER));
-    let is_loopback = match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if is_loopback {
-        // A proxy of the environment has another loopback.
-        config = config.proxy(None);
-    }
-    if url.scheme() == "https" {
-        // The system's authorities: a company's own, or Caddy's local one, may be among them.
-        let native = rustls_native_certs::load_native_certs().certs;
-        if !native.is_empty() {
-            let roots: Vec<Certificate<'static>> =
-                native.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-            config = config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build());
-        }
-    }
-    config.build().new_agent()
+    fetch::agent(url, CONNECT, ANSWER)
 }

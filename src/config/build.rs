@@ -102,6 +102,7 @@ fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Con
         timeouts: raw.timeouts,
         commit_after: raw.commit_after,
         heartbeat: raw.heartbeat,
+        account_check: raw.account_check,
         providers: roster.usable().cloned().collect(),
         keyless: roster.keyless().map(str::to_owned).collect(),
         routes,
@@ -118,6 +119,9 @@ fn override_by_environment(reading: &Reading<'_>, raw: &mut Raw<'_>) {
     }
     if let Some(listen) = reading.variable("OVTH_METRICS_LISTEN", raw::ADDRESS, |text| text.parse().ok()) {
         raw.metrics_listen = listen;
+    }
+    if let Some(every) = reading.variable("OVTH_ACCOUNT_CHECK", raw::ACCOUNT_CHECK, raw::as_account_check) {
+        raw.account_check = every;
     }
     if let Some(folder) = reading.variable("OVTH_DATA_DIR", raw::FOLDER, raw::as_path) {
         raw.data_dir = folder;

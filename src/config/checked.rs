@@ -33,6 +33,8 @@ pub struct Config {
     pub commit_after: Duration,
     /// The time between two heartbeats of a silent stream.
     pub heartbeat: Duration,
+    /// How often the providers' free lists of models are read; absent: never.
+    pub account_check: Option<Duration>,
     /// The providers that can be used (their key is there), in order of preference.
     pub providers: Vec<Arc<Provider>>,
     /// Providers that are named or built in but have no key.

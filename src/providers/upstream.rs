@@ -129,6 +129,12 @@ impl Upstream {
         HostRules { stream_options: self.provider.stream_options, ..self.spec.host }
     }
 
+    /// The path that tells whether a key is taken, where the list of models does not.
+    #[must_use]
+    pub fn key_check_path(&self) -> Option<String> {
+        self.spec.key_check.map(|path| format!("{}{path}", self.provider.base_url.path))
+    }
+
     /// The head of an upstream request: allow-listed headers of the client, the operator's credential and headers.
     #[must_use]
     pub fn request(&self, call: &Call<'_>) -> RequestHead {

@@ -57,7 +57,7 @@ use crate::ledger::Ledger;
 use crate::observe::{Metrics, Record};
 use crate::providers::Call;
 use crate::resolver::Resolver;
-use crate::routing::{Health, Snapshot};
+use crate::routing::{Health, Inventory, Snapshot};
 
 /// What is left of a request body after an early answer is read for so long.
 const CLIENT_DRAIN: Duration = Duration::from_secs(2);
@@ -78,6 +78,8 @@ pub struct Gateway {
     pub resolver: Arc<Resolver>,
     /// Which targets are cooling down.
     pub health: Arc<Health>,
+    /// What the accounts behind the keys can serve.
+    pub inventory: Arc<Inventory>,
     /// The endpoints that other parts answer.
     pub local: Box<dyn LocalApi>,
     /// Conversations in whose history a provider has refused opaque state.

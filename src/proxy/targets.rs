@@ -28,7 +28,7 @@ pub(super) enum End {
 
 /// Tries the targets of the plan in turn.
 pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan) -> End {
-    let targets = std::mem::take(&mut plan.targets);
+    let targets = exchange.gateway.inventory.order(std::mem::take(&mut plan.targets), plan.route.is_some());
     let mut pursuit = Pursuit::new(exchange.gateway.health.order(targets, std::time::Instant::now()));
     let mut failures: Vec<Failed> = Vec::new();
     let mut tried = 0;

@@ -4,6 +4,7 @@ mod capability;
 mod check;
 mod follow;
 mod health;
+mod inventory;
 mod offer;
 mod price;
 mod profile;
@@ -14,6 +15,7 @@ mod target;
 
 pub use follow::Pursuit;
 pub use health::Health;
+pub use inventory::Inventory;
 pub use snapshot::{Ask, Plan, Snapshot};
 pub use target::{Target, TargetKey};
 

@@ -59,6 +59,11 @@ impl Offer {
         self.by_shape.iter().map(|(shape, _)| *shape)
     }
 
+    /// One target for each credential, in any of its shapes.
+    pub(super) fn accounts(&self) -> &[Arc<Target>] {
+        self.by_shape.first().map_or(&[], |(_, targets)| targets)
+    }
+
     /// Whether it embeds text and answers no conversation.
     pub(super) fn is_embedding(&self) -> bool {
         self.entry.as_deref().is_some_and(|entry| entry.kind == Kind::Embedding)

@@ -28,7 +28,7 @@ pub(super) struct Route {
     pub(super) strategy: Strategy,
     pub(super) offers: Vec<Offer>,
     /// Whether the file names its models.
-    named: bool,
+    pub(super) named: bool,
 }
 
 impl Route {

@@ -107,6 +107,14 @@ impl Snapshot {
         &self.market.upstreams
     }
 
+    /// Every route with a target for each model and credential it chooses from, and whether the file names its models.
+    pub fn routed(&self) -> impl Iterator<Item = (&Arc<str>, bool, &Arc<Target>)> {
+        self.routes.values().flat_map(|route| {
+            let accounts = route.offers.iter().flat_map(Offer::accounts);
+            accounts.map(|target| (&route.name, route.named, target))
+        })
+    }
+
     /// Every name a client may send as `model`: routes first, then the models that can be used.
     #[must_use]
     pub fn listing(&self) -> &[Entry] {

@@ -69,6 +69,16 @@ impl TargetKey {
         }
     }
 
+    /// The digest of this model with this credential.
+    pub(super) const fn target(&self) -> u64 {
+        self.target
+    }
+
+    /// The digest of this credential at this host.
+    pub(super) const fn credential(&self) -> u64 {
+        self.credential
+    }
+
     /// All digests, the narrowest first.
     pub(super) const fn all(&self) -> [u64; 3] {
         [self.target, self.credential, self.host]

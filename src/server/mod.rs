@@ -27,6 +27,7 @@ use self::listeners::{can_listen, raise_descriptor_limit};
 use self::local::{Local, current_settings};
 use self::scrape::Scrape;
 use self::shutdown::{close, end_when_drained, server_conf};
+use crate::accounts::{self, Watch};
 use crate::admin::{Admin, AdminParts};
 use crate::conversations::Conversations;
 use crate::keys::{Keys, KeysError};
@@ -34,7 +35,7 @@ use crate::ledger::Ledger;
 use crate::observe::Metrics;
 use crate::proxy::{Budget, Gateway, ReasoningMemory, RefusedState};
 use crate::resolver::Resolver;
-use crate::routing::{Health, Snapshot};
+use crate::routing::{Health, Inventory, Snapshot};
 use crate::store::{Store, StoreError};
 
 /// Idle connections to providers that are kept, for each worker thread.
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// A thread cannot be made.
+    #[error("the system gives no thread: {0}")]
+    Thread(io::Error),
     /// The list of certificate authorities cannot be written.
     #[error("this system has no certificate authorities, and the built-in list cannot be written to {path}: {source}")]
     Roots {
@@ -104,7 +108,10 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
         ledger: Arc::clone(&ledger),
         data_dir: data_dir.clone(),
     });
+    let inventory = Arc::new(Inventory::new());
+    let accounts = accounts::Parts { snapshot: Arc::clone(&snapshot), inventory: Arc::clone(&inventory) };
     let gateway = Gateway {
+        inventory,
         refused_state: RefusedState::default(),
         reasoning_memory: Arc::new(ReasoningMemory::default()),
         local: Box::new(Local { admin, ledger: Arc::clone(&ledger) }),
@@ -140,6 +147,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
 
     end_when_drained(&server, metrics, &ledger, &store);
     info!(listen:% = listen, metrics:% = metrics_listen, threads, h2c, data_dir:% = data_dir.display(); "serving");
+    let _watch = Watch::start(accounts).map_err(StartError::Thread)?;
     server.run(RunArgs::default());
     close(&ledger, &store);
     Ok(())

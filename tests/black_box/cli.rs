@@ -1,5 +1,6 @@
 //! The commands that ask a running gateway: the real binary, against a stub of the admin API whose every request is seen.
 
+mod doctor;
 mod gateway;
 mod ledger;
 mod reconcile;

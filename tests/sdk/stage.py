@@ -41,6 +41,7 @@ class Stage:
             self.start("gateway", ["serve", "--config", "config.yaml"], {
                 "OVTH_LISTEN": listen,
                 "OVTH_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+                "OVTH_ACCOUNT_CHECK": "never",
                 "OVTH_DATA_DIR": os.path.join(self.folder.name, "data"),
                 "OVTH_MASTER_KEY": MASTER_KEY,
                 "OPENAI_API_KEY": "simulated-openai-key-0123456789",

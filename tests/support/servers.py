@@ -115,6 +115,7 @@ class Servers:
             "OVTH_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
             "OVTH_DATA_DIR": os.path.join(self.folder, "data"),
             "OVTH_MASTER_KEY": MASTER_KEY,
+            "OVTH_ACCOUNT_CHECK": "never",
             **(environment or {}),
         })
         self.wait_for(f"http://{listen}/readyz")

@@ -16,6 +16,7 @@ pub(in crate::config) use self::provider::{RawKeys, RawProvider, url_shown};
 pub(in crate::config) use self::quota::doubts;
 pub(in crate::config) use self::route::RawRoute;
 use super::node::{Fields, Node};
+use super::scalar;
 use super::{LedgerSettings, Limits, Quota, Secret, Timeouts};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -30,6 +31,8 @@ const TIMEOUTS: Timeouts = Timeouts {
 };
 const COMMIT_AFTER: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+const EVERY_HOUR: Duration = Duration::from_secs(3600);
 
 const MAX_THREADS: u64 = 1024;
 const MAX_BODY_BYTES: u64 = 1 << 30;
@@ -50,6 +53,7 @@ pub(in crate::config) struct Raw<'a> {
     pub(in crate::config) timeouts: Timeouts,
     pub(in crate::config) commit_after: Duration,
     pub(in crate::config) heartbeat: Duration,
+    pub(in crate::config) account_check: Option<Duration>,
     pub(in crate::config) providers: Vec<RawProvider<'a>>,
     pub(in crate::config) routes: Vec<RawRoute<'a>>,
     pub(in crate::config) quota: Quota,
@@ -74,6 +78,7 @@ impl<'a> Raw<'a> {
                 .read("commit_after", |node| node.duration(Duration::ZERO..=MAX_TIME))
                 .unwrap_or(COMMIT_AFTER),
             heartbeat: top.read("heartbeat", time).unwrap_or(HEARTBEAT),
+            account_check: top.read("account_check", account_check).unwrap_or(Some(EVERY_HOUR)),
             providers: top.read("providers", |node| Some(RawProvider::read_all(node))).unwrap_or_default(),
             routes: top.read("routes", |node| Some(RawRoute::read_all(node))).unwrap_or_default(),
             quota: quota::quota(top.section("quota"), top.section("keys")),
@@ -107,6 +112,22 @@ fn folder(node: &Node<'_>) -> Option<PathBuf> {
 
 fn time(node: &Node<'_>) -> Option<Duration> {
     node.duration(MIN_TIME..=MAX_TIME)
+}
+
+/// What the time between two checks of the accounts must be.
+pub(in crate::config) const ACCOUNT_CHECK: &str = "a time from 1m to 24h, such as 1h, or `never`";
+
+/// The time between two checks of the accounts; `Some(None)` for never.
+pub(in crate::config) fn as_account_check(text: &str) -> Option<Option<Duration>> {
+    if text.trim() == "never" {
+        return Some(None);
+    }
+    let every = scalar::duration(text)?;
+    (Duration::from_secs(60)..=MAX_TIME).contains(&every).then_some(Some(every))
+}
+
+fn account_check(node: &Node<'_>) -> Option<Option<Duration>> {
+    node.parsed(ACCOUNT_CHECK, as_account_check)
 }
 
 fn metrics_listen(mut metrics: Fields<'_>) -> SocketAddr {

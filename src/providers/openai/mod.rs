@@ -46,5 +46,6 @@ pub(super) static SPEC: Spec = Spec {
     reseller: false,
     host: HostRules { openai_fields: true, ..PLAIN_HOST },
     refuses_forced_tools: &[],
+    key_check: None,
     classify: |_| None,
 };

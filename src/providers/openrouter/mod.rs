@@ -36,6 +36,8 @@ pub(super) static SPEC: Spec = Spec {
     reseller: true,
     host: HostRules { router_fields: true, ..PLAIN_HOST },
     refuses_forced_tools: &[],
+    // <https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key>
+    key_check: Some("/key"),
     classify,
 };
 
