@@ -7,18 +7,25 @@ use crate::config::{Environment, load, parse};
 fn variables_override_what_a_container_needs() {
     let config = good(
         "listen: 127.0.0.1:1\nmetrics: {listen: 127.0.0.1:2}\ndata_dir: here\n",
-        &[("OVTH_LISTEN", "0.0.0.0:80"), ("OVTH_METRICS_LISTEN", "[::1]:81"), ("OVTH_DATA_DIR", "/data")],
+        &[
+            ("OVTH_LISTEN", "0.0.0.0:80"),
+            ("OVTH_METRICS_LISTEN", "[::1]:81"),
+            ("OVTH_DATA_DIR", "/data"),
+            ("OVTH_ACCOUNT_CHECK", "never"),
+        ],
     );
     assert_eq!(config.listen.to_string(), "0.0.0.0:80");
     assert_eq!(config.metrics_listen.to_string(), "[::1]:81");
     assert_eq!(config.data_dir.to_str(), Some("/data"));
+    assert_eq!(config.account_check, None);
 }
 
 #[test]
 fn bad_overrides_are_told_by_the_name_of_the_variable() {
     assert_eq!(
-        told(GUIDE, &[("OVTH_LISTEN", "80"), ("OPENAI_BASE_URL", "localhost:9090/v1")]),
+        told(GUIDE, &[("OVTH_LISTEN", "80"), ("OVTH_ACCOUNT_CHECK", "off"), ("OPENAI_BASE_URL", "localhost:9090/v1")]),
         "error: OVTH_LISTEN: must be an IP address and a port, such as 127.0.0.1:8080 (0.0.0.0:8080 for all interfaces); it is \"80\"\n\
+         error: OVTH_ACCOUNT_CHECK: must be a time from 1m to 24h, such as 1h, or `never`; it is \"off\"\n\
          error: OPENAI_BASE_URL: must begin with http:// or https://; it is \"localhost:9090/v1\""
     );
     // Nothing is hidden behind another problem of the same provider.

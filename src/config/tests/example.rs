@@ -66,6 +66,7 @@ fn every_setting_is_in_the_example() {
         "total",
         "commit_after",
         "heartbeat",
+        "account_check",
         "providers",
         "base_url",
         "api_keys",

@@ -58,6 +58,7 @@ fn everything_has_a_default() {
         );
         assert_eq!(config.commit_after, Duration::from_secs(10));
         assert_eq!(config.heartbeat, Duration::from_secs(15));
+        assert_eq!(config.account_check, Some(Duration::from_secs(3600)));
         assert_eq!(config.quota, Quota::default());
         assert!(config.routes.is_empty());
     }
