@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 /// What each module may know, besides itself and `ovth_filters`.
 const TABLE: [(&str, &[&str]); 16] = [
     ("fetch", &[]),
-    ("accounts", &["config", "catalog", "providers", "routing", "fetch"]),
     ("observe", &[]),
     ("config", &[]),
     ("conversations", &["config", "observe"]),
@@ -19,6 +18,7 @@ const TABLE: [(&str, &[&str]); 16] = [
     ("ledger", &["config", "observe", "store", "keys"]),
     ("providers", &["config"]),
     ("routing", &["config", "catalog", "providers"]),
+    ("accounts", &["config", "catalog", "providers", "routing", "fetch"]),
     (
         "proxy",
         &[
