@@ -7,7 +7,6 @@ use bytes::{Bytes, BytesMut};
 use pingora::http::RequestHeader;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::l4::stream::Stream as L4Stream;
-use serde::Deserialize;
 use socket2::{SockRef, Socket};
 use tokio::net::TcpStream;
 
@@ -97,9 +96,10 @@ async fn exchange(session: &mut ServerSession, shared: &Shared, peer: Peer<'_>) 
     let step = namespace.next_behaviour();
     let limit = step.as_ref().and_then(|step| step.read_body);
     let read = read_body(session, limit).await;
-    let key = presented_key(&head);
+    let key = presented_key(&head, query);
     let version = head.headers.get("anthropic-version").and_then(|version| version.to_str().ok());
-    let mut call = Call { endpoint, method: head.method.as_str(), path, key: key.as_deref(), version, body: &[] };
+    let mut call =
+        Call { endpoint, method: head.method.as_str(), path, query, key: key.as_deref(), version, body: &[] };
     let (body, whole_body) = match read {
         Ok((body, whole)) => (body, whole),
         Err(BodyError::TooLarge) => {
@@ -117,7 +117,7 @@ async fn exchange(session: &mut ServerSession, shared: &Shared, peer: Peer<'_>) 
     };
     record.body(&body, whole_body);
     call.body = &body;
-    let step = step.or_else(|| named_by_model(&body).map(Arc::new)).unwrap_or_default();
+    let step = step.or_else(|| call.named_behaviour().map(Arc::new)).unwrap_or_default();
     let reply = call.reply(&step);
     if step.close {
         session.set_keepalive(None);
@@ -170,22 +170,12 @@ async fn read_body(session: &mut ServerSession, limit: Option<usize>) -> Result<
     }
 }
 
-/// The behaviour that a model of the name `sim-fault-<name>` asks for.
-fn named_by_model(body: &[u8]) -> Option<Behaviour> {
-    #[derive(Deserialize)]
-    struct Model {
-        model: String,
-    }
-    const PREFIX: &str = "sim-fault-";
-    memchr::memmem::find(body, PREFIX.as_bytes())?;
-    let found: Model = serde_json::from_slice(body).ok()?;
-    Behaviour::named(found.model.strip_prefix(PREFIX)?)
-}
-
-fn presented_key(head: &RequestHeader) -> Option<String> {
+/// The key of any shape: Google's may be a part of the query.
+fn presented_key(head: &RequestHeader, query: &str) -> Option<String> {
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = || text("authorization").map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
-    text("x-api-key").or_else(bearer).map(str::to_owned)
+    let asked = || query.split('&').find_map(|parameter| parameter.strip_prefix("key="));
+    text("x-api-key").or_else(|| text("x-goog-api-key")).or_else(bearer).or_else(asked).map(str::to_owned)
 }
 
 fn remembered(head: &RequestHeader, path: &str, connection: u64) -> Head {

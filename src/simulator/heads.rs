@@ -67,6 +67,8 @@ fn since_epoch() -> std::time::Duration {
 pub(super) fn head(shape: Shape, request_id: &str, content_type: &'static str) -> ResponseHeader {
     let (template, name) = match shape {
         Shape::Messages => (&*ANTHROPIC, "request-id"),
+        // Google tells no id in its headers.
+        Shape::GenerateContent => (&*GOOGLE, "x-simulated-request-id"),
         _ => (&*OPENAI, "x-request-id"),
     };
     let mut head = template.clone();
@@ -123,6 +125,18 @@ static ANTHROPIC: LazyLock<ResponseHeader> = LazyLock::new(|| {
         ("server", "cloudflare"),
         ("cf-ray", "9a1b2c3d4e5f6072-SIM"),
         ("x-envoy-upstream-service-time", "7"),
+    ])
+});
+
+static GOOGLE: LazyLock<ResponseHeader> = LazyLock::new(|| {
+    template(&[
+        ("vary", "Origin"),
+        ("server", "scaffolding on HTTPServer2"),
+        ("x-xss-protection", "0"),
+        ("x-frame-options", "SAMEORIGIN"),
+        ("x-content-type-options", "nosniff"),
+        ("server-timing", "gfet4t7; dur=7"),
+        ("alt-svc", "h3=\":443\"; ma=2592000"),
     ])
 });
 

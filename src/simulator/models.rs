@@ -1,4 +1,4 @@
-//! The lists of models, in both shapes.
+//! The lists of models, as OpenAI and Anthropic have them, and which models Google's has.
 
 use serde::Serialize;
 
@@ -35,6 +35,8 @@ struct AnthropicModel {
 
 /// The models listed; any other is answered too.
 const OPENAI: [&str; 4] = ["gpt-5", "gpt-5-mini", "gpt-4o", "gpt-4o-mini"];
+/// Those of Google.
+pub(super) const GOOGLE: [&str; 4] = ["gemini-2.5-flash", "gemini-2.5-pro", "gemini-3.5-flash", "gemini-embedding-001"];
 const ANTHROPIC: [&str; 4] = ["claude-opus-4-7", "claude-sonnet-4-5", "claude-haiku-4-5", "claude-haiku-4-5-20251001"];
 
 /// The list in OpenAI's form.

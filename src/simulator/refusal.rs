@@ -42,6 +42,9 @@ impl Refusal {
 
     /// What a provider of that shape says with a status that was ordered.
     pub(super) fn ordered(shape: Shape, status: u16) -> Refusal {
+        if shape == Shape::GenerateContent {
+            return Refusal::ordered_of_google(status);
+        }
         let messages = shape == Shape::Messages;
         let (kind, message) = match (messages, status) {
             (true, 400) => ("invalid_request_error", "messages: the request was refused on order"),
@@ -77,5 +80,19 @@ impl Refusal {
             (false, 503 | 529) => refusal.code("server_is_overloaded"),
             _ => refusal,
         }
+    }
+
+    fn ordered_of_google(status: u16) -> Refusal {
+        let message = match status {
+            401 => "Request had invalid authentication credentials.",
+            403 => "Permission denied on resource.",
+            404 => "models/x is not found for API version v1beta, or is not supported for generateContent.",
+            429 => "You exceeded your current quota, please check your plan and billing details.",
+            503 | 529 => "The model is overloaded. Please try again later.",
+            504 => "Deadline expired before operation could complete.",
+            500.. => "An internal error has occurred.",
+            _ => "The request was refused on order.",
+        };
+        Refusal::new(status, "", message)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ovth_filters::Shape;
 use pingora::http::ResponseHeader;
+use serde::Deserialize;
 
 use super::answer::Answer;
 use super::behaviour::Behaviour;
@@ -13,7 +14,7 @@ use super::prompt::{Directives, Prompt, Reasoning};
 use super::recording::Recording;
 use super::refusal::Refusal;
 use super::routes::Endpoint;
-use super::{chat, heads, messages, models};
+use super::{chat, embeddings, generate_content, heads, messages, models, responses};
 
 /// A reply as it is to be written.
 #[derive(Debug)]
@@ -39,7 +40,9 @@ pub(super) struct Call<'a> {
     pub(super) method: &'a str,
     /// The path, for those who err.
     pub(super) path: &'a str,
-    /// The key presented, as `x-api-key` or as a bearer token.
+    /// The query, without its question mark.
+    pub(super) query: &'a str,
+    /// The key presented, in any shape's way.
     pub(super) key: Option<&'a str>,
     /// `anthropic-version`.
     pub(super) version: Option<&'a str>,
@@ -49,6 +52,7 @@ pub(super) struct Call<'a> {
 
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream; charset=utf-8";
+const GOOGLE_EVENTS: &str = "text/event-stream";
 /// No event, no line end, and not even UTF-8.
 const GARBAGE: &[u8] = b"<html><body>\xff\xfe502 Bad Gateway {\"unfinished\": ";
 
@@ -57,10 +61,27 @@ impl Call<'_> {
     pub(super) fn shape(&self) -> Shape {
         match self.endpoint {
             Endpoint::ChatCompletions => Shape::Chat,
+            Endpoint::Responses | Endpoint::InputTokens => Shape::Responses,
             Endpoint::Messages | Endpoint::CountTokens => Shape::Messages,
+            Endpoint::Google { .. } | Endpoint::GoogleModels | Endpoint::GoogleModel(_) => Shape::GenerateContent,
             _ if self.version.is_some() => Shape::Messages,
             _ => Shape::Chat,
         }
+    }
+
+    /// The behaviour that a model of the name `sim-fault-<name>` asks for.
+    pub(super) fn named_behaviour(&self) -> Option<Behaviour> {
+        #[derive(Deserialize)]
+        struct Named {
+            model: String,
+        }
+        const PREFIX: &str = "sim-fault-";
+        if let Endpoint::Google { model, .. } = self.endpoint {
+            return Behaviour::named(model.strip_prefix(PREFIX)?);
+        }
+        memchr::memmem::find(self.body, PREFIX.as_bytes())?;
+        let found: Named = serde_json::from_slice(self.body).ok()?;
+        Behaviour::named(found.model.strip_prefix(PREFIX)?)
     }
 
     /// The reply that the behaviour wants.
@@ -101,7 +122,8 @@ impl Call<'_> {
         let shape = self.shape();
         let body = match shape {
             Shape::Messages => messages::error_body(refusal, &request_id),
-            _ => chat::error_body(refusal),
+            Shape::GenerateContent => generate_content::error_body(refusal),
+            Shape::Chat | Shape::Responses => chat::error_body(refusal),
         };
         let mut head = heads::head(shape, &request_id, JSON);
         let _ = head.set_status(refusal.status);
@@ -129,8 +151,11 @@ impl Call<'_> {
     /// The simulator's own answer.
     fn own(&self, step: &Behaviour) -> Result<Reply, Refusal> {
         let shape = self.shape();
-        let refusal =
-            if shape == Shape::Messages { messages::key_refusal(self.key) } else { chat::key_refusal(self.key) };
+        let refusal = match shape {
+            Shape::Messages => messages::key_refusal(self.key),
+            Shape::GenerateContent => generate_content::key_refusal(self.key),
+            Shape::Chat | Shape::Responses => chat::key_refusal(self.key),
+        };
         if let Some(refusal) = refusal {
             return Err(refusal);
         }
@@ -141,6 +166,20 @@ impl Call<'_> {
                 let prompt = messages::Request::parse(self.body)?.countable(self.version)?;
                 let tokens = prompt.input + prompt.cache_read + prompt.cache_write;
                 Ok(self.json(messages::token_count(tokens)))
+            }
+            (Endpoint::Responses, "POST") => self.responses(step),
+            (Endpoint::InputTokens, "POST") => {
+                let tokens = responses::Request::parse(self.body)?.prompt()?.input;
+                let counted = format!(r#"{{"object":"response.input_tokens","input_tokens":{tokens}}}"#);
+                Ok(self.json(counted.into_bytes()))
+            }
+            (Endpoint::Embeddings, "POST") => Ok(self.json(embeddings::openai(self.body)?)),
+            (Endpoint::Google { model, method }, "POST") => self.google(model, method, step),
+            (Endpoint::GoogleModels, "GET" | "HEAD") => Ok(self.json(generate_content::model_list())),
+            (Endpoint::GoogleModel(id), "GET" | "HEAD") => {
+                generate_content::model(id).map(|body| self.json(body)).ok_or_else(|| {
+                    Refusal::new(404, "NOT_FOUND", format!("Model is not found: models/{id} for api version v1beta"))
+                })
             }
             (Endpoint::Models, "GET" | "HEAD") => Ok(self.json(match shape {
                 Shape::Messages => models::anthropic_list(),
@@ -192,6 +231,58 @@ impl Call<'_> {
         Ok(Reply::new(head, frames, false).written_as(&directives))
     }
 
+    fn responses(&self, step: &Behaviour) -> Result<Reply, Refusal> {
+        let request = responses::Request::parse(self.body)?;
+        let mut prompt = request.prompt()?;
+        let directives = directives(&prompt, step);
+        if directives.think && prompt.reasoning == Reasoning::Off {
+            prompt.reasoning = Reasoning::Hidden;
+        }
+        let answer = Answer::to(&prompt, &directives);
+        if !prompt.stream {
+            return Ok(self.json(responses::response(&answer, &prompt.model, &request, step.no_usage)));
+        }
+        let mut frames = responses::stream(&answer, &prompt.model, &request, step);
+        if let Some(order) = &step.error_event {
+            frames.end_with(order.after_events, &responses::error_event(order));
+        }
+        let head = heads::head(Shape::Responses, &request_id(), EVENTS);
+        Ok(Reply::new(head, frames, false).written_as(&directives))
+    }
+
+    fn google(&self, model: &str, method: &str, step: &Behaviour) -> Result<Reply, Refusal> {
+        match method {
+            "embedContent" => return Ok(self.json(embeddings::google(self.body)?)),
+            "batchEmbedContents" => return Ok(self.json(embeddings::google_batch(self.body)?)),
+            "generateContent" | "streamGenerateContent" | "countTokens" => {}
+            _ => return Err(Refusal::new(404, "NOT_FOUND", "Requested entity was not found.")),
+        }
+        let stream = method == "streamGenerateContent";
+        let mut prompt = generate_content::Request::parse(self.body)?.prompt(model, stream)?;
+        if method == "countTokens" {
+            return Ok(self.json(generate_content::token_count(prompt.input)));
+        }
+        let directives = directives(&prompt, step);
+        if directives.think && prompt.reasoning == Reasoning::Off {
+            prompt.reasoning = Reasoning::Shown;
+        }
+        let answer = Answer::to(&prompt, &directives);
+        if !stream {
+            return Ok(self.json(generate_content::response(&answer, model, step.no_usage)));
+        }
+        let as_events = self.query.split('&').any(|parameter| parameter == "alt=sse");
+        let (mut frames, kind) = if as_events {
+            (generate_content::stream(&answer, model, step), GOOGLE_EVENTS)
+        } else {
+            (generate_content::array(&answer, model, step), JSON)
+        };
+        if let Some(order) = step.error_event.as_ref().filter(|_| as_events) {
+            frames.end_with(order.after_events, &generate_content::error_event(order));
+        }
+        let head = heads::head(Shape::GenerateContent, &request_id(), kind);
+        Ok(Reply::new(head, frames, false).written_as(&directives))
+    }
+
     fn messages(&self, step: &Behaviour) -> Result<Reply, Refusal> {
         let mut prompt = messages::Request::parse(self.body)?.prompt(self.version)?;
         let directives = directives(&prompt, step);
@@ -232,7 +323,9 @@ impl Call<'_> {
         if let Some(order) = step.error_event.as_ref().filter(|_| response.is_stream()) {
             let event = match self.shape() {
                 Shape::Messages => messages::error_event(order, &request_id()),
-                _ => chat::error_event(order),
+                Shape::Responses => responses::error_event(order),
+                Shape::GenerateContent => generate_content::error_event(order),
+                Shape::Chat => chat::error_event(order),
             };
             frames.end_with(order.after_events, &event);
         }

@@ -5,6 +5,23 @@
 pub(super) enum Endpoint<'a> {
     /// `/chat/completions`.
     ChatCompletions,
+    /// `/responses`.
+    Responses,
+    /// `/responses/input_tokens`.
+    InputTokens,
+    /// `/embeddings`.
+    Embeddings,
+    /// `/v1beta/models/{model}:{method}`.
+    Google {
+        /// The model.
+        model: &'a str,
+        /// What is asked of it.
+        method: &'a str,
+    },
+    /// `/v1beta/models`.
+    GoogleModels,
+    /// `/v1beta/models/{id}`.
+    GoogleModel(&'a str),
     /// `/messages`.
     Messages,
     /// `/messages/count_tokens`.
@@ -35,6 +52,23 @@ pub(super) fn locate(path: &str) -> (&str, Endpoint<'_>) {
         (prefix, Endpoint::CountTokens)
     } else if let Some(prefix) = path.strip_suffix("/messages") {
         (prefix, Endpoint::Messages)
+    } else if let Some(prefix) = path.strip_suffix("/responses/input_tokens") {
+        (prefix, Endpoint::InputTokens)
+    } else if let Some(prefix) = path.strip_suffix("/responses") {
+        (prefix, Endpoint::Responses)
+    } else if let Some(prefix) = path.strip_suffix("/embeddings") {
+        (prefix, Endpoint::Embeddings)
+    } else if let Some(prefix) = path.strip_suffix("/v1beta/models") {
+        (prefix, Endpoint::GoogleModels)
+    } else if let Some((prefix, rest)) = path.rsplit_once("/v1beta/models/") {
+        // Ids may hold colons; the method is behind the last.
+        (
+            prefix,
+            match rest.rsplit_once(':') {
+                Some((model, method)) => Endpoint::Google { model, method },
+                None => Endpoint::GoogleModel(rest),
+            },
+        )
     } else if let Some(prefix) = path.strip_suffix("/models") {
         (prefix, Endpoint::Models)
     } else if let Some((prefix, id)) = path.rsplit_once("/v1/models/") {
@@ -62,7 +96,15 @@ mod tests {
             ("/a/v1/models", ("a", Endpoint::Models)),
             ("/a/v1/models/org/name", ("a", Endpoint::Model("org/name"))),
             ("/", ("default", Endpoint::Unknown)),
-            ("/v1/embeddings", ("default", Endpoint::Unknown)),
+            ("/v1/embeddings", ("default", Endpoint::Embeddings)),
+            ("/a/v1/responses", ("a", Endpoint::Responses)),
+            ("/v1/responses/input_tokens", ("default", Endpoint::InputTokens)),
+            ("/v1beta/models", ("default", Endpoint::GoogleModels)),
+            ("/a/v1beta/models/gemini-x", ("a", Endpoint::GoogleModel("gemini-x"))),
+            (
+                "/a/v1beta/models/gemini-x:generateContent",
+                ("a", Endpoint::Google { model: "gemini-x", method: "generateContent" }),
+            ),
             ("/a/v1/files", ("a", Endpoint::Unknown)),
             ("/_sim/a/script", ("a", Endpoint::Control("script"))),
             ("/_sim/a/requests/0/body", ("a", Endpoint::Control("requests/0/body"))),

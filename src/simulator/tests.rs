@@ -6,5 +6,6 @@ mod client;
 mod control;
 mod errors;
 mod faults;
+mod newer;
 mod recordings;
 mod shapes;

@@ -177,7 +177,7 @@ fn keys_and_versions_are_checked() {
 #[test]
 fn other_paths_and_methods_are_refused() {
     let simulator = simulator();
-    let unknown = Client::post(simulator.addr, "/a/v1/embeddings", "{}");
+    let unknown = Client::post(simulator.addr, "/a/v1/files", "{}");
     assert_eq!((unknown.status, unknown.json()["error"]["type"].as_str()), (404, Some("invalid_request_error")));
     let method = Client::call(simulator.addr, "GET", "/v1/chat/completions", "");
     assert_eq!(method.status, 405);
