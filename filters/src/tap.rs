@@ -1,7 +1,7 @@
 //! The tap: reads what an answer means from traffic that passes through unchanged, without a copy of it.
 
 use crate::Shape;
-use crate::neutral::Usage;
+use crate::neutral::{ApiError, Usage};
 pub use crate::shapes::EventKind;
 use crate::shapes::{Observed, rules};
 use crate::sse::{Piece, RawEvent};
@@ -38,11 +38,16 @@ impl Tap {
     pub fn piece(&mut self, piece: &Piece) -> EventKind {
         match piece {
             Piece::Event(event) => self.event(event),
-            Piece::Fragment(_) | Piece::FragmentEnd(_) => {
-                self.seen.blind = true;
-                EventKind::Content
-            }
+            Piece::Fragment(bytes) => rules(self.shape).read_fragment(bytes, false, &mut self.seen),
+            Piece::FragmentEnd(bytes) => rules(self.shape).read_fragment(bytes, true, &mut self.seen),
         }
+    }
+
+    /// An error as the event that ends the stream of which this tap has seen all so far, blank line included: in shapes that number
+    /// their events, with the number that is due.
+    #[must_use]
+    pub fn error_event(&self, error: &ApiError, request_id: &str) -> Vec<u8> {
+        rules(self.shape).error_event_after(error, request_id, &self.seen)
     }
 
     /// Reads a whole answer that was not streamed: [`EventKind::Content`], or an error if the answer is one in spite of

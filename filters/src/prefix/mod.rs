@@ -20,7 +20,7 @@ pub struct Prefix {
     opening: u64,
     answer: Option<u64>,
     lifetime: Option<Duration>,
-    /// Messages of the array that belong to the system part: those of a chat request that come first.
+    /// Messages of the array that belong to the system part: those of a chat or responses request that come first.
     leading: u32,
     /// All others.
     messages: u32,
@@ -60,8 +60,8 @@ impl Prefix {
     #[must_use]
     pub fn of(shape: Shape, body: &[u8]) -> Option<Prefix> {
         match shape {
-            Shape::Chat | Shape::Messages => scan::scan(shape, body),
-            Shape::Responses | Shape::GenerateContent => None,
+            Shape::Chat | Shape::Messages | Shape::Responses => scan::scan(shape, body),
+            Shape::GenerateContent => None,
         }
     }
 
@@ -71,7 +71,7 @@ impl Prefix {
         self.tools
     }
 
-    /// The system prompt: `system`, or the system and developer messages that a chat request begins with.
+    /// The system prompt: `system` or `instructions`, and the system and developer messages that a request begins with.
     #[must_use]
     pub const fn system(&self) -> u64 {
         self.system

@@ -20,7 +20,8 @@ mod part {
 /// Reads the request; `None` where it is none.
 pub(super) fn scan(shape: Shape, body: &[u8]) -> Option<Prefix> {
     let mut reader = Reader { body, marked: false };
-    let mut parts = Parts { leads: shape == Shape::Chat, ..Parts::default() };
+    let leads = matches!(shape, Shape::Chat | Shape::Responses);
+    let mut parts = Parts { has_input: shape == Shape::Responses, leads, ..Parts::default() };
     let mut cursor = Cursor::new(body).ok()?;
     cursor.object(|cursor, key| parts.member(&mut reader, cursor, key)).ok()?;
     cursor.finish().ok()?;
@@ -34,6 +35,8 @@ struct Parts {
     system: u64,
     settings: u64,
     lifetime: Option<Duration>,
+    /// Whether the conversation is in `input`.
+    has_input: bool,
     /// Whether a system message would still be one that comes first.
     leads: bool,
     leading: u32,
@@ -53,12 +56,23 @@ impl Parts {
             return Ok(());
         }
         match key.raw() {
-            b"messages" => cursor.array_or_skip(|cursor| {
+            b"messages" if !self.has_input => cursor.array_or_skip(|cursor| {
                 let message = reader.message(cursor)?;
                 self.message(&message);
                 Ok(())
             }),
-            b"system" => {
+            b"input" if self.has_input && cursor.peek() == Some(b'"') => {
+                let said = reader.content(cursor)?;
+                let all = mix(mix(hash(b"user"), said.all), 0);
+                self.message(&Message { role: Role::User, all, gist: said.gist });
+                Ok(())
+            }
+            b"input" if self.has_input => cursor.array_or_skip(|cursor| {
+                let message = reader.message(cursor)?;
+                self.message(&message);
+                Ok(())
+            }),
+            b"system" | b"instructions" => {
                 self.system = mix(self.system, reader.system(cursor)?);
                 Ok(())
             }
@@ -76,6 +90,7 @@ impl Parts {
             | b"response_format"
             | b"output_format"
             | b"verbosity"
+            | b"text"
             | b"speed"
             | b"prompt_cache_key" => {
                 let setting = reader.value(cursor)?;
@@ -211,6 +226,7 @@ impl<'a> Reader<'a> {
         let mut content = Content::default();
         let mut name = 0;
         let mut rest = 0_u64;
+        let (mut has_type, mut is_thinking, mut call) = (false, false, 0);
         cursor.object(|cursor, key| {
             if cursor.peek() == Some(b'n') {
                 return Ok(());
@@ -224,18 +240,37 @@ impl<'a> Reader<'a> {
                 }
                 b"content" => content = self.content(cursor)?,
                 b"cache_control" => self.marked = true,
+                b"type" if !has_type => {
+                    has_type = true;
+                    let Some(kind) = cursor.text()? else { return Ok(()) };
+                    // An item of responses says so of whom it is; that it is a message need not be said.
+                    if message.role == Role::Other {
+                        message.role = Role::of_item(kind.raw());
+                    }
+                    is_thinking = kind.raw() == b"reasoning";
+                    if kind.raw() != b"message" {
+                        rest = rest.wrapping_add(mix(hash(b"type"), hash(kind.raw())));
+                    }
+                }
                 other => {
                     let member = mix(hash(other), self.value(cursor)?);
                     rest = rest.wrapping_add(member);
-                    if other == b"tool_calls" {
-                        message.gist = member;
+                    match other {
+                        b"tool_calls" => message.gist = member,
+                        b"call_id" => call = member,
+                        _ => {}
                     }
                 }
             }
             Ok(())
         })?;
         message.all = mix(mix(name, content.all), rest);
-        if (content.gist, message.gist) != (0, 0) {
+        if message.role == Role::Assistant && message.gist == 0 {
+            message.gist = call;
+        }
+        if is_thinking {
+            message.gist = 0;
+        } else if (content.gist, message.gist) != (0, 0) {
             message.gist = mix(content.gist, message.gist);
         }
         Ok(message)
@@ -337,6 +372,11 @@ impl Role {
             b"assistant" => Role::Assistant,
             _ => Role::Other,
         }
+    }
+
+    /// Whose an item is that has no role.
+    fn of_item(kind: &[u8]) -> Role {
+        if kind == b"reasoning" || kind.ends_with(b"_call") { Role::Assistant } else { Role::Other }
     }
 }
 

@@ -218,7 +218,7 @@ fn what_has_no_messages_or_no_known_shape_has_no_prefix() {
     let only_system = br#"{"messages":[{"role":"system","content":"a"}]}"#;
     assert_eq!(Prefix::of(Shape::Chat, only_system), None);
     let body = claude_code(1, true).to_string();
-    assert_eq!(Prefix::of(Shape::Responses, body.as_bytes()), None);
+    assert_eq!(Prefix::of(Shape::Responses, body.as_bytes()), None, "it has no `input`");
     assert_eq!(Prefix::of(Shape::GenerateContent, body.as_bytes()), None);
 }
 

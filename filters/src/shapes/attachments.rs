@@ -39,14 +39,23 @@ impl Attachments {
         cursor.array_or_skip(|cursor| self.part(cursor))
     }
 
+    /// Reads what a tool gave back in the shape of responses: a string, parts, or one part.
+    pub(crate) fn output(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+        if cursor.peek() == Some(b'{') { self.part(cursor) } else { self.content(cursor) }
+    }
+
     fn part(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
         let mut kind = None;
         let mut media = None;
         cursor.object_or_skip(|cursor, key| {
             match key.raw() {
                 b"type" => kind = cursor.text()?.and_then(|text| Kind::of_type(&text.bytes())),
-                b"image_url" | b"input_audio" | b"file" | b"video_url" | b"audio_url" => {
-                    media = Some(cursor.skip()?.len() as u64);
+                b"image_url" | b"input_audio" | b"file" | b"video_url" | b"audio_url" | b"file_data" | b"file_url"
+                | b"file_id" => {
+                    // Clients say with null what they leave out.
+                    let is_null = cursor.peek() == Some(b'n');
+                    let bytes = cursor.skip()?.len() as u64;
+                    media = media.max((!is_null).then_some(bytes));
                 }
                 b"source" => media = self.source(cursor)?,
                 b"content" => self.content(cursor)?,
@@ -95,8 +104,8 @@ impl Attachments {
 impl Kind {
     fn of_type(name: &[u8]) -> Option<Kind> {
         match name {
-            b"image_url" | b"image" => Some(Kind::Image),
-            b"file" | b"document" => Some(Kind::Document),
+            b"image_url" | b"image" | b"input_image" | b"computer_screenshot" => Some(Kind::Image),
+            b"file" | b"document" | b"input_file" => Some(Kind::Document),
             b"input_audio" | b"audio_url" => Some(Kind::Audio),
             b"video_url" => Some(Kind::Video),
             _ => None,

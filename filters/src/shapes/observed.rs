@@ -42,6 +42,10 @@ pub(crate) struct Observed {
     pub(crate) message_id: Option<String>,
     /// Final token counts came in an event of their own.
     pub(crate) closing_usage: bool,
+    /// The number of the last event, in shapes that number them.
+    pub(crate) sequence: Option<u64>,
+    /// An event that comes in pieces, where something is to be found in it.
+    pub(crate) skim: Option<Box<super::responses::Skim>>,
     /// An event was too large to be understood; it may have been the one that finishes the answer.
     pub(crate) blind: bool,
 }

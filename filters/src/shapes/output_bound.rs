@@ -9,7 +9,7 @@ use crate::json::{Cursor, Edit, ScanError, Text};
 /// The fields that bound the output of one answer, and where one can be added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OutputBound {
-    /// `max_tokens`.
+    /// `max_tokens`, or what the shape calls it.
     pub(super) max_tokens: Option<Field>,
     /// `max_completion_tokens`, which chat has besides.
     pub(super) max_completion_tokens: Option<Field>,
@@ -17,6 +17,10 @@ pub(super) struct OutputBound {
     pub(super) end: Option<usize>,
     /// Whether the shape knows both names.
     pub(super) has_two_names: bool,
+    /// What the shape calls `max_tokens`, where it calls it otherwise.
+    pub(super) name: Option<&'static str>,
+    /// The least that the shape takes: a lower bound is sent as this one.
+    pub(super) least: u64,
 }
 
 /// One member of the body.
@@ -77,7 +81,7 @@ impl OutputBound {
         if newer_name && self.can_rename() {
             edits.extend(self.max_tokens.as_ref().map(renamed));
         }
-        let Some(bound) = bound else { return edits };
+        let Some(bound) = bound.map(|bound| bound.max(self.least)) else { return edits };
         let mut set =
             [&self.max_tokens, &self.max_completion_tokens].into_iter().flatten().filter(|f| f.is_set()).peekable();
         if set.peek().is_some() {
@@ -96,7 +100,7 @@ impl OutputBound {
             edits.extend(null.lowered(bound));
         } else if let Some(end) = self.end {
             // The object holds a model at least, so that a comma is right.
-            let name = if newer_name { "max_completion_tokens" } else { "max_tokens" };
+            let name = if newer_name { "max_completion_tokens" } else { self.name.unwrap_or("max_tokens") };
             edits.push(Edit { range: end..end, with: format!(r#","{name}":{bound}"#).into() });
         }
         edits

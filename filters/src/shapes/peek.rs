@@ -56,6 +56,9 @@ pub struct Peek {
     pub stream: bool,
     /// Whether there is at least one message.
     pub has_messages: bool,
+    /// The field that points to something that one provider keeps, such as `previous_response_id`: only that provider can serve the
+    /// request, and only as it is.
+    pub stored_state: Option<&'static str>,
     /// The bound that the client sets on the output of one answer, in tokens.
     pub max_output: Option<u64>,
     /// The bound that the client sets on reasoning, in tokens. Providers refuse a bound on the output that is not above it.
@@ -123,6 +126,9 @@ pub(super) struct Found {
     pub(super) stream: Option<Range<usize>>,
     pub(super) messages: Option<Range<usize>>,
     pub(super) message_count: u64,
+    /// The conversation is in `input`, a string or an array, and may be kept at the provider.
+    pub(super) has_input: bool,
+    pub(super) stored_state: Option<&'static str>,
     pub(super) bound: OutputBound,
     pub(super) thinking_budget: Option<u64>,
     pub(super) end_user: Option<String>,
@@ -170,11 +176,13 @@ impl Found {
             bad("model", "`model` is missing: name a route or a model; GET /v1/models lists them".to_owned())
         })?;
         let model = model_at(body, &model_range)?;
-        let messages = self
-            .messages
-            .ok_or_else(|| bad("messages", "`messages` is missing: send an array of messages".to_owned()))?;
-        if !is_array_at(body, &messages) {
-            return Err(bad("messages", "`messages` must be an array of messages".to_owned()));
+        if !self.has_input {
+            let messages = self
+                .messages
+                .ok_or_else(|| bad("messages", "`messages` is missing: send an array of messages".to_owned()))?;
+            if !is_array_at(body, &messages) {
+                return Err(bad("messages", "`messages` must be an array of messages".to_owned()));
+            }
         }
         let stream = match &self.stream {
             None => false,
@@ -187,6 +195,7 @@ impl Found {
             model,
             stream,
             has_messages: self.message_count > 0,
+            stored_state: self.stored_state,
             max_output: self.bound.tokens(),
             thinking_budget: self.thinking_budget,
             choices: self.choices.unwrap_or(1).max(1),

@@ -200,10 +200,19 @@ fn class_of_word(word: &str) -> Option<ErrorClass> {
         | "529" => ErrorClass::Overloaded,
         "timeout_error" | "timeout" | "deadline_exceeded" | "408" | "504" => ErrorClass::Timeout,
         "request_too_large" | "413" => ErrorClass::TooLarge,
-        "content_policy_violation" | "content_filter" | "responsibleaipolicyviolation" => ErrorClass::ContentRefused,
-        "invalid_request_error" | "invalid_argument" | "failed_precondition" | "badrequesterror" | "400" | "422" => {
-            ErrorClass::BadRequest
-        }
+        "content_policy_violation"
+        | "content_filter"
+        | "responsibleaipolicyviolation"
+        | "bio_policy"
+        | "misalignment_policy_violation"
+        | "image_content_policy_violation" => ErrorClass::ContentRefused,
+        "invalid_prompt"
+        | "invalid_request_error"
+        | "invalid_argument"
+        | "failed_precondition"
+        | "badrequesterror"
+        | "400"
+        | "422" => ErrorClass::BadRequest,
         "api_error" | "server_error" | "internal" | "internal_error" | "internal_server_error" | "500" | "502" => {
             ErrorClass::Upstream
         }

@@ -22,6 +22,11 @@ pub(crate) trait Rules: Sync {
     /// An error as the last event of a stream.
     fn error_event(&self, error: &ApiError, request_id: &str) -> Vec<u8>;
 
+    /// The same for a stream of which that was seen: in shapes that number their events, with the number that is due.
+    fn error_event_after(&self, error: &ApiError, request_id: &str, _seen: &Observed) -> Vec<u8> {
+        self.error_event(error, request_id)
+    }
+
     /// What keeps a silent stream alive: a comment, unless clients of the shape need more.
     fn heartbeat(&self) -> &'static [u8] {
         b": keep-alive\n\n"
@@ -37,6 +42,12 @@ pub(crate) trait Rules: Sync {
     fn read_event(&self, event: &RawEvent, seen: &mut Observed) -> EventKind {
         seen.complete = true;
         if event.is_comment() { EventKind::Heartbeat } else { EventKind::Content }
+    }
+
+    /// Reads a piece of an event that is too large to be held. By default it cannot be understood, and is content.
+    fn read_fragment(&self, _bytes: &[u8], _is_last: bool, seen: &mut Observed) -> EventKind {
+        seen.blind = true;
+        EventKind::Content
     }
 
     /// Reads a whole answer that was not streamed.

@@ -11,7 +11,8 @@ use crate::json::{Edit, View};
 /// What is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strip {
-    /// What this gateway has put there of another provider: in messages, blocks whose signature is an envelope; in chat, for hosts
+    /// What this gateway has put there of another provider: in messages, blocks whose signature is an envelope; in responses, items of
+    /// reasoning whose encrypted content is one; in chat, for hosts
     /// that know none, all fields of reasoning.
     Foreign,
     /// All reasoning in the history, because the provider has refused some of it.
@@ -29,7 +30,9 @@ pub fn strip_state(shape: Shape, body: &Bytes, strip: Strip) -> Vec<Edit> {
         (Shape::Messages, Strip::All) => &[b"thinking"],
         (Shape::Chat, Strip::Foreign) => &[b"\"reasoning_content\"", b"\"reasoning_details\""],
         (Shape::Chat, Strip::All) => &[b"reasoning"],
-        (Shape::Responses | Shape::GenerateContent, _) => &[],
+        (Shape::Responses, Strip::Foreign) => &[b"\"gw1."],
+        (Shape::Responses, Strip::All) => &[b"\"reasoning\""],
+        (Shape::GenerateContent, _) => &[],
     };
     if !hints.iter().any(|hint| memmem::find(body, hint).is_some()) {
         return Vec::new();
@@ -38,7 +41,7 @@ pub fn strip_state(shape: Shape, body: &Bytes, strip: Strip) -> Vec<Edit> {
 }
 
 fn edits(shape: Shape, body: &Bytes, request: View<'_>, strip: Strip) -> Option<Vec<Edit>> {
-    let messages = request.member("messages")?;
+    let messages = request.member(if shape == Shape::Responses { "input" } else { "messages" })?;
     let mut changed = false;
     let mut kept = Vec::new();
     for message in messages.elements() {
@@ -98,6 +101,11 @@ enum Stripped {
 }
 
 fn stripped(shape: Shape, message: View<'_>, strip: Strip) -> Stripped {
+    if shape == Shape::Responses {
+        let is_reasoning = text_of(message, "type").as_deref() == Some("reasoning");
+        let is_sealed = || text_of(message, "encrypted_content").is_some_and(|text| envelope::is_sealed(&text));
+        return if is_reasoning && (strip == Strip::All || is_sealed()) { Stripped::Gone } else { Stripped::Same };
+    }
     if message.member("role").and_then(View::string).as_deref() != Some("assistant") {
         return Stripped::Same;
     }
@@ -196,6 +204,21 @@ mod tests {
             strip(Shape::Messages, LOOP, Strip::Foreign),
             r#"{"thinking":{"type":"disabled"},"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1"}]}]}"#
         );
+    }
+
+    #[test]
+    fn pitfall_67_and_74_envelopes_never_reach_openai_and_a_repaired_request_has_no_item_of_reasoning() {
+        const ITEMS: &str = r#"{"model":"m","input":[{"role":"user","content":"\"gw1.\" reasoning"},{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gw1.a.b.c.d"},{"type":"reasoning","summary":[],"encrypted_content":"gAAA"},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}"#;
+        assert_eq!(
+            strip(Shape::Responses, ITEMS, Strip::Foreign),
+            r#"{"model":"m","input":[{"role":"user","content":"\"gw1.\" reasoning"},{"type":"reasoning","summary":[],"encrypted_content":"gAAA"},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}"#
+        );
+        assert_eq!(
+            strip(Shape::Responses, ITEMS, Strip::All),
+            r#"{"model":"m","input":[{"role":"user","content":"\"gw1.\" reasoning"},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}"#
+        );
+        let own = Bytes::from_static(br#"{"input":"say \"reasoning\" and gw1."}"#);
+        assert_eq!(strip_state(Shape::Responses, &own, Strip::All), []);
     }
 
     #[test]

@@ -151,7 +151,10 @@ impl<'a> Reader<'a> {
         if self.is_from_user(cursor.clone()) {
             self.thoughts.forget();
         }
-        self.part(cursor)
+        match self.shape {
+            Shape::Responses => self.item(cursor),
+            _ => self.part(cursor),
+        }
     }
 
     /// Whether a message is something that the user says, and not what a tool gave back.
@@ -163,7 +166,8 @@ impl<'a> Reader<'a> {
                 b"content" if cursor.peek() == Some(b'"') => says = true,
                 b"content" => cursor.array_or_skip(|cursor| {
                     cursor.object_or_skip(|cursor, key| {
-                        says |= key.raw() == b"type" && cursor.text()?.is_some_and(|kind| kind.raw() == b"text");
+                        says |= key.raw() == b"type"
+                            && cursor.text()?.is_some_and(|kind| matches!(kind.raw(), b"text" | b"input_text"));
                         Ok(())
                     })
                 })?,
@@ -172,6 +176,44 @@ impl<'a> Reader<'a> {
             Ok(())
         });
         read.is_ok() && user && says
+    }
+
+    /// An item of Responses: a message, or what has a type of its own.
+    fn item(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ScanError> {
+        let mut kind = None;
+        cursor.clone().object_or_skip(|cursor, key| {
+            if key.raw() == b"type" {
+                kind = cursor.text()?.map(|kind| kind.raw());
+            }
+            Ok(())
+        })?;
+        match kind {
+            Some(b"function_call") => self.call(cursor),
+            Some(b"reasoning") => self.thought(cursor),
+            // Tools that come in the middle of a conversation.
+            Some(b"additional_tools") => cursor.object_or_skip(|cursor, key| match key.raw() {
+                b"tools" => cursor.array_or_skip(|cursor| self.tool(cursor)),
+                _ => Ok(()),
+            }),
+            _ => self.part(cursor),
+        }
+    }
+
+    /// The texts of an item of reasoning.
+    fn thought(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ScanError> {
+        cursor.object_or_skip(|cursor, key| match key.raw() {
+            b"summary" | b"content" => cursor.array_or_skip(|cursor| {
+                cursor.object_or_skip(|cursor, key| {
+                    if key.raw() == b"text"
+                        && let Some(text) = cursor.text()?
+                    {
+                        push(text, &mut self.thoughts);
+                    }
+                    Ok(())
+                })
+            }),
+            _ => Ok(()),
+        })
     }
 
     /// A string, parts, or one part.
@@ -265,6 +307,13 @@ impl<'a> Reader<'a> {
             for function in tool.get(name).and_then(Value::as_array).into_iter().flatten() {
                 self.definition(function);
             }
+        }
+        // Responses groups functions under a name.
+        if tool.get("type").is_some_and(|kind| kind == "namespace") {
+            for function in tool.get("tools").and_then(Value::as_array).into_iter().flatten() {
+                self.definition(function);
+            }
+            return;
         }
         let function = tool.get("function").unwrap_or(tool);
         let schema = ["parameters", "input_schema", "parametersJsonSchema"].iter().find_map(|name| function.get(name));

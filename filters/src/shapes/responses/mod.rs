@@ -1,60 +1,51 @@
-//! OpenAI Responses: so far its errors, so that whoever asks on its paths is answered in the right shape, and
-//! its token counts.
+//! OpenAI Responses.
 
+mod error;
+mod peek;
+mod skim;
+mod stream;
 mod usage;
 
-use serde::Serialize;
+#[cfg(test)]
+mod tests;
 
-use super::chat::error;
-use super::error::to_json;
-use super::{EncodedError, EventKind, Observed, Rules};
+use super::{EncodedError, EventKind, Observed, Peek, Rules};
+use crate::Operation;
 use crate::neutral::ApiError;
 use crate::sse::RawEvent;
+pub(crate) use skim::Skim;
 
 /// The rules of the responses shape.
 pub(super) struct Responses;
 
-/// The `error` event, <https://platform.openai.com/docs/api-reference/responses-streaming/error>.
-#[derive(Serialize)]
-struct Event<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    code: Option<&'a str>,
-    message: &'a str,
-    param: Option<&'a str>,
-    sequence_number: u64,
-}
-
 impl Rules for Responses {
-    fn error(&self, error: &ApiError, _request_id: &str) -> EncodedError {
-        error::encode(error)
+    fn peek(&self, operation: Operation, body: &[u8]) -> Result<Peek, ApiError> {
+        peek::peek(operation, body)
     }
 
-    fn error_event(&self, error: &ApiError, _request_id: &str) -> Vec<u8> {
-        let message = error::message_of(error);
-        let event = Event {
-            kind: "error",
-            code: error::code_of(error),
-            message: &message,
-            param: error.param.as_deref(),
-            sequence_number: 0,
-        };
-        crate::sse::event(Some("error"), &to_json(&event))
+    fn error(&self, error: &ApiError, _request_id: &str) -> EncodedError {
+        super::chat::error::encode(error)
+    }
+
+    fn error_event(&self, error: &ApiError, request_id: &str) -> Vec<u8> {
+        error::event(error, (&format!("resp_{request_id}"), ""), 0)
+    }
+
+    fn error_event_after(&self, error: &ApiError, request_id: &str, seen: &Observed) -> Vec<u8> {
+        let Some(last) = seen.sequence else { return self.error_event(error, request_id) };
+        let id = seen.message_id.clone().unwrap_or_else(|| format!("resp_{request_id}"));
+        error::event(error, (&id, seen.model.as_deref().unwrap_or_default()), last.saturating_add(1))
     }
 
     fn read_event(&self, event: &RawEvent, seen: &mut Observed) -> EventKind {
-        seen.complete = true;
-        if event.is_comment() {
-            return EventKind::Heartbeat;
-        }
-        // What cannot be read has no counts; it is passed on all the same.
-        let _ = usage::read_answer(&event.data(), seen);
-        EventKind::Content
+        stream::read_event(event, seen)
+    }
+
+    fn read_fragment(&self, bytes: &[u8], is_last: bool, seen: &mut Observed) -> EventKind {
+        stream::read_fragment(bytes, is_last, seen)
     }
 
     fn read_body(&self, body: &[u8], seen: &mut Observed) -> EventKind {
-        seen.complete = true;
-        let _ = usage::read_answer(body, seen);
-        EventKind::Content
+        stream::read_body(body, seen)
     }
 }

@@ -4,33 +4,18 @@ use super::super::chat::usage;
 use super::super::observed::Observed;
 use crate::json::{Cursor, ScanError};
 
-/// Reads a whole response, or an event of a stream that holds one.
-pub(super) fn read_answer(data: &[u8], seen: &mut Observed) -> Result<(), ScanError> {
-    let mut cursor = Cursor::new(data)?;
-    let mut response = Response::default();
-    cursor.object_or_skip(|cursor, key| match key.raw() {
-        b"response" => cursor.object_or_skip(|cursor, key| response.read(key.raw(), cursor, seen)),
-        name => response.read(name, cursor, seen),
-    })?;
-    cursor.finish()?;
-    seen.counters.web_searches = response.told.or(response.called).or(seen.counters.web_searches);
-    if let (Some(usage), Some(searches)) = (&mut seen.usage, seen.counters.web_searches) {
-        usage.web_searches = searches;
-    }
-    Ok(())
-}
-
 /// The searches of one response.
 #[derive(Debug, Default)]
-struct Response {
+pub(super) struct Searches {
     /// As the provider counts them.
     told: Option<u64>,
     /// As they stand among the output.
-    called: Option<u64>,
+    called: u64,
 }
 
-impl Response {
-    fn read(&mut self, name: &[u8], cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<(), ScanError> {
+impl Searches {
+    /// Reads a member of a response that has to do with counts; skips any other.
+    pub(super) fn read(&mut self, name: &[u8], cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<(), ScanError> {
         match name {
             b"model" if seen.model.is_none() => {
                 let name = cursor.text()?;
@@ -51,35 +36,34 @@ impl Response {
                 }
                 Ok(())
             })?,
-            b"output" => {
-                let mut searches = 0_u64;
-                cursor.array_or_skip(|cursor| {
-                    searches = searches.saturating_add(u64::from(is_search(cursor)?));
-                    Ok(())
-                })?;
-                self.called = (searches > 0).then_some(searches);
-            }
             _ => {}
         }
         Ok(())
     }
+
+    /// Counts an item of the output. Opening a page that a search found, and looking for words in it, is none.
+    pub(super) fn saw_item(&mut self, kind: Option<&[u8]>, is_other_action: bool) {
+        self.called = self.called.saturating_add(u64::from(kind == Some(b"web_search_call") && !is_other_action));
+    }
+
+    /// Adds them to the counts, now that the whole is read.
+    pub(super) fn settle(&self, seen: &mut Observed) {
+        let called = (self.called > 0).then_some(self.called);
+        seen.counters.web_searches = self.told.or(called).or(seen.counters.web_searches);
+        if let (Some(usage), Some(searches)) = (&mut seen.usage, seen.counters.web_searches) {
+            usage.web_searches = searches;
+        }
+    }
 }
 
-/// Whether the item is a search of the web. Opening a page that it found, and looking for words in it, is none.
-fn is_search(cursor: &mut Cursor<'_>) -> Result<bool, ScanError> {
-    let (mut is_call, mut is_other_action) = (false, false);
+/// Whether an action that a search names is another one than searching.
+pub(super) fn is_other_action(cursor: &mut Cursor<'_>) -> Result<bool, ScanError> {
+    let mut is_other = false;
     cursor.object_or_skip(|cursor, key| {
-        match key.raw() {
-            b"type" => is_call = cursor.text()?.is_some_and(|kind| kind.raw() == b"web_search_call"),
-            b"action" => cursor.object_or_skip(|cursor, key| {
-                if key.raw() == b"type" {
-                    is_other_action = cursor.text()?.is_some_and(|kind| kind.raw() != b"search");
-                }
-                Ok(())
-            })?,
-            _ => {}
+        if key.raw() == b"type" {
+            is_other = cursor.text()?.is_some_and(|kind| kind.raw() != b"search");
         }
         Ok(())
     })?;
-    Ok(is_call && !is_other_action)
+    Ok(is_other)
 }
