@@ -24,6 +24,8 @@ pub(super) enum Call {
     ListExchanges,
     ShowExchange,
     Quotas,
+    ShowLog,
+    ChangeLog,
     CheckLedger,
     CompactLedger,
     BackUpLedger,
@@ -37,7 +39,7 @@ impl Call {
 
     /// Whether it cannot be answered without the body of the request.
     pub(super) const fn wants_body(self) -> bool {
-        matches!(self, Call::CreateKey | Call::ChangeKey | Call::RotateKey)
+        matches!(self, Call::CreateKey | Call::ChangeKey | Call::RotateKey | Call::ChangeLog)
     }
 }
 
@@ -80,6 +82,9 @@ pub(super) static PLACES: &[Place] = places! {
     "/admin/exchanges": GET ListExchanges "single exchanges, newest first";
     "/admin/exchanges/{id}": GET ShowExchange "one exchange, by its number or request id";
     "/admin/quotas": GET Quotas "live counters, and what is left of each limit";
+    "/admin/log":
+        GET ShowLog "log levels, and whether they were changed",
+        PUT ChangeLog "other log levels, for a while or until the next start";
     "/admin/ledger/check": POST CheckLedger "reads the whole database and names what is wrong";
     "/admin/ledger/compact": POST CompactLedger "makes the file as small as it can be";
     "/admin/ledger/backup": GET BackUpLedger "a consistent copy of the database";

@@ -10,6 +10,7 @@ mod key_info;
 mod key_object;
 mod keys;
 mod limits;
+mod log;
 mod moment;
 mod money;
 mod object;
@@ -41,6 +42,7 @@ use tokio::task::spawn_blocking;
 use crate::config::{Quota, Secret};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
+use crate::observe::logging;
 use crate::store::StoreError;
 use endpoints::{Call, Found};
 use gate::Gate;
@@ -69,6 +71,8 @@ pub struct AdminParts {
     pub ledger: Arc<Ledger>,
     /// The folder of the database, in which copies of it are made.
     pub data_dir: PathBuf,
+    /// The log.
+    pub log: logging::Control,
 }
 
 /// The admin API.
@@ -79,6 +83,7 @@ pub struct Admin {
     gate: Gate,
     readers: Arc<Semaphore>,
     upkeep: Upkeep,
+    log: logging::Control,
     clock: fn() -> SystemTime,
 }
 
@@ -93,6 +98,7 @@ impl Admin {
             gate: Gate::new(),
             readers: Arc::new(Semaphore::new(READERS)),
             upkeep: Upkeep::new(parts.data_dir),
+            log: parts.log,
             clock: SystemTime::now,
         }
     }
@@ -177,6 +183,8 @@ async fn answer(
         Call::ListExchanges => exchanges::list(admin, head).await,
         Call::ShowExchange => exchanges::show(admin, id).await,
         Call::Quotas => quotas::quotas(admin, settings, head).await,
+        Call::ShowLog => Ok(log::show(admin)),
+        Call::ChangeLog => log::change(admin, body),
         Call::CheckLedger => upkeep::check(admin).await,
         Call::CompactLedger => upkeep::compact(admin).await,
         Call::BackUpLedger => upkeep::back_up(admin).await,

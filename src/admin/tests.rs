@@ -13,6 +13,7 @@ use super::*;
 mod client;
 mod keys;
 mod ledger;
+mod log;
 mod openapi;
 mod schema;
 
@@ -40,6 +41,7 @@ fn house_with(quota: Quota) -> House {
         keys: Arc::clone(&keys),
         ledger,
         data_dir: folder.path().to_owned(),
+        log: crate::observe::logging::Control::unheard().unwrap(),
     });
     House { store, keys, admin, folder }
 }

@@ -48,12 +48,13 @@ fn serve(arguments: &Arguments) -> Result<(), ServeError> {
     let (snapshot, problems) = load::snapshot(&arguments.config.path).map_err(ServeError::Config)?;
     let metrics = Arc::new(Metrics::new());
     let filter = std::env::var(logging::FILTER_ENV).ok();
-    let _flush = logging::init(filter.as_deref(), metrics.log_records_dropped.clone())?;
+    let (_flush, log) = logging::init(filter.as_deref(), &metrics)?;
+    server::apply_levels(&log, snapshot.config());
     for problem in &problems.0 {
         match problem.severity {
             Severity::Warning => log::warn!(path = problem.path.as_str(); "{}", problem.message),
             Severity::Error => log::error!(path = problem.path.as_str(); "{}", problem.message),
         }
     }
-    Ok(server::run(snapshot, &metrics)?)
+    Ok(server::run(snapshot, &metrics, &log)?)
 }

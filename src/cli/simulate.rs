@@ -60,7 +60,7 @@ fn simulate(Arguments { listen, recordings }: Arguments) -> Result<(), SimulateE
         return Err(SimulateError::NoFolder(folder.clone()));
     }
     let filter = std::env::var(logging::FILTER_ENV).ok();
-    let _flush = logging::init(filter.as_deref(), Metrics::new().log_records_dropped.clone())?;
+    let _log = logging::init(filter.as_deref(), &Metrics::new())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SimulateError::Runtime)?;
     runtime.block_on(async {
         let stop = stopped().map_err(SimulateError::Signals)?;

@@ -108,6 +108,7 @@ fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Con
         routes,
         quota: raw.quota,
         ledger: raw.ledger,
+        log: raw.log,
         prices,
     })
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use ovth_filters::Shape;
 
-use super::{Allowance, Durability, Globs, OnLedgerError, Overshoot, PriceOverride, Retention, Secret, Weights};
+use super::{
+    Allowance, Durability, Globs, LogSettings, OnLedgerError, Overshoot, PriceOverride, Retention, Secret, Weights,
+};
 
 /// One whole, checked configuration.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct Config {
     pub quota: Quota,
     /// How the ledger works.
     pub ledger: LedgerSettings,
+    /// What is logged, and where it goes.
+    pub log: LogSettings,
     /// Prices that replace those of the catalogue.
     pub prices: Vec<PriceOverride>,
 }

@@ -61,6 +61,7 @@ pub(super) fn config(providers: Vec<Provider>, routes: Vec<Route>) -> Config {
         routes,
         quota: Quota::default(),
         ledger: crate::config::LedgerSettings::default(),
+        log: crate::config::LogSettings::default(),
         prices: Vec::new(),
     }
 }

@@ -3,6 +3,7 @@
 mod authorities;
 mod listeners;
 mod local;
+mod logs;
 mod scrape;
 mod shutdown;
 
@@ -25,6 +26,8 @@ use pingora_proxy::ProxyServiceBuilder;
 use self::authorities::authorities;
 use self::listeners::{can_listen, raise_descriptor_limit};
 use self::local::{Local, current_settings};
+pub use self::logs::apply_levels;
+use self::logs::{LogFileError, apply_log};
 use self::scrape::Scrape;
 use self::shutdown::{close, end_when_drained, server_conf};
 use crate::accounts::{self, Watch};
@@ -32,7 +35,7 @@ use crate::admin::{Admin, AdminParts};
 use crate::conversations::Conversations;
 use crate::keys::{Keys, KeysError};
 use crate::ledger::Ledger;
-use crate::observe::Metrics;
+use crate::observe::{Metrics, logging};
 use crate::proxy::{Budget, Gateway, ReasoningMemory, RefusedState};
 use crate::resolver::Resolver;
 use crate::routing::{Health, Inventory, Snapshot};
@@ -74,13 +77,16 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// A file that `log` names cannot be opened.
+    #[error(transparent)]
+    Log(#[from] LogFileError),
 }
 
 /// Runs the gateway until it is told to stop.
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError> {
+pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>, log: &logging::Control) -> Result<(), StartError> {
     let config = snapshot.config();
     let (listen, metrics_listen, h2c) = (config.listen, config.metrics_listen, config.h2c);
     let threads = config.threads.unwrap_or_else(available_threads);
@@ -90,6 +96,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
     raise_descriptor_limit();
 
     let store = Arc::new(Store::open(&data_dir)?);
+    apply_log(log, config)?;
     let keys = Arc::new(Keys::open(Arc::clone(&store))?);
     let ledger = Arc::new(Ledger::open(Arc::clone(&store), config.ledger)?);
     let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
@@ -107,6 +114,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>) -> Result<(), StartError>
         keys: Arc::clone(&keys),
         ledger: Arc::clone(&ledger),
         data_dir: data_dir.clone(),
+        log: log.clone(),
     });
     let inventory = Arc::new(Inventory::new());
     let accounts = accounts::Parts { snapshot: Arc::clone(&snapshot), inventory: Arc::clone(&inventory) };

@@ -30,6 +30,7 @@ mod keys;
 mod kills;
 mod large;
 mod local;
+mod logs;
 mod metered;
 mod probes;
 mod quotas;

@@ -1,6 +1,7 @@
 //! The settings as the file has them: every key with its type, bounds and default, each by itself.
 
 mod ledger;
+mod log;
 mod price;
 mod provider;
 mod quota;
@@ -17,7 +18,7 @@ pub(in crate::config) use self::quota::doubts;
 pub(in crate::config) use self::route::RawRoute;
 use super::node::{Fields, Node};
 use super::scalar;
-use super::{LedgerSettings, Limits, Quota, Secret, Timeouts};
+use super::{LedgerSettings, Limits, LogSettings, Quota, Secret, Timeouts};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -58,6 +59,7 @@ pub(in crate::config) struct Raw<'a> {
     pub(in crate::config) routes: Vec<RawRoute<'a>>,
     pub(in crate::config) quota: Quota,
     pub(in crate::config) ledger: LedgerSettings,
+    pub(in crate::config) log: LogSettings,
     pub(in crate::config) prices: Vec<RawPrice<'a>>,
 }
 
@@ -83,6 +85,7 @@ impl<'a> Raw<'a> {
             routes: top.read("routes", |node| Some(RawRoute::read_all(node))).unwrap_or_default(),
             quota: quota::quota(top.section("quota"), top.section("keys")),
             ledger: ledger::ledger(&mut top),
+            log: log::log(top.section("log")),
             prices: top.read("prices", |node| Some(RawPrice::read_all(node))).unwrap_or_default(),
         };
         top.finish();

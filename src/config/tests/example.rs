@@ -98,6 +98,17 @@ fn every_setting_is_in_the_example() {
         "entry_bytes",
         "usage_days",
         "prices",
+        "log",
+        "level",
+        "levels",
+        "format",
+        "access",
+        "file",
+        "rotate_bytes",
+        "rotate_every",
+        "keep_files",
+        "keep_days",
+        "gzip",
     ] {
         let line = |line: &str| line.trim_start().starts_with(&format!("{setting}:"));
         assert!(live.lines().any(line), "{setting}");

@@ -5,6 +5,7 @@ mod environment;
 mod example;
 mod good;
 mod ledger;
+mod log;
 mod problems;
 mod providers;
 mod quota;

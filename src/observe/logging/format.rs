@@ -23,7 +23,7 @@ pub enum Format {
 }
 
 /// Appends `record` as one line, its end included.
-pub(super) fn write_line(out: &mut Vec<u8>, format: Format, at: SystemTime, record: &Record<'_>) {
+pub(in crate::observe) fn write_line(out: &mut Vec<u8>, format: Format, at: SystemTime, record: &Record<'_>) {
     let start = out.len();
     match format {
         Format::Json => {

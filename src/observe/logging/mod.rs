@@ -1,26 +1,36 @@
-//! The log: `log` records with fields, filtered by `env_logger`, written to standard error by a thread of its own.
+//! The log: `log` records with fields, chosen by level and target, written to standard error by a thread of its own.
 
+mod control;
 mod escape;
 mod format;
+mod levels;
+mod panics;
 mod queue;
 mod timestamp;
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use log::{Log, Metadata, Record};
 use prometheus::IntCounter;
 
+use self::control::Locked;
+pub use self::control::{Control, Settings, Standing};
 pub use self::format::Format;
-use self::queue::Queue;
+pub(super) use self::format::write_line;
+pub use self::levels::{LevelChange, Levels, is_target, level_name};
+pub(super) use self::queue::{Queue, Sink};
+use super::Metrics;
+use super::access::AccessLog;
+use super::record;
 
-/// The environment variable with the filter: comma-separated `target=level`, or a level alone for all other targets.
+/// The environment variable with the filter: comma-separated `target=level`, or a level alone for all other targets. Its directives go over
+/// those of the configuration.
 pub const FILTER_ENV: &str = "OVTH_LOG";
-
-/// What is logged unless [`FILTER_ENV`] says otherwise. Its directives are added to these, so that `OVTH_LOG=debug`
-/// leaves Pingora silent: lines of its own hold data that clients sent. `OVTH_LOG=pingora_core=warn` turns one on.
-const DEFAULT_FILTER: &str = "info,pingora=off,pingora_core=off,pingora_proxy=off";
 
 /// Why the log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -43,75 +53,175 @@ impl Drop for Flush {
     }
 }
 
-/// Sets up the log of this process: JSON lines when standard error is not a terminal, else a readable form.
-/// `filter` holds further directives, usually the value of [`FILTER_ENV`]; `dropped` counts records that were dropped.
+/// Sets up the log of this process, and what is logged of a panic. `filter` holds further directives, usually the value of [`FILTER_ENV`].
 ///
 /// # Errors
 /// When a logger is in place already, or its thread cannot be started.
-pub fn init(filter: Option<&str>, dropped: IntCounter) -> Result<Flush, LoggingError> {
+pub fn init(filter: Option<&str>, metrics: &Metrics) -> Result<(Flush, Control), LoggingError> {
     let stderr = io::stderr();
-    let format = if stderr.is_terminal() { Format::Readable } else { Format::Json };
-    let logger = Logger::new(filter, format, stderr, dropped)?;
-    let level = logger.filter.filter();
-    log::set_boxed_logger(Box::new(logger))?;
-    log::set_max_level(level);
-    Ok(Flush(()))
+    let usual_format = if stderr.is_terminal() { Format::Readable } else { Format::Json };
+    let counters = Counters {
+        dropped: metrics.log_records_dropped.clone(),
+        access_dropped: metrics.access_records_dropped.clone(),
+    };
+    let (shared, unknown) = Shared::start(filter, usual_format, stderr, counters)?;
+    log::set_boxed_logger(Box::new(Logger(Arc::clone(&shared))))?;
+    shared.is_installed.store(true, Ordering::Relaxed);
+    log::set_max_level(shared.levels.load().most());
+    panics::log_them();
+    for directive in unknown {
+        log::warn!(directive; "{FILTER_ENV} holds a directive that is not understood; it must be like `info` or `ovth::access=off`");
+    }
+    Ok((Flush(()), Control(shared)))
 }
 
-struct Logger {
-    /// Decides by target and level; its own writer is never used, since that waits.
-    filter: env_logger::Logger,
-    format: Format,
+/// What counts lost lines.
+struct Counters {
+    dropped: IntCounter,
+    access_dropped: IntCounter,
+}
+
+/// The logger, as the `log` crate has it.
+struct Logger(Arc<Shared>);
+
+/// The logger and its handle.
+struct Shared {
+    levels: ArcSwap<Levels>,
+    parts: Locked,
+    /// How lines look where the configuration does not say.
+    usual_format: Format,
+    format: Arc<FormatNow>,
     queue: Queue,
+    /// Where records of exchanges go, when not to the log.
+    access: ArcSwapOption<AccessLog>,
+    access_dropped: IntCounter,
+    /// Whether the process's level is this one's.
+    is_installed: AtomicBool,
 }
 
-impl Logger {
-    fn new(
+/// How lines look now.
+struct FormatNow(AtomicBool);
+
+impl FormatNow {
+    fn new(format: Format) -> FormatNow {
+        FormatNow(AtomicBool::new(format == Format::Json))
+    }
+
+    fn set(&self, format: Format) {
+        self.0.store(format == Format::Json, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Format {
+        if self.0.load(Ordering::Relaxed) { Format::Json } else { Format::Readable }
+    }
+}
+
+/// Standard error, or what a test has in its place.
+struct Plain<W> {
+    out: W,
+    format: Arc<FormatNow>,
+}
+
+impl<W: Write + Send + 'static> Sink for Plain<W> {
+    fn write_lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.out.write_all(lines)?;
+        self.out.flush()
+    }
+
+    fn note_format(&self) -> Option<Format> {
+        Some(self.format.get())
+    }
+
+    fn name(&self) -> String {
+        "standard error".to_owned()
+    }
+}
+
+impl Shared {
+    /// Starts the writer; also gives the directives that were not understood.
+    fn start(
         filter: Option<&str>,
         format: Format,
         out: impl Write + Send + 'static,
-        dropped: IntCounter,
-    ) -> io::Result<Logger> {
-        let mut directives = env_logger::Builder::new();
-        directives.parse_filters(DEFAULT_FILTER);
-        if let Some(more) = filter {
-            directives.parse_filters(more);
+        counters: Counters,
+    ) -> io::Result<(Arc<Shared>, Vec<String>)> {
+        let (environment, unknown) = LevelChange::parse(filter.unwrap_or_default());
+        let format_now = Arc::new(FormatNow::new(format));
+        let shared = Shared {
+            levels: ArcSwap::from_pointee(Levels::default().with(&environment)),
+            parts: Locked::new(control::Parts::of(environment)),
+            usual_format: format,
+            queue: Queue::start("log-writer", Plain { out, format: Arc::clone(&format_now) }, counters.dropped)?,
+            format: format_now,
+            access: ArcSwapOption::empty(),
+            access_dropped: counters.access_dropped,
+            is_installed: AtomicBool::new(false),
+        };
+        Ok((Arc::new(shared), unknown))
+    }
+
+    fn set_levels(&self, levels: Levels) {
+        let most = levels.most();
+        self.levels.store(Arc::new(levels));
+        if self.is_installed.load(Ordering::Relaxed) {
+            log::set_max_level(most);
         }
-        Ok(Logger { filter: directives.build(), format, queue: Queue::start(out, format, dropped)? })
+    }
+
+    fn writes(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= self.levels.load().of(metadata.target())
+    }
+
+    fn write(&self, record: &Record<'_>) {
+        thread_local! {
+            /// The line being made, kept so that its memory is.
+            static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        // No line is being made on this thread, unless a value logs while it is printed; and none can at a thread's end.
+        let made = LINE.try_with(|line| {
+            let mut line = line.try_borrow_mut().ok()?;
+            line.clear();
+            self.make(&mut line, record);
+            Some(())
+        });
+        if !matches!(made, Ok(Some(()))) {
+            self.make(&mut Vec::new(), record);
+        }
+    }
+
+    fn make(&self, line: &mut Vec<u8>, record: &Record<'_>) {
+        let now = SystemTime::now();
+        if record.target() == record::TARGET
+            && let Some(access) = &*self.access.load()
+        {
+            write_line(line, Format::Json, now, record);
+            return access.push(line);
+        }
+        write_line(line, self.format.get(), now, record);
+        self.queue.push(line);
+    }
+
+    fn flush(&self) {
+        self.queue.flush();
+        if let Some(access) = &*self.access.load() {
+            access.flush();
+        }
     }
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.filter.enabled(metadata)
+        self.0.writes(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
-        thread_local! {
-            /// The line being made, kept so that its memory is.
-            static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-        }
-        if !self.filter.matches(record) {
-            return;
-        }
-        let now = SystemTime::now();
-        // No line is being made on this thread, unless a value logs while it is printed; and none can at a thread's end.
-        let made = LINE.try_with(|line| {
-            let mut line = line.try_borrow_mut().ok()?;
-            line.clear();
-            format::write_line(&mut line, self.format, now, record);
-            self.queue.push(&line);
-            Some(())
-        });
-        if !matches!(made, Ok(Some(()))) {
-            let mut line = Vec::new();
-            format::write_line(&mut line, self.format, now, record);
-            self.queue.push(&line);
+        if self.0.writes(record.metadata()) {
+            self.0.write(record);
         }
     }
 
     fn flush(&self) {
-        self.queue.flush();
+        self.0.flush();
     }
 }
 

@@ -1,11 +1,11 @@
 //! A bounded queue of log lines to one writer thread, so that a slow terminal or pipe never holds up a worker.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use log::Level;
 use prometheus::IntCounter;
@@ -28,41 +28,65 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How long a flush may take: a reader that has stopped must not hold up the end of the process.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How often a sink is tended while nothing is written.
+const TEND_EVERY: Duration = Duration::from_secs(60);
+
+/// The least time between two lines about a file that cannot be written.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Where lines end up. It is used by one thread, which may block.
+pub(in crate::observe) trait Sink: Send + 'static {
+    /// Writes whole lines.
+    ///
+    /// # Errors
+    /// They are not written, or not all of them.
+    fn write_lines(&mut self, lines: &[u8]) -> io::Result<()>;
+
+    /// How a line about dropped lines looks here; none where it belongs into another log.
+    fn note_format(&self) -> Option<Format>;
+
+    /// Called once a minute while nothing is written.
+    fn tend(&mut self) {}
+
+    /// What it is, for the log.
+    fn name(&self) -> String;
+}
+
 enum Message {
     Line(Box<[u8]>),
     Flush(SyncSender<()>),
 }
 
 /// The end of the queue that takes lines; the thread behind it ends when this is dropped.
-pub(super) struct Queue {
+pub(in crate::observe) struct Queue {
     sender: SyncSender<Message>,
     waiting_bytes: Arc<AtomicUsize>,
     dropped: IntCounter,
 }
 
 impl Queue {
-    /// Starts the writer thread. Lines that found no room are counted in `dropped`; a line in `format` tells of them.
+    /// Starts the writer thread. Lines that found no room or could not be written are counted in `dropped`; a line tells of them.
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub(super) fn start(out: impl Write + Send + 'static, format: Format, dropped: IntCounter) -> io::Result<Queue> {
+    pub(in crate::observe) fn start(thread: &str, sink: impl Sink, dropped: IntCounter) -> io::Result<Queue> {
         let (sender, receiver) = sync_channel(MAX_LINES);
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
         let told = dropped.get();
         let writer = Writer {
-            out,
-            format,
+            sink,
             dropped: dropped.clone(),
             told,
+            failure_told: None,
             waiting_bytes: Arc::clone(&waiting_bytes),
             batch: Vec::with_capacity(BATCH_BYTES),
         };
-        thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(&receiver))?;
+        thread::Builder::new().name(thread.to_owned()).spawn(move || writer.run(&receiver))?;
         Ok(Queue { sender, waiting_bytes, dropped })
     }
 
     /// Takes a line, or counts it as dropped when there is no room. Never waits.
-    pub(super) fn push(&self, line: &[u8]) {
+    pub(in crate::observe) fn push(&self, line: &[u8]) {
         let waiting = self.waiting_bytes.fetch_add(line.len(), Ordering::Relaxed);
         if waiting + line.len() <= MAX_BYTES && self.sender.try_send(Message::Line(line.into())).is_ok() {
             return;
@@ -72,7 +96,7 @@ impl Queue {
     }
 
     /// Waits until everything pushed so far is written, at most two seconds.
-    pub(super) fn flush(&self) {
+    pub(in crate::observe) fn flush(&self) {
         let (done, written) = sync_channel(1);
         let mut message = Message::Flush(done);
         // A full queue means a slow reader; try until there is room or the time is up.
@@ -92,22 +116,29 @@ impl Queue {
 }
 
 /// The writer thread's own.
-struct Writer<W> {
-    out: W,
-    format: Format,
+struct Writer<S> {
+    sink: S,
     dropped: IntCounter,
     /// How many dropped lines were told of.
     told: u64,
+    /// When a failure to write was told last.
+    failure_told: Option<Instant>,
     waiting_bytes: Arc<AtomicUsize>,
     batch: Vec<u8>,
 }
 
-impl<W: Write> Writer<W> {
+impl<S: Sink> Writer<S> {
     fn run(mut self, receiver: &Receiver<Message>) {
-        while let Ok(first) = receiver.recv() {
-            let flushed = self.write_all_that_waits(first, receiver);
-            if !flushed {
-                thread::sleep(PAUSE);
+        loop {
+            match receiver.recv_timeout(TEND_EVERY) {
+                Ok(first) => {
+                    let flushed = self.write_all_that_waits(first, receiver);
+                    if !flushed {
+                        thread::sleep(PAUSE);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.sink.tend(),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
@@ -138,31 +169,56 @@ impl<W: Write> Writer<W> {
     }
 
     fn write(&mut self) {
+        let lines = memchr::memchr_iter(b'\n', &self.batch).count();
         self.tell_of_dropped();
-        // There is nowhere left to report a log that cannot be written.
-        let _ = self.out.write_all(&self.batch).and_then(|()| self.out.flush());
+        if !self.batch.is_empty()
+            && let Err(error) = self.sink.write_lines(&self.batch)
+        {
+            self.dropped.inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
+            self.tell_of_failure(&error);
+        }
         self.batch.clear();
     }
 
     fn tell_of_dropped(&mut self) {
         let dropped = self.dropped.get();
-        let more = dropped - self.told;
-        if more > 0 {
-            self.told = dropped;
-            let fields = ("dropped", more);
-            let mut record = log::Record::builder();
-            record.level(Level::Warn).target("ovth::log").key_values(&fields);
-            let message = "log records were dropped: the log is not read as fast as it grows";
-            let now = SystemTime::now();
-            write_line(&mut self.batch, self.format, now, &record.args(format_args!("{message}")).build());
+        let more = dropped.saturating_sub(self.told);
+        if more == 0 {
+            return;
+        }
+        self.told = dropped;
+        match self.sink.note_format() {
+            Some(format) => {
+                let fields = ("dropped", more);
+                let mut record = log::Record::builder();
+                record.level(Level::Warn).target(TARGET).key_values(&fields);
+                let now = SystemTime::now();
+                write_line(&mut self.batch, format, now, &record.args(format_args!("{DROPPED}")).build());
+            }
+            None => log::warn!(target: TARGET, dropped = more, file = self.sink.name(); "{DROPPED}"),
+        }
+    }
+
+    /// A log that cannot be written has nowhere to report that; a file has the log.
+    fn tell_of_failure(&mut self, error: &io::Error) {
+        let is_due = self.failure_told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+        if is_due && self.sink.note_format().is_none() {
+            self.failure_told = Some(Instant::now());
+            log::error!(target: TARGET, file = self.sink.name(), error:%; "a log file cannot be written; its lines are lost until it can");
         }
     }
 }
+
+/// The target of records about the log itself.
+const TARGET: &str = "ovth::log";
+
+const DROPPED: &str = "log records were dropped: the log is not read as fast as it grows, or cannot be written";
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use std::io::Write;
     use std::sync::mpsc::{Sender, channel};
     use std::sync::{Mutex, PoisonError};
 
@@ -175,16 +231,19 @@ mod tests {
         written: Arc<Mutex<Vec<u8>>>,
     }
 
-    impl Write for Gate {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    impl Sink for Gate {
+        fn write_lines(&mut self, lines: &[u8]) -> io::Result<()> {
             let _ = self.begun.send(());
             let _ = self.may.recv();
-            self.written.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-            Ok(bytes.len())
+            self.written.lock().unwrap_or_else(PoisonError::into_inner).write_all(lines)
         }
 
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+        fn note_format(&self) -> Option<Format> {
+            Some(Format::Readable)
+        }
+
+        fn name(&self) -> String {
+            "gate".to_owned()
         }
     }
 
@@ -202,7 +261,7 @@ mod tests {
         let written = Arc::new(Mutex::new(Vec::new()));
         let dropped = IntCounter::new("dropped", "dropped").unwrap();
         let gate = Gate { begun: begun_sender, may: may_receiver, written: Arc::clone(&written) };
-        let queue = Queue::start(gate, Format::Readable, dropped.clone()).unwrap();
+        let queue = Queue::start("gate", gate, dropped.clone()).unwrap();
         Blocked { queue, begun, may, written, dropped }
     }
 
@@ -243,6 +302,31 @@ mod tests {
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         assert_eq!(text.lines().filter(|line| *line == "more").count(), MAX_LINES);
         assert_eq!(text.lines().filter(|line| line.ends_with(" dropped=10")).count(), 1, "{text}");
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted() {
+        struct Full;
+        impl Sink for Full {
+            fn write_lines(&mut self, _: &[u8]) -> io::Result<()> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+
+            fn note_format(&self) -> Option<Format> {
+                None
+            }
+
+            fn name(&self) -> String {
+                "full".to_owned()
+            }
+        }
+        let dropped = IntCounter::new("dropped", "dropped").unwrap();
+        let queue = Queue::start("full", Full, dropped.clone()).unwrap();
+        for _ in 0..3 {
+            queue.push(b"lost\n");
+        }
+        queue.flush();
+        assert_eq!(dropped.get(), 3);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter};
@@ -33,8 +33,15 @@ impl Written {
 
 fn logger(filter: Option<&str>, format: Format) -> (Logger, Written) {
     let written = Written::default();
-    let dropped = IntCounter::new("dropped", "dropped").unwrap();
-    (Logger::new(filter, format, written.clone(), dropped).unwrap(), written)
+    let counter = || IntCounter::new("dropped", "dropped").unwrap();
+    let counters = Counters { dropped: counter(), access_dropped: counter() };
+    let (shared, unknown) = Shared::start(filter, format, written.clone(), counters).unwrap();
+    assert_eq!(unknown, [""; 0]);
+    (Logger(shared), written)
+}
+
+fn control(logger: &Logger) -> Control {
+    Control(Arc::clone(&logger.0))
 }
 
 fn enabled(logger: &Logger, target: &str, level: Level) -> bool {
@@ -106,7 +113,95 @@ fn pingora_is_silent_unless_it_is_asked_for_by_name() {
     assert!(!enabled(&logger, "ovth::access", Level::Info));
     assert!(enabled(&logger, "ovth::attempt", Level::Info));
     assert!(enabled(&logger, concat!("pingora_core", "::apps"), Level::Warn));
-    assert_eq!(logger.filter.filter(), LevelFilter::Info);
+    assert_eq!(logger.0.levels.load().most(), LevelFilter::Info);
+}
+
+fn change(directives: &str) -> LevelChange {
+    LevelChange::parse(directives).0
+}
+
+#[test]
+fn levels_follow_the_configuration_the_environment_and_changes_in_this_order() {
+    let (logger, _) = logger(Some("ovth::attempt=error"), Format::Json);
+    let control = control(&logger);
+    let settings = |directives| Settings { levels: change(directives), format: None, access: None };
+    control.apply(&settings("warn,ovth::attempt=trace")).unwrap();
+    assert!(!enabled(&logger, "ovth::access", Level::Info));
+    assert!(!enabled(&logger, "ovth::attempt", Level::Warn), "the environment goes over the file");
+    assert!(!control.standing().is_changed);
+
+    let until = SystemTime::now();
+    let first = control.change(change("debug,ovth::attempt=info"), Some(until));
+    assert!(enabled(&logger, "ovth::access", Level::Debug));
+    assert!(enabled(&logger, "ovth::attempt", Level::Info));
+    let standing = control.standing();
+    assert_eq!((standing.is_changed, standing.until), (true, Some(until)));
+    assert_eq!((standing.levels.level, standing.configured.level), (LevelFilter::Debug, LevelFilter::Warn));
+
+    control.apply(&settings("error")).unwrap();
+    assert!(enabled(&logger, "ovth::access", Level::Debug), "a reload leaves the change alone");
+    let second = control.change(change("trace"), None);
+    control.end_change(first);
+    assert!(enabled(&logger, "ovth::access", Level::Trace), "the end of one change is not that of a later one");
+    control.end_change(second);
+    assert!(!enabled(&logger, "ovth::access", Level::Warn));
+    assert_eq!(control.standing().levels, control.standing().configured);
+}
+
+#[test]
+fn records_of_exchanges_go_to_their_own_file_whatever_the_level_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| crate::observe::LogFile {
+        path: folder.path().join(name),
+        rotate_bytes: 1 << 20,
+        rotate_every: crate::observe::Every::Day,
+        keep_files: 1,
+        keep_time: Duration::from_secs(86_400),
+        keep_bytes: None,
+        gzip: false,
+        private: true,
+    };
+    let (logger, written) = logger(None, Format::Readable);
+    let control = control(&logger);
+    let settings = |name: Option<&str>| Settings {
+        levels: change("warn"),
+        format: Some(Format::Readable),
+        access: name.map(file),
+    };
+    control.apply(&settings(Some("one.log"))).unwrap();
+    log(&logger, &exchange());
+    logger.log(&Record::builder().level(Level::Warn).target("ovth::test").args(format_args!("other")).build());
+    control.apply(&settings(Some("two.log"))).unwrap();
+    log(&logger, &exchange());
+    log(&logger, &exchange());
+    let refused = control.apply(&settings(Some("one.log/nothing"))).unwrap_err();
+    assert!(refused.to_string().contains("one.log/nothing"), "{refused}");
+    log(&logger, &exchange());
+    logger.flush();
+    let lines = |name: &str| {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let read = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        read.filter(|line| line["target"] == "ovth::access").count()
+    };
+    assert_eq!((lines("one.log"), lines("two.log")), (1, 3), "what is refused changes nothing");
+    control.apply(&settings(None)).unwrap();
+    log(&logger, &exchange());
+    logger.flush();
+    let text = written.text();
+    assert_eq!(text.lines().count(), 1, "records of exchanges have the level of all others here: {text}");
+}
+
+#[test]
+fn the_form_of_lines_follows_the_configuration() {
+    let (logger, written) = logger(None, Format::Json);
+    let control = control(&logger);
+    for format in [Some(Format::Readable), Some(Format::Json), None] {
+        control.apply(&Settings { format, ..Settings::default() }).unwrap();
+        log(&logger, &exchange());
+    }
+    logger.flush();
+    let json: Vec<bool> = written.text().lines().map(|line| line.starts_with('{')).collect();
+    assert_eq!(json, [false, true, true]);
 }
 
 #[test]

@@ -46,6 +46,10 @@ pub struct Metrics {
     pub entries_lost: IntGauge,
     /// Log records that were dropped; counted by [`logging`](super::logging).
     pub log_records_dropped: IntCounter,
+    /// Records of exchanges that did not get into the access log's file.
+    pub access_records_dropped: IntCounter,
+    /// Exchanges that were to be captured and were not, or not whole.
+    pub captures_dropped: IntCounter,
     registry: Registry,
     in_flight: IntGauge,
     requests: IntCounterVec,
@@ -78,6 +82,8 @@ impl Metrics {
             open_reservations: gauge(&registry, &names::OPEN_RESERVATIONS),
             entries_lost: gauge(&registry, &names::ENTRIES_LOST),
             log_records_dropped: counter(&registry, &names::LOG_RECORDS_DROPPED),
+            access_records_dropped: counter(&registry, &names::ACCESS_RECORDS_DROPPED),
+            captures_dropped: counter(&registry, &names::CAPTURES_DROPPED),
             in_flight: gauge(&registry, &names::REQUESTS_IN_FLIGHT),
             requests: counters(&registry, &names::REQUESTS),
             requests_ok: Default::default(),

@@ -107,6 +107,18 @@ pub(super) const LOG_RECORDS_DROPPED: Metric = Metric {
     labels: &[],
 };
 
+pub(super) const ACCESS_RECORDS_DROPPED: Metric = Metric {
+    name: "ovth_access_records_dropped_total",
+    help: "Records of exchanges that did not get into the access log's file: it was not written as fast as it grew, or not at all.",
+    labels: &[],
+};
+
+pub(super) const CAPTURES_DROPPED: Metric = Metric {
+    name: "ovth_captures_dropped_total",
+    help: "Exchanges that were to be captured and were not, or not whole: too many waited, or the file could not be written.",
+    labels: &[],
+};
+
 pub(super) const BUILD_INFO: Metric =
     Metric { name: "ovth_build_info", help: "Always 1; its label tells which version runs.", labels: &["version"] };
 

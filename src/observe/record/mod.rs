@@ -16,7 +16,7 @@ pub use self::short::ShortText;
 use super::Outcome;
 
 /// The log target of records of exchanges.
-const TARGET: &str = "ovth::access";
+pub(super) const TARGET: &str = "ovth::access";
 
 /// Field names, declared once; log pipelines rely on them.
 mod field {
