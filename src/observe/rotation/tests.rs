@@ -221,7 +221,7 @@ fn only_the_owner_may_read_it() {
 #[test]
 fn rotated_files_are_compressed_in_the_background() {
     let folder = TempDir::new().unwrap();
-    let settings = LogFile { rotate_bytes: 1, gzip: true, ..settings(&folder) };
+    let settings = LogFile { rotate_bytes: 10, gzip: true, ..settings(&folder) };
     let mut file = open(&settings);
     for index in 0..4 {
         file.write_lines(format!("line {index}\n").as_bytes()).unwrap();
