@@ -31,6 +31,7 @@ mod heads;
 mod messages;
 mod models;
 mod namespace;
+mod object;
 mod prompt;
 mod recording;
 mod refusal;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::behaviour::InStream;
+use super::super::object::set;
 use super::super::refusal::Refusal;
 
 /// The body of a refusal.
@@ -10,13 +11,21 @@ pub(in super::super) fn error_body(refusal: &Refusal) -> Vec<u8> {
     let mut error = json!({"code": refusal.status, "message": refusal.message, "status": word(refusal.status)});
     match (refusal.status, refusal.code) {
         (429, _) => {
-            error["details"] = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2s"}]);
+            set(
+                &mut error,
+                "details",
+                json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2s"}]),
+            );
         }
         (_, Some(reason)) => {
-            error["details"] = json!([{
-                "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com",
-                "metadata": {"service": "generativelanguage.googleapis.com"},
-            }]);
+            set(
+                &mut error,
+                "details",
+                json!([{
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com",
+                    "metadata": {"service": "generativelanguage.googleapis.com"},
+                }]),
+            );
         }
         _ => {}
     }

@@ -7,6 +7,7 @@ use super::super::behaviour::Behaviour;
 use super::super::frames::{FrameWriter, Frames};
 use super::super::heads::Ids;
 use super::super::models::GOOGLE;
+use super::super::object::set;
 
 /// What stands for a signature that only the provider can check.
 const SIGNATURE: &str = "c2ltdWxhdGVkLXRob3VnaHQtc2lnbmF0dXJlLTAxMjM0NTY3ODlhYmNkZWY=";
@@ -88,14 +89,14 @@ impl Record<'_> {
     fn of(&self, parts: Vec<Value>, finish: Option<&'static str>) -> Value {
         let mut candidate = json!({"content": {"parts": parts, "role": "model"}, "index": 0});
         if let Some(finish) = finish {
-            candidate["finishReason"] = finish.into();
+            set(&mut candidate, "finishReason", finish);
         }
         let mut record = json!({"candidates": [candidate]});
         if !self.no_usage {
-            record["usageMetadata"] = usage(self.answer);
+            set(&mut record, "usageMetadata", usage(self.answer));
         }
-        record["modelVersion"] = self.model.into();
-        record["responseId"] = self.id.into();
+        set(&mut record, "modelVersion", self.model);
+        set(&mut record, "responseId", self.id);
         record
     }
 }
@@ -128,12 +129,13 @@ fn calls(answer: &Answer, model: &str, ids: &mut Ids) -> Vec<Value> {
     let signs = !model.starts_with("gemini-1") && !model.starts_with("gemini-2");
     let call = |(at, call): (usize, &super::super::answer::Call)| {
         let args: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
-        let mut part = json!({"functionCall": {"name": call.name, "args": args}});
+        let mut function = json!({"name": call.name, "args": args});
         if signs {
-            part["functionCall"]["id"] = ids.id("").into();
-            if at == 0 {
-                part["thoughtSignature"] = SIGNATURE.into();
-            }
+            set(&mut function, "id", ids.id(""));
+        }
+        let mut part = json!({"functionCall": function});
+        if signs && at == 0 {
+            set(&mut part, "thoughtSignature", SIGNATURE);
         }
         part
     };
@@ -157,10 +159,10 @@ fn usage(answer: &Answer) -> Value {
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": used.prompt()}],
     });
     if used.reasoning > 0 {
-        usage["thoughtsTokenCount"] = used.reasoning.into();
+        set(&mut usage, "thoughtsTokenCount", used.reasoning);
     }
     if used.cache_read > 0 {
-        usage["cachedContentTokenCount"] = used.cache_read.into();
+        set(&mut usage, "cachedContentTokenCount", used.cache_read);
     }
     usage
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::answer::{Answer, Call, End};
 use super::super::heads::Ids;
+use super::super::object::set;
 use super::request::Request;
 
 /// What stands for reasoning that only the provider can read.
@@ -88,7 +89,7 @@ pub(super) fn items(answer: &Answer, request: &Request, ids: &mut Ids) -> Vec<Va
         let mut item =
             json!({"id": ids.id("rs_"), "type": "reasoning", "summary": summary(answer.thinking.as_deref())});
         if request.wants_encrypted_reasoning() {
-            item["encrypted_content"] = ENCRYPTED.into();
+            set(&mut item, "encrypted_content", ENCRYPTED);
         }
         items.push(item);
     }

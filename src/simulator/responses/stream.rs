@@ -6,6 +6,7 @@ use super::super::answer::{Answer, pieces, words};
 use super::super::behaviour::{Behaviour, InStream};
 use super::super::frames::{FrameWriter, Frames};
 use super::super::heads::Ids;
+use super::super::object::set;
 use super::render::{Frame, Status, items, status, usage};
 use super::request::Request;
 
@@ -100,14 +101,14 @@ impl Writer {
     fn placed(&mut self, kind: &str, place: &Value, fields: &[(&'static str, Value)]) {
         let mut event = place.clone();
         for (name, value) in fields {
-            event[*name] = value.clone();
+            set(&mut event, name, value.clone());
         }
         self.event(kind, event);
     }
 
     fn event(&mut self, kind: &str, mut event: Value) {
-        event["type"] = kind.into();
-        event["sequence_number"] = self.number.into();
+        set(&mut event, "type", kind);
+        set(&mut event, "sequence_number", self.number);
         self.number += 1;
         self.out.raw(format!("event: {kind}\ndata: {event}\n\n").as_bytes());
     }
@@ -120,11 +121,11 @@ fn opened(item: &Value) -> Value {
         [("content", json!([])), ("summary", json!([])), ("arguments", json!("")), ("input", json!(""))]
     {
         if item.get(field).is_some() {
-            item[field] = empty;
+            set(&mut item, field, empty);
         }
     }
     if item.get("status").is_some() {
-        item["status"] = "in_progress".into();
+        set(&mut item, "status", "in_progress");
     }
     item
 }

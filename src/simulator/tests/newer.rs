@@ -167,7 +167,8 @@ fn gemini_thinks_stops_and_refuses_in_its_own_form() {
         post("/v1beta/models/sim-fault-rate-limit:generateContent", &json!({"contents": [{"parts": [{"text": "x"}]}]}));
     assert_eq!((fault.status, &fault.json()["error"]["details"][0]["retryDelay"]), (429, &"2s".into()));
     let keyless = {
-        let mut client = Client::new(simulator().addr);
+        let simulator = simulator();
+        let mut client = Client::new(simulator.addr);
         client.raw("GET /v1beta/models?key=invalid HTTP/1.1\r\nhost: sim\r\n\r\n");
         client.answer().unwrap()
     };
