@@ -42,6 +42,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 
 use crate::config::LedgerSettings;
+use crate::observe::metrics::CommitMetrics;
 use crate::store::{Store, StoreError};
 use books::Books;
 use journal::{Message, Queue};
@@ -72,6 +73,19 @@ impl Ledger {
     ///
     /// The store failed, holds a row that cannot be read, or the thread could not be started.
     pub fn open(store: Arc<Store>, settings: LedgerSettings) -> Result<Ledger, StoreError> {
+        Ledger::open_measured(store, settings, CommitMetrics::default())
+    }
+
+    /// [`Ledger::open`] for a ledger whose commits are measured.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::open`].
+    pub fn open_measured(
+        store: Arc<Store>,
+        settings: LedgerSettings,
+        metrics: CommitMetrics,
+    ) -> Result<Ledger, StoreError> {
         let recovered = store.write_blocking(|transaction| {
             tables::create(transaction)?;
             recovery::charge_the_dead(transaction)
@@ -86,7 +100,7 @@ impl Ledger {
         })?;
         let queue = Arc::new(Queue::new(last_id));
         let settings = Arc::new(ArcSwap::from_pointee(settings));
-        let thread = journal::spawn(Arc::clone(&store), Arc::clone(&queue), Arc::clone(&settings))?;
+        let thread = journal::spawn(Arc::clone(&store), Arc::clone(&queue), Arc::clone(&settings), metrics)?;
         let core = Arc::new(Core { store, books, queue, settings, recovered });
         Ok(Ledger { core, thread: Mutex::new(Some(thread)) })
     }

@@ -14,10 +14,13 @@ use super::Gateway;
 use super::attempt::{Answer, Exchange, Failed, Outcome, TOO_LONG, broken_error, failed, out_of_time, silence};
 use super::body::ResponseBody;
 use super::downstream::{EVENT_STREAM, Framing, mark_event_stream};
+use super::meter::Meter;
 use super::targets::End;
 use super::tell::tell_error;
 use super::upstream::{self, Wire};
+use super::waited::timed;
 use super::watch::Interrupt;
+use crate::observe::metrics::Gaps;
 use crate::providers::Failure;
 use crate::routing::Target;
 
@@ -109,6 +112,7 @@ impl Exchange<'_, '_> {
             return failed(not_a_stream(target));
         }
         self.downstream.set_heartbeats(events);
+        pump.gaps = self.context.meter.as_ref().filter(|_| events).and_then(Meter::gaps);
         loop {
             let next = self.watch.wait(self.downstream, Some(pump.deadline(target)), wire.read_body()).await;
             let chunk = match next {
@@ -126,8 +130,9 @@ impl Exchange<'_, '_> {
                 }
                 Err(Interrupt::Total) => return self.end_late(&pump, target).await,
             };
+            let arrived = Instant::now();
             // A provider that is always ready never lets the clock be looked at while waiting.
-            if self.watch.is_over() {
+            if self.watch.is_over_at(arrived) {
                 return self.end_late(&pump, target).await;
             }
             let mut end = chunk.is_none();
@@ -147,6 +152,7 @@ impl Exchange<'_, '_> {
                 }
             }
             let outcome = self.judge(&mut pump, target, end).await;
+            pump.measure(arrived);
             pump.last = Instant::now();
             if let Some(outcome) = outcome {
                 let abandoned = self.response().is_some_and(|response| response.progress.abandoned);
@@ -247,7 +253,10 @@ impl Exchange<'_, '_> {
             return Ok(());
         }
         let deadline = Some(Instant::now() + LEDGER_TIME);
-        match self.watch.wait(self.downstream, deadline, meter.durable()).await {
+        let mut waited = Duration::ZERO;
+        let taken = timed(&mut waited, self.watch.work(self.downstream, deadline, meter.durable())).await;
+        self.gateway.metrics.ledger_waited(waited);
+        match taken {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(Interrupt::Stage | Interrupt::Total) => Err(Stopped::Unwritten),
             Err(Interrupt::ClientGone) => Err(Stopped::ClientGone),
@@ -377,6 +386,10 @@ struct Pump {
     hold_until: Option<Instant>,
     last: Instant,
     error: Option<ApiError>,
+    /// Events have come since this was looked at last.
+    came: bool,
+    /// Measures the time between events, where the answer has any.
+    gaps: Option<Gaps>,
 }
 
 impl Pump {
@@ -391,10 +404,23 @@ impl Pump {
             hold_until: None,
             last: Instant::now(),
             error: None,
+            came: false,
+            gaps: None,
+        }
+    }
+
+    /// Measures the gap before what has come, from the first content on: what is before that is the time to the first token.
+    fn measure(&mut self, arrived: Instant) {
+        if self.committed
+            && std::mem::take(&mut self.came)
+            && let Some(gaps) = &mut self.gaps
+        {
+            gaps.arrived(arrived.into_std());
         }
     }
 
     fn push(&mut self, bytes: Bytes) {
+        self.came = true;
         if self.pending.is_empty() {
             // The filter made these bytes for us: usually they are taken over without a copy.
             self.pending = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));

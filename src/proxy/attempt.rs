@@ -17,6 +17,7 @@ use super::answer::UPSTREAM_REQUEST_ID;
 use super::budget::Held;
 use super::context::{Asked, Attempt, Context};
 use super::downstream::Downstream;
+use super::meter::Meter;
 use super::prepare::{Making, Prepared};
 use super::targets::note_attempt;
 use super::upstream::{self, Wire};
@@ -136,7 +137,7 @@ impl Exchange<'_, '_> {
         let making = Making { asked: self.asked, target, request_id, without_state: self.without_state };
         self.downstream.marks().unset("x-ovth-warnings");
         let preparing = Prepared::new(making, &self.gateway.budget);
-        let prepared = match self.watch.wait(self.downstream, None, preparing).await {
+        let prepared = match self.watch.work(self.downstream, None, preparing).await {
             Ok(prepared) => {
                 prepared.map_err(|failure| Outcome::Failed(Failed { failure, answer: None, status: None }))?
             }
@@ -167,7 +168,7 @@ impl Exchange<'_, '_> {
 
     /// A try that is followed by another one at the same target.
     fn note_again(&mut self, target: &Target, (class, status): (ErrorClass, Option<u16>)) {
-        note_attempt(self.gateway, self.context, target, (observe::Outcome::Failed(class), status));
+        note_attempt(self.context, target, (observe::Outcome::Failed(class), status));
         let attempts = self.context.meter.as_ref().map_or(0, |meter| meter.record.attempts.count());
         self.downstream.marks().set("x-ovth-attempts", &(attempts + 1).to_string());
     }
@@ -209,6 +210,10 @@ impl Exchange<'_, '_> {
             let opened = Wire::open(&gateway.connector, peer, &timeouts);
             match self.watch.wait(self.downstream, Some(until), opened).await {
                 Ok(Ok(wire)) => {
+                    let opened_in = (!wire.reused()).then(|| now.elapsed());
+                    if let Some(counted) = self.context.meter.as_ref().and_then(Meter::counted) {
+                        counted.connection(opened_in);
+                    }
                     gateway.resolver.works_with(target.upstream.host(), target.upstream.port(), *address);
                     return Ok(wire);
                 }

@@ -23,6 +23,12 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Bytes that may be held at once.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// A share that holds nothing yet.
     pub(super) fn empty(self: &Arc<Budget>) -> Held {
         Held { budget: Arc::clone(self), bytes: 0 }

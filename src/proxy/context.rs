@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use ovth_filters::shapes::Peek;
@@ -19,6 +19,8 @@ use crate::routing::{Snapshot, Target};
 /// The context of one request; Pingora makes one for each.
 pub struct Context {
     pub(super) arrived: Instant,
+    /// How long the client was waited for while its body was read.
+    pub(super) waited: Duration,
     pub(super) request_id: String,
     /// The configuration that this request began with.
     pub(super) snapshot: Arc<Snapshot>,
@@ -37,6 +39,7 @@ impl Context {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Context {
         Context {
             arrived: Instant::now(),
+            waited: Duration::ZERO,
             request_id: new_request_id(),
             snapshot,
             in_flight: None,

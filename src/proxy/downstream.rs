@@ -1,5 +1,7 @@
 //! The client's side of one exchange: when it leaves, and everything that is written to it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Version, header};
 use ovth_filters::neutral::ApiError;
@@ -10,6 +12,7 @@ use pingora_proxy::Session;
 
 use super::body::PIECE_BYTES;
 use super::reply::{Marks, append_all, in_time, keep_alive_unless_shutting_down};
+use super::waited::timed;
 
 /// How the end of a body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,7 @@ pub(super) struct Downstream<'a> {
     beats: bool,
     heartbeats: u32,
     bytes: u64,
+    waited: Duration,
 }
 
 impl<'a> Downstream<'a> {
@@ -49,6 +53,7 @@ impl<'a> Downstream<'a> {
             beats: true,
             heartbeats: 0,
             bytes: 0,
+            waited: Duration::ZERO,
         }
     }
 
@@ -70,6 +75,11 @@ impl<'a> Downstream<'a> {
     /// Body bytes written so far.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How long the client was waited for until it took what was written.
+    pub(super) const fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Heartbeats written so far.
@@ -123,7 +133,7 @@ impl<'a> Downstream<'a> {
         self.marks.put(&mut head)?;
         keep_alive_unless_shutting_down(self.session);
         self.status = Some(status);
-        in_time(self.session.write_response_header(Box::new(head), false)).await
+        timed(&mut self.waited, in_time(self.session.write_response_header(Box::new(head), false))).await
     }
 
     /// Writes body bytes, in pieces that a slow client can take in time.
@@ -131,9 +141,9 @@ impl<'a> Downstream<'a> {
         self.bytes += bytes.len() as u64;
         while bytes.len() > PIECE_BYTES {
             let piece = bytes.split_to(PIECE_BYTES);
-            in_time(self.session.write_response_body(Some(piece), false)).await?;
+            timed(&mut self.waited, in_time(self.session.write_response_body(Some(piece), false))).await?;
         }
-        in_time(self.session.write_response_body(Some(bytes), end)).await
+        timed(&mut self.waited, in_time(self.session.write_response_body(Some(bytes), end))).await
     }
 
     /// Writes a whole answer with its length.

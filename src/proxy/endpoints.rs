@@ -44,6 +44,23 @@ pub(super) enum Found {
     Nothing,
 }
 
+impl Found {
+    /// The name of what the gateway answers by itself, as metrics have it.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Found::Endpoint(Endpoint::Exchange { .. }) => "exchange",
+            Found::Endpoint(Endpoint::Models | Endpoint::Model(_)) => "models",
+            Found::Endpoint(Endpoint::Key) => "key",
+            Found::Endpoint(Endpoint::Health) => "health",
+            Found::Endpoint(Endpoint::Ready) => "ready",
+            Found::Endpoint(Endpoint::Admin) => "admin",
+            Found::Endpoint(Endpoint::Root) => "root",
+            Found::OtherMethod { .. } => "other_method",
+            Found::Nothing => "unknown",
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Exchange(Operation),

@@ -78,7 +78,7 @@ async fn prepare(
     }
     let until = Instant::from_std(context.arrived) + config.timeouts.total;
     let bounds = Bounds { bytes: config.limits.body_bytes, until };
-    let body = intake::read(session, bounds, &gateway.budget).await?;
+    let body = intake::read(session, bounds, &gateway.budget, &mut context.waited).await?;
     let (Looked { peek, prefix }, body) = peek(shape, operation, body).await?;
     if let Some(meter) = &mut context.meter {
         let record = &mut meter.record;
@@ -206,7 +206,9 @@ async fn run(
     };
     let ended = try_targets(&mut exchange, plan).await;
     let (status, bytes, heartbeats) = (downstream.status(), downstream.bytes(), downstream.heartbeats());
+    let waited = watch.waited() + downstream.waited() + context.waited;
     if let Some(meter) = &mut context.meter {
+        meter.record.waited = Some(waited);
         meter.record.status = status;
         meter.record.bytes_out += bytes;
         meter.record.heartbeats = heartbeats;

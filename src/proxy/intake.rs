@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::body::BUDGET_RETRY_AFTER;
 use super::budget::{Budget, Held};
+use super::waited::timed;
 
 /// A client that sends no byte of its body for so long has gone or plays for time.
 const BODY_IDLE: Duration = Duration::from_secs(60);
@@ -60,12 +61,18 @@ pub(super) struct Body {
     pub(super) held: Held,
 }
 
-/// Reads the whole body. Everything that can be refused by its head is refused before the client is told to go on.
+/// Reads the whole body. Everything that can be refused by its head is refused before the client is told to go on. Adds to `waited` how long
+/// the client was waited for.
 ///
 /// # Errors
 /// `TooLarge` over the bound, `Unavailable` when the budget is spent, `RequestTimeout` after a minute without a byte,
 /// `BadRequest` for an encoding that is not known or does not decode.
-pub(super) async fn read(session: &mut Session, bounds: Bounds, budget: &Arc<Budget>) -> Result<Body, IntakeError> {
+pub(super) async fn read(
+    session: &mut Session,
+    bounds: Bounds,
+    budget: &Arc<Budget>,
+    waited: &mut Duration,
+) -> Result<Body, IntakeError> {
     let limit = bounds.bytes;
     let gzipped = is_gzipped(session)?;
     let declared = declared_length(session);
@@ -76,7 +83,7 @@ pub(super) async fn read(session: &mut Session, bounds: Bounds, budget: &Arc<Bud
     if expects_continue(session) && session.write_continue_response().await.is_err() {
         return Err(IntakeError::ClientGone);
     }
-    let collected = timeout_at(bounds.until, collect(session, declared, limit, &mut held)).await;
+    let collected = timed(waited, timeout_at(bounds.until, collect(session, declared, limit, &mut held))).await;
     let bytes = collected.unwrap_or_else(|_| Err(too_slow().into()))?;
     if !gzipped {
         return Ok(Body { bytes, held });

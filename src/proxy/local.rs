@@ -88,6 +88,7 @@ pub(super) async fn answer(
     found: Found,
 ) -> Result<()> {
     let path = session.req_header().uri.path();
+    let name = found.name();
     let marks = Marks::new(shape, context.request_id.clone(), !endpoints::is_admin(path));
     let is_preflight = session.req_header().method == Method::OPTIONS && !endpoints::is_admin(path);
     let reply = match found {
@@ -107,6 +108,7 @@ pub(super) async fn answer(
         Found::Endpoint(Endpoint::Key) => own_key(gateway, session, context, shape).await,
         Found::Endpoint(endpoint) => from_snapshot(gateway, session, context, shape, &endpoint),
     };
+    gateway.metrics.local(name, reply.status());
     reply.send(session, &marks).await.map(drop)
 }
 
@@ -176,7 +178,7 @@ async fn ask_admin(gateway: &Gateway, session: &mut Session) -> Result<Reply, In
         return Ok(answered(answer));
     }
     let bounds = Bounds { bytes: ADMIN_BODY_BYTES, until: Instant::now() + ADMIN_BODY_TIME };
-    let body = intake::read(session, bounds, &gateway.budget).await?;
+    let body = intake::read(session, bounds, &gateway.budget, &mut Duration::default()).await?;
     let answer = gateway.local.admin(&head, Some(&body.bytes)).await;
     Ok(answered(answer.expect("with a body there always is an answer")))
 }

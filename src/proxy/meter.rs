@@ -16,7 +16,8 @@ use crate::config::Weights;
 use crate::conversations::{Conversations, Turn};
 use crate::keys::Key;
 use crate::ledger::{Amount, App, Ledger, Reservation, UsageSource};
-use crate::observe::{Metrics, Outcome, Record, ShortText};
+use crate::observe::metrics::{self, Gaps, TargetMetrics};
+use crate::observe::{AttemptNote, Metrics, Outcome, Record, ShortText};
 use crate::routing::Target;
 use crate::store::StoreError;
 
@@ -34,6 +35,8 @@ pub(super) struct Meter {
     observed: Observed,
     bill: Option<Bill>,
     target: Option<Arc<Target>>,
+    /// Where that target is counted.
+    counted: Option<Arc<TargetMetrics>>,
     /// Whose models that target's is one of.
     family: Option<Family>,
     conversations: Arc<Conversations>,
@@ -85,6 +88,7 @@ impl Meter {
             observed: Observed::default(),
             bill: None,
             target: None,
+            counted: None,
             family: None,
             conversations: Arc::clone(conversations),
             conversation: None,
@@ -141,7 +145,27 @@ impl Meter {
         self.record.model_served = Some(Arc::clone(&target.model));
         self.record.upstream_shape = Some(target.shape);
         self.family = Some(Family::of(target.shape, &target.model));
+        let label = target.label.as_deref().unwrap_or(metrics::OTHER);
+        self.counted = Some(self.metrics.target(target.upstream.id(), label));
         self.target = Some(Arc::clone(target));
+    }
+
+    /// Where the target of the attempt is counted.
+    pub(super) fn counted(&self) -> Option<&TargetMetrics> {
+        self.counted.as_deref()
+    }
+
+    /// Begins to measure the gaps between the events of an answer.
+    pub(super) fn gaps(&self) -> Option<Gaps> {
+        self.counted().map(TargetMetrics::gaps)
+    }
+
+    /// Takes note of an attempt at the target, and counts it.
+    pub(super) fn attempted(&mut self, attempt: AttemptNote) {
+        if let Some(counted) = self.counted() {
+            counted.attempt(attempt.outcome);
+        }
+        self.record.attempts.push(attempt);
     }
 
     /// The provider has the whole request.
@@ -262,6 +286,7 @@ impl Meter {
         let (usage, source) = self.usage();
         let (cost, spent) = self.spent();
         self.record.usage = usage;
+        self.record.cost = cost;
         self.record.usage_estimated = source == UsageSource::Estimated;
         let Some(Bill { ledger, key, app, end_user, reservation, .. }) = self.bill.take() else { return };
         let cache_break = self.cache_break(key.id.as_str(), usage.as_ref(), source);
@@ -297,7 +322,7 @@ impl Drop for Meter {
     fn drop(&mut self) {
         self.record.duration = self.arrived.elapsed();
         self.settle();
-        self.metrics.exchange(&self.record);
+        self.metrics.exchange(&self.record, self.counted.as_deref());
         self.record.emit();
     }
 }

@@ -24,6 +24,7 @@ mod reply;
 mod targets;
 mod tell;
 mod upstream;
+mod waited;
 mod watch;
 
 use std::sync::Arc;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use tokio::time::Instant;
 
-use super::Gateway;
 use super::attempt::{Exchange, Failed, Outcome};
 use super::context::Context;
 use super::exchange::with_meter;
+use super::meter::Meter;
 use super::tell::tell;
 use crate::observe::{self, AttemptNote, FailedAttempt};
 use crate::providers::Next;
@@ -45,15 +45,15 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
         match outcome {
             Outcome::Served => {
                 gateway.health.recovered(&target);
-                note_attempt(gateway, context, &target, (observe::Outcome::Ok, Some(200)));
+                note_attempt(context, &target, (observe::Outcome::Ok, Some(200)));
                 return End::Served;
             }
             Outcome::Gone => {
-                note_attempt(gateway, context, &target, (observe::Outcome::ClientAbort, None));
+                note_attempt(context, &target, (observe::Outcome::ClientAbort, None));
                 return End::Gone;
             }
             Outcome::Broken(error) => {
-                note_failure(gateway, context, &target, (&error, None, began));
+                note_failure(context, &target, (&error, None, began));
                 return End::Told(error.class);
             }
             Outcome::Failed(failed) if failed.failure.next == Next::OtherTranslation => {
@@ -63,12 +63,15 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
                 failures.push(failed);
             }
             Outcome::Failed(failed) => {
-                note_failure(gateway, context, &target, (&failed.failure.error, failed.status, began));
-                with_meter(context, super::meter::Meter::attempt_failed);
+                note_failure(context, &target, (&failed.failure.error, failed.status, began));
+                with_meter(context, Meter::attempt_failed);
                 gateway.health.failed(&target, &failed.failure, std::time::Instant::now());
                 next = pursuit.next(Some((&target, &failed.failure)));
                 if next.is_some() && tried < MAX_TARGETS {
-                    gateway.metrics.failover(failed.failure.error.class);
+                    let reason = observe::Outcome::Failed(failed.failure.error.class);
+                    if let Some(counted) = context.meter.as_ref().and_then(Meter::counted) {
+                        counted.failover(reason);
+                    }
                 }
                 failures.push(failed);
             }
@@ -97,14 +100,12 @@ fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target
 
 /// Counts an attempt, and adds it to the record.
 pub(super) fn note_attempt(
-    gateway: &Gateway,
     context: &mut Context,
     target: &Target,
     (outcome, status): (observe::Outcome, Option<u16>),
 ) {
-    gateway.metrics.attempt(target.upstream.id(), outcome);
     with_meter(context, |meter| {
-        meter.record.attempts.push(AttemptNote {
+        meter.attempted(AttemptNote {
             provider: Arc::clone(target.upstream.id()),
             model: Arc::clone(&target.model),
             outcome,
@@ -114,7 +115,6 @@ pub(super) fn note_attempt(
 }
 
 fn note_failure(
-    gateway: &Gateway,
     context: &mut Context,
     target: &Target,
     (error, status, began): (&ApiError, Option<u16>, Instant),
@@ -129,7 +129,7 @@ fn note_failure(
         elapsed: began.elapsed(),
     }
     .emit();
-    note_attempt(gateway, context, target, (observe::Outcome::Failed(error.class), status));
+    note_attempt(context, target, (observe::Outcome::Failed(error.class), status));
 }
 
 /// What the log says of a failure: our own words, but no provider's, as those may quote a prompt.

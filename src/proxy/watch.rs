@@ -27,6 +27,7 @@ pub(super) struct Watch {
     timer: Pin<Box<Sleep>>,
     total: Instant,
     beat: Option<Beat>,
+    waited: Duration,
 }
 
 #[derive(Debug)]
@@ -38,7 +39,7 @@ struct Beat {
 impl Watch {
     /// A clock for an exchange that must end by `total`.
     pub(super) fn new(total: Instant) -> Watch {
-        Watch { timer: Box::pin(sleep_until(total)), total, beat: None }
+        Watch { timer: Box::pin(sleep_until(total)), total, beat: None, waited: Duration::ZERO }
     }
 
     /// Writes a heartbeat to the client at `first`, and then each time it has heard nothing for `every`.
@@ -48,7 +49,17 @@ impl Watch {
 
     /// Whether the deadline of the whole exchange has passed.
     pub(super) fn is_over(&self) -> bool {
-        self.total <= Instant::now()
+        self.is_over_at(Instant::now())
+    }
+
+    /// The same, for who has just looked at the clock.
+    pub(super) fn is_over_at(&self, now: Instant) -> bool {
+        self.total <= now
+    }
+
+    /// How long others were waited for.
+    pub(super) const fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Something was written to the client: the next heartbeat counts from here.
@@ -58,7 +69,7 @@ impl Watch {
         }
     }
 
-    /// Waits for `work`, for at most until `stage`.
+    /// Waits for what the provider does, for at most until `stage`.
     pub(super) async fn wait<F: Future>(
         &mut self,
         downstream: &mut Downstream<'_>,
@@ -69,6 +80,28 @@ impl Watch {
         if let Poll::Ready(output) = poll!(work.as_mut()) {
             return Ok(output);
         }
+        let began = Instant::now();
+        let ended = self.until(downstream, stage, work).await;
+        self.waited += began.elapsed();
+        ended
+    }
+
+    /// The same for what the gateway does itself: its own time, and nobody else's.
+    pub(super) async fn work<F: Future>(
+        &mut self,
+        downstream: &mut Downstream<'_>,
+        stage: Option<Instant>,
+        work: F,
+    ) -> Result<F::Output, Interrupt> {
+        self.until(downstream, stage, pin!(work)).await
+    }
+
+    async fn until<F: Future>(
+        &mut self,
+        downstream: &mut Downstream<'_>,
+        stage: Option<Instant>,
+        mut work: Pin<&mut F>,
+    ) -> Result<F::Output, Interrupt> {
         loop {
             self.arm(stage);
             tokio::select! {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+use crate::observe::metrics::LookupMetrics;
+
 /// Asks somebody for the addresses of a name.
 pub trait Lookup: Send + Sync + 'static {
     /// The addresses of `host`, each with `port`. Bounded in time by the caller.
@@ -20,6 +22,22 @@ pub struct SystemLookup;
 impl Lookup for SystemLookup {
     fn lookup(&self, host: Arc<str>, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
         Box::pin(async move { Ok(tokio::net::lookup_host((&*host, port)).await?.collect()) })
+    }
+}
+
+/// [`SystemLookup`], measured.
+#[derive(Clone, Debug)]
+pub struct MeasuredLookup(pub LookupMetrics);
+
+impl Lookup for MeasuredLookup {
+    fn lookup(&self, host: Arc<str>, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        let metrics = self.0.clone();
+        Box::pin(async move {
+            let measured = metrics.begin();
+            let found = SystemLookup.lookup(host, port).await;
+            measured.ended(found.as_ref().is_ok_and(|addresses| !addresses.is_empty()));
+            found
+        })
     }
 }
 

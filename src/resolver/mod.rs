@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use self::host::Host;
-pub use self::lookup::{Lookup, SystemLookup};
+pub use self::lookup::{Lookup, MeasuredLookup, SystemLookup};
 
 /// The most pairs of host and port that are remembered; the one that was not asked for the longest makes room.
 const MAX_HOSTS: usize = 256;

@@ -124,6 +124,7 @@ pub(super) fn targets(list: &[(&str, &str)]) -> Vec<Arc<Target>> {
                 upstream: &upstream,
                 model: &Arc::from(*model),
                 entry: catalog.lookup(id, model),
+                label: None,
                 quote: &quote,
             };
             Arc::new(Target::new(&served, Shape::Chat, Some(&credential)))

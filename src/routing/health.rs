@@ -9,13 +9,23 @@ use arc_swap::ArcSwap;
 use super::Target;
 use crate::providers::{Failure, Scope};
 
+/// What is avoided: one target, one credential or one host.
+#[derive(Clone, Debug)]
+struct Cooled {
+    provider: Arc<str>,
+    scope: Scope,
+    until: Instant,
+}
+
 /// The cooling targets of a gateway; outlives its snapshots.
 ///
 /// Reading takes no lock: the map is replaced whole by the rare write, and is empty while everything is healthy.
 #[derive(Debug, Default)]
 pub struct Health {
-    cooling: ArcSwap<HashMap<u64, Instant>>,
+    cooling: ArcSwap<Cooling>,
 }
+
+type Cooling = HashMap<u64, Cooled>;
 
 impl Health {
     /// Everything is healthy.
@@ -58,10 +68,11 @@ impl Health {
         let digest = target.key.within(scope);
         let Some(until) = now.checked_add(duration) else { return };
         self.cooling.rcu(|cooling| {
-            let mut next: HashMap<u64, Instant> = HashMap::clone(cooling);
-            next.retain(|_, until| *until > now);
-            let entry = next.entry(digest).or_insert(until);
-            *entry = until.max(*entry);
+            let mut next = Cooling::clone(cooling);
+            next.retain(|_, cooled| cooled.until > now);
+            let fresh = || Cooled { provider: Arc::clone(target.upstream.id()), scope, until };
+            let entry = next.entry(digest).or_insert_with(fresh);
+            entry.until = until.max(entry.until);
             next
         });
     }
@@ -69,26 +80,29 @@ impl Health {
     /// The target answered: it is no longer avoided, nor are its credential and its host.
     pub fn recovered(&self, target: &Target) {
         let digests = target.key.all();
-        let is_cooling = |cooling: &HashMap<u64, Instant>| digests.iter().any(|digest| cooling.contains_key(digest));
+        let is_cooling = |cooling: &Cooling| digests.iter().any(|digest| cooling.contains_key(digest));
         if !is_cooling(&self.cooling.load()) {
             return;
         }
         self.cooling.rcu(|cooling| {
-            let mut next: HashMap<u64, Instant> = HashMap::clone(cooling);
+            let mut next = Cooling::clone(cooling);
             next.retain(|digest, _| !digests.contains(digest));
             next
         });
     }
 
-    /// How many targets, credentials and hosts are avoided at that time.
+    /// The targets, credentials and hosts that are avoided at that time: the provider and the scope of each.
     #[must_use]
-    pub fn cooled_count(&self, now: Instant) -> usize {
-        self.cooling.load().values().filter(|until| **until > now).count()
+    pub fn cooled(&self, now: Instant) -> Vec<(Arc<str>, Scope)> {
+        let cooling = self.cooling.load();
+        let cooled = cooling.values().filter(|cooled| cooled.until > now);
+        cooled.map(|cooled| (Arc::clone(&cooled.provider), cooled.scope)).collect()
     }
 }
 
-fn until(cooling: &HashMap<u64, Instant>, target: &Target, now: Instant) -> Option<Instant> {
-    target.key.all().iter().filter_map(|digest| cooling.get(digest)).filter(|until| **until > now).max().copied()
+fn until(cooling: &Cooling, target: &Target, now: Instant) -> Option<Instant> {
+    let of_it = target.key.all().into_iter().filter_map(|digest| cooling.get(&digest)).map(|cooled| cooled.until);
+    of_it.filter(|until| *until > now).max()
 }
 
 #[cfg(test)]
@@ -104,14 +118,14 @@ mod tests {
         health.cool(a, Duration::from_secs(9), now);
         health.cool(c, Duration::from_secs(3), now);
         assert_eq!(ids(&health.order(targets.clone(), now)), ["openai/b", "google/d", "google/c", "openai/a"]);
-        assert_eq!(health.cooled_count(now), 2);
+        assert_eq!(health.cooled(now).len(), 2);
         assert!(health.is_cooling(a, now) && !health.is_cooling(b, now));
 
         let later = now + Duration::from_secs(4);
         assert_eq!(ids(&health.order(targets.clone(), later)), ["openai/b", "google/c", "google/d", "openai/a"]);
-        assert_eq!(health.cooled_count(later), 1);
+        assert_eq!(health.cooled(later).len(), 1);
         health.recovered(a);
-        assert_eq!(health.cooled_count(now), 1);
+        assert_eq!(health.cooled(now).len(), 1);
     }
 
     #[test]

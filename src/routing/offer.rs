@@ -1,5 +1,6 @@
 //! What the usable providers serve: from a model's name to the offers that can answer it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ovth_filters::{Shape, translate};
@@ -27,7 +28,7 @@ pub(super) struct Offer {
 
 impl Offer {
     fn new(served: &Served<'_>, is_gone: bool) -> Offer {
-        let Served { upstream, model, entry, quote } = *served;
+        let Served { upstream, model, entry, quote, .. } = *served;
         let spoken =
             upstream.shapes().iter().copied().filter(|shape| speaks(upstream, entry.map(|entry| &**entry), *shape));
         let by_shape = spoken.map(|shape| (shape, targets(served, shape))).collect();
@@ -96,6 +97,8 @@ pub(super) struct Market {
     pub(super) upstreams: Vec<Arc<Upstream>>,
     pub(super) today: Date,
     pub(super) prices: Prices,
+    /// Models that routes name, as written and without a provider in front.
+    pub(super) routed: HashSet<Box<str>>,
 }
 
 impl Market {
@@ -178,8 +181,28 @@ impl Market {
         let main_name = entry.and_then(|entry| main_name(upstream, entry));
         let names = [Some(&*model), main_name].into_iter().flatten();
         let quote = self.prices.quote(upstream.id(), names, entry.and_then(|entry| entry.price.as_ref()));
-        let served = Served { upstream, model: &model, entry, quote: &quote };
+        let label = self.label(upstream, &model, entry);
+        let served = Served { upstream, model: &model, entry, label, quote: &quote };
         Offer::new(&served, entry.is_some_and(|entry| self.is_gone(entry)))
+    }
+
+    /// The name that a model is counted under: the catalogue's, or the configuration's; none for a client's own word, of which there is no end.
+    fn label<'m>(
+        &self,
+        upstream: &Upstream,
+        model: &'m Arc<str>,
+        entry: Option<&'m Arc<Model>>,
+    ) -> Option<&'m Arc<str>> {
+        match entry {
+            Some(entry) if entry.provider == *upstream.id() => Some(&entry.id),
+            // A reseller's name for it, which is one of the catalogue's.
+            Some(_) => Some(model),
+            None => {
+                let listed = || upstream.provider().models.iter().any(|listed| **listed == **model);
+                let is_named = self.routed.contains(&**model) || self.prices.names(upstream.id(), model) || listed();
+                is_named.then_some(model)
+            }
+        }
     }
 
     /// The offer of a provider that has the model by its `models:` list or by the catalogue.

@@ -55,6 +55,11 @@ impl Prices {
         true
     }
 
+    /// Whether the operator set one under exactly that name.
+    pub(super) fn names(&self, provider: &str, model: &str) -> bool {
+        self.own.get(provider).is_some_and(|models| models.contains_key(model))
+    }
+
     /// The price at a provider: the operator's for the first of these names that has one, else the catalogue's.
     pub(super) fn quote<'n>(
         &self,

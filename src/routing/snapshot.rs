@@ -14,7 +14,7 @@ use super::route::Route;
 use super::{Target, check};
 use crate::catalog::listing::Entry;
 use crate::catalog::{Catalog, Date, Kind, Model, Status};
-use crate::config::{Config, Problems};
+use crate::config::{self, Config, Problems};
 use crate::providers::Upstream;
 
 /// What a request asks of routing.
@@ -74,7 +74,7 @@ impl Snapshot {
     pub fn build(config: Config, catalog: Arc<Catalog>, today: Date) -> Result<(Snapshot, Problems), Problems> {
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(Arc::clone(provider)))).collect();
         let prices = Prices::of_catalogue(catalog.version());
-        let mut market = Market { catalog, upstreams, today, prices };
+        let mut market = Market { catalog, upstreams, today, prices, routed: routed(&config.routes) };
         let mut problems = Problems(check::set_prices(&config.prices, &mut market));
         let mut routes = HashMap::with_capacity(config.routes.len());
         for route in &config.routes {
@@ -194,6 +194,12 @@ impl Snapshot {
         let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
         if near.is_empty() { String::new() } else { format!(" Nearest: {}.", near.join(", ")) }
     }
+}
+
+/// Models that routes name, as written and without a provider in front.
+fn routed(routes: &[config::Route]) -> HashSet<Box<str>> {
+    let names = routes.iter().flat_map(|route| &route.models);
+    names.flat_map(|name| [Some(&**name), name.split_once('/').map(|(_, rest)| rest)]).flatten().map(Box::from).collect()
 }
 
 /// No more of a client's word than a message should hold.

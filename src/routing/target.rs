@@ -25,6 +25,8 @@ pub struct Target {
     pub credential: Option<Secret>,
     /// What the catalogue knows of the model.
     pub entry: Option<Arc<Model>>,
+    /// The name that the model is counted under: one of the catalogue or the configuration; absent for a client's own word.
+    pub label: Option<Arc<str>>,
     /// What a request that is translated for it has to heed.
     pub profile: Profile,
     quote: Quote,
@@ -38,6 +40,7 @@ pub(super) struct Served<'a> {
     pub(super) upstream: &'a Arc<Upstream>,
     pub(super) model: &'a Arc<str>,
     pub(super) entry: Option<&'a Arc<Model>>,
+    pub(super) label: Option<&'a Arc<str>>,
     pub(super) quote: &'a Quote,
 }
 
@@ -87,7 +90,7 @@ impl TargetKey {
 
 impl Target {
     pub(super) fn new(served: &Served<'_>, shape: Shape, credential: Option<&Secret>) -> Target {
-        let Served { upstream, model, entry, quote } = *served;
+        let Served { upstream, model, entry, label, quote } = *served;
         Target {
             key: TargetKey::new(upstream, credential, model),
             upstream: Arc::clone(upstream),
@@ -95,6 +98,7 @@ impl Target {
             shape,
             credential: credential.cloned(),
             entry: entry.cloned(),
+            label: label.cloned(),
             quote: quote.clone(),
             profile: profile::of(served, credential),
         }

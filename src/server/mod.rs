@@ -37,7 +37,7 @@ use crate::keys::{Keys, KeysError};
 use crate::ledger::Ledger;
 use crate::observe::{Metrics, logging};
 use crate::proxy::{Budget, Gateway, ReasoningMemory, RefusedState};
-use crate::resolver::Resolver;
+use crate::resolver::{MeasuredLookup, Resolver};
 use crate::routing::{Health, Inventory, Snapshot};
 use crate::store::{Store, StoreError};
 
@@ -98,17 +98,19 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>, log: &logging::Control) -
     let store = Arc::new(Store::open(&data_dir)?);
     apply_log(log, config)?;
     let keys = Arc::new(Keys::open(Arc::clone(&store))?);
-    let ledger = Arc::new(Ledger::open(Arc::clone(&store), config.ledger)?);
+    let ledger = Arc::new(Ledger::open_measured(Arc::clone(&store), config.ledger, metrics.commits.clone())?);
     let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
     connections.ca_file = authorities(&data_dir)?;
     let (budget, health) = (Budget::new(config.limits.buffered_bytes), Arc::new(Health::new()));
+    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
     let scrape = Scrape {
         metrics: Arc::clone(metrics),
+        snapshot: Arc::clone(&snapshot),
         health: Arc::clone(&health),
         budget: Arc::clone(&budget),
         ledger: Arc::clone(&ledger),
+        database: store.path().to_owned(),
     };
-    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
     let admin = Admin::new(AdminParts {
         settings: current_settings(Arc::clone(&snapshot)),
         keys: Arc::clone(&keys),
@@ -129,7 +131,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>, log: &logging::Control) -
         ledger: Arc::clone(&ledger),
         conversations: Arc::new(Conversations::new()),
         metrics: Arc::clone(metrics),
-        resolver: Arc::new(Resolver::new()),
+        resolver: Arc::new(Resolver::with_lookup(MeasuredLookup(metrics.lookups.clone()))),
         health,
         connector: Arc::new(Connector::new(Some(connections))),
     };

@@ -1,37 +1,82 @@
 //! The page that Prometheus scrapes, on a listener of its own.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::{Method, Response, StatusCode};
 use pingora_core::apps::http_app::ServeHttp;
 use pingora_core::protocols::http::ServerSession;
 
+use crate::catalog::Date;
 use crate::ledger::Ledger;
+use crate::observe::metrics::LedgerMetrics;
 use crate::observe::{Metrics, metrics};
+use crate::providers::Scope;
 use crate::proxy::Budget;
-use crate::routing::Health;
+use crate::routing::{Health, Snapshot};
 
 /// `GET /metrics`, on a listener of its own.
 pub(super) struct Scrape {
     pub(super) metrics: Arc<Metrics>,
+    pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) health: Arc<Health>,
     pub(super) budget: Arc<Budget>,
     pub(super) ledger: Arc<Ledger>,
+    /// The file that the ledger is in.
+    pub(super) database: PathBuf,
 }
 
 impl Scrape {
-    /// The page; gauges that others own are read now, as nothing tells when a target has cooled.
+    /// The page; gauges that others own are read now, as nothing tells when a target has cooled. The listener has one thread, so that there
+    /// is one scrape at a time.
     fn page(&self) -> String {
-        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.cooled_targets.set(gauge(self.health.cooled_count(Instant::now())));
         self.metrics.buffered_bytes.set(gauge(self.budget.used()));
-        let ledger = self.ledger.figures();
-        self.metrics.open_reservations.set(gauge(ledger.open));
-        self.metrics.entries_lost.set(i64::try_from(ledger.lost).unwrap_or(i64::MAX));
+        self.metrics.buffered_bytes_limit.set(gauge(self.budget.limit()));
+        let snapshot = self.snapshot.load();
+        if let Some(age) = age(snapshot.catalog().version()) {
+            self.metrics.catalogue_age.set(gauge(age));
+        }
+        self.cooled(&snapshot);
+        self.ledger();
         self.metrics.render()
     }
+
+    fn cooled(&self, snapshot: &Snapshot) {
+        let cooled = self.health.cooled(Instant::now());
+        let count =
+            |provider: &str, scope| cooled.iter().filter(|(at, within)| **at == *provider && *within == scope).count();
+        let providers = snapshot.upstreams().iter().map(|upstream| &**upstream.id());
+        self.metrics.cooled(providers.flat_map(|provider| {
+            Scope::ALL.into_iter().map(move |scope| (provider, scope)).map(|(at, scope)| (at, scope.as_str(), count(at, scope)))
+        }));
+    }
+
+    fn ledger(&self) {
+        let (figures, metrics) = (self.ledger.figures(), &self.metrics.ledger);
+        metrics.open.set(gauge(figures.open));
+        metrics.places.set(gauge(figures.places_taken));
+        metrics.recovered.set(gauge(figures.recovered));
+        metrics.up.set(self.ledger.health().is_ok().into());
+        if let Ok(file) = self.database.metadata() {
+            metrics.file_bytes.set(gauge(file.len()));
+        }
+        LedgerMetrics::raise(&metrics.failures, figures.failures);
+        LedgerMetrics::raise(&metrics.lost, figures.lost);
+        LedgerMetrics::raise(&metrics.pruned, figures.pruned);
+    }
+}
+
+fn gauge(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
+/// Seconds since that version of the catalogue, which is a date.
+fn age(version: &str) -> Option<u64> {
+    let dated = version.parse::<Date>().ok()?.unix_seconds();
+    Some(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs().saturating_sub(dated))
 }
 
 #[async_trait]

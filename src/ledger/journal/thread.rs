@@ -12,6 +12,7 @@ use super::{Batch, DELAY, Message, Queue, Received};
 use crate::config::LedgerSettings;
 use crate::ledger::calendar::Calendar;
 use crate::ledger::retention;
+use crate::observe::metrics::CommitMetrics;
 use crate::store::{Store, StoreError};
 
 /// The longest time between two attempts on storage that fails; it doubles from [`DELAY`].
@@ -45,12 +46,14 @@ pub(in crate::ledger) fn spawn(
     store: Arc<Store>,
     queue: Arc<Queue>,
     settings: Arc<ArcSwap<LedgerSettings>>,
+    metrics: CommitMetrics,
 ) -> Result<JoinHandle<()>, StoreError> {
     let now = Instant::now();
     let mut journal = Journal {
         store,
         queue,
         settings,
+        metrics,
         batch: Batch::default(),
         tally: Tally::default(),
         fault: None,
@@ -68,6 +71,7 @@ struct Journal {
     store: Arc<Store>,
     queue: Arc<Queue>,
     settings: Arc<ArcSwap<LedgerSettings>>,
+    metrics: CommitMetrics,
     /// What is not on disk yet.
     batch: Batch,
     /// Requests that are over and have no entries, and are not in the batch yet.
@@ -195,8 +199,13 @@ impl Journal {
     }
 
     fn commit(&self, batch: &Arc<Batch>) -> Result<(), StoreError> {
-        let work = Arc::clone(batch);
-        self.store.write_blocking(move |transaction| if work.is_empty() { Ok(()) } else { work.apply(transaction) })
+        let (work, began) = (Arc::clone(batch), Instant::now());
+        let outcome =
+            self.store.write_blocking(move |transaction| if work.is_empty() { Ok(()) } else { work.apply(transaction) });
+        if outcome.is_ok() && !batch.is_empty() {
+            self.metrics.committed(began.elapsed(), batch.len());
+        }
+        outcome
     }
 
     /// Takes note that the batch is on disk.

@@ -1,28 +1,34 @@
 //! The gateway's metrics: counted on the hot path through handles that were looked up once, rendered for Prometheus.
 
+mod cost;
+mod declare;
+mod gaps;
+mod ledger;
+mod lookups;
 mod names;
-mod provider;
+mod status;
+mod target;
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use ovth_filters::neutral::ErrorClass;
 use ovth_filters::{Operation, Shape};
-use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
-use self::names::Metric;
-use self::provider::ProviderMetrics;
+use self::declare::{counter, counters, gauge, gauges, histogram, histograms, register};
+pub use self::gaps::Gaps;
+pub use self::ledger::{CommitMetrics, LedgerMetrics};
+pub use self::lookups::{Lookup, LookupMetrics};
+use self::target::Targets;
+pub use self::target::{OTHER, TargetMetrics};
 use super::{Outcome, Record};
 
 /// The content type of what [`Metrics::render`] returns.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
-/// The label of a request that is for no operation, such as one for an unknown path.
+/// The label of a request that is for no operation.
 const NO_OPERATION: &str = "other";
 
 /// Operations, [`NO_OPERATION`] included.
@@ -31,19 +37,26 @@ const OPERATIONS: usize = 5;
 /// Pairs of operation and shape.
 const SLOTS: usize = OPERATIONS * Shape::ALL.len();
 
+/// Pairs of operation and whether a stream was asked for.
+const TIMINGS: usize = OPERATIONS * 2;
+
 /// All metrics of one process. They belong to this value and not to the process, so that tests do not share them.
 ///
-/// One exchange is counted by [`Metrics::begin`] at its start, [`Metrics::attempt`] and [`Metrics::failover`] as they
-/// happen, and [`Metrics::exchange`] at its end; the gauges and counters that are fields belong to other parts.
+/// One exchange is counted by [`Metrics::begin`] at its start, on the [`TargetMetrics`] of each of its attempts as they happen, and by
+/// [`Metrics::exchange`] at its end; the gauges and counters that are fields belong to other parts.
 pub struct Metrics {
-    /// Bytes of request bodies, held answers and error bodies in memory now; kept by the memory budget.
+    /// Bytes of request bodies, held answers and error bodies in memory now; set when it is scraped.
     pub buffered_bytes: IntGauge,
-    /// Targets that are passed over now; set by whoever cools them.
-    pub cooled_targets: IntGauge,
-    /// Requests under way that have a reservation; set when it is scraped.
-    pub open_reservations: IntGauge,
-    /// Entries that found no room in the ledger; set when it is scraped.
-    pub entries_lost: IntGauge,
+    /// The most of them; set when it is scraped.
+    pub buffered_bytes_limit: IntGauge,
+    /// Seconds since the day of the catalogue's facts; set when it is scraped.
+    pub catalogue_age: IntGauge,
+    /// What is read of the ledger when it is scraped.
+    pub ledger: LedgerMetrics,
+    /// What the ledger's thread measures.
+    pub commits: CommitMetrics,
+    /// What is measured of looking up providers' addresses.
+    pub lookups: LookupMetrics,
     /// Log records that were dropped; counted by [`logging`](super::logging).
     pub log_records_dropped: IntCounter,
     /// Records of exchanges that did not get into the access log's file.
@@ -55,16 +68,18 @@ pub struct Metrics {
     requests: IntCounterVec,
     /// Handles of the usual case, outcome `ok` and status 200, by [`slot`].
     requests_ok: [OnceLock<IntCounter>; SLOTS],
-    duration: HistogramVec,
-    durations: [OnceLock<Histogram>; OPERATIONS],
-    failovers: IntCounterVec,
+    timings: Timings,
+    request_bytes: IntCounter,
+    response_bytes: IntCounter,
+    local: IntCounterVec,
+    cooled: IntGaugeVec,
     /// By the place of the reason in [`names::CACHE_BREAK_REASONS`].
     cache_breaks: [IntCounter; names::CACHE_BREAK_REASONS.len()],
     quota_refusals: IntCounterVec,
+    ledger_wait: Histogram,
     heartbeats: IntCounter,
     client_aborts: IntCounter,
-    by_provider: provider::Families,
-    providers: ArcSwap<HashMap<Arc<str>, Arc<ProviderMetrics>>>,
+    targets: Targets,
 }
 
 impl Metrics {
@@ -78,24 +93,28 @@ impl Metrics {
         gauges(&registry, &names::BUILD_INFO).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Metrics {
             buffered_bytes: gauge(&registry, &names::BUFFERED_BYTES),
-            cooled_targets: gauge(&registry, &names::COOLED_TARGETS),
-            open_reservations: gauge(&registry, &names::OPEN_RESERVATIONS),
-            entries_lost: gauge(&registry, &names::ENTRIES_LOST),
+            buffered_bytes_limit: gauge(&registry, &names::BUFFERED_BYTES_LIMIT),
+            catalogue_age: gauge(&registry, &names::CATALOGUE_AGE),
+            ledger: LedgerMetrics::new(&registry),
+            commits: CommitMetrics::new(&registry),
+            lookups: LookupMetrics::new(&registry),
             log_records_dropped: counter(&registry, &names::LOG_RECORDS_DROPPED),
             access_records_dropped: counter(&registry, &names::ACCESS_RECORDS_DROPPED),
             captures_dropped: counter(&registry, &names::CAPTURES_DROPPED),
             in_flight: gauge(&registry, &names::REQUESTS_IN_FLIGHT),
             requests: counters(&registry, &names::REQUESTS),
             requests_ok: Default::default(),
-            duration: histograms(&registry, &names::REQUEST_DURATION),
-            durations: Default::default(),
-            failovers: counters(&registry, &names::FAILOVERS),
+            timings: Timings::new(&registry),
+            request_bytes: counter(&registry, &names::REQUEST_BYTES),
+            response_bytes: counter(&registry, &names::RESPONSE_BYTES),
+            local: counters(&registry, &names::LOCAL_REQUESTS),
+            cooled: gauges(&registry, &names::COOLED_TARGETS),
             cache_breaks: names::CACHE_BREAK_REASONS.map(|reason| cache_breaks.with_label_values(&[reason])),
             quota_refusals: counters(&registry, &names::QUOTA_REFUSALS),
+            ledger_wait: histogram(&registry, &names::LEDGER_WAIT, names::WAIT_SECONDS),
             heartbeats: counter(&registry, &names::HEARTBEATS),
             client_aborts: counter(&registry, &names::CLIENT_ABORTS),
-            by_provider: provider::Families::new(&registry),
-            providers: ArcSwap::default(),
+            targets: Targets::new(&registry),
             registry,
         }
     }
@@ -113,14 +132,11 @@ impl Metrics {
         self.in_flight.get()
     }
 
-    /// Counts one attempt at a provider. Call it as soon as the attempt's outcome is known.
-    pub fn attempt(&self, provider: &Arc<str>, outcome: Outcome) {
-        self.provider(provider).attempt(outcome);
-    }
-
-    /// Counts that another target is tried because of an error of that class.
-    pub fn failover(&self, reason: ErrorClass) {
-        self.failovers.with_label_values(&[reason.as_str()]).inc();
+    /// The handles of a model at a provider, to be held for an attempt. `provider` is an id of the configuration; `model` a name of the
+    /// catalogue or the configuration, or [`OTHER`]: never a client's word.
+    #[must_use]
+    pub fn target(&self, provider: &str, model: &str) -> Arc<TargetMetrics> {
+        self.targets.of(provider, model)
     }
 
     /// Counts that a provider's prompt cache was not read as it could have been. A reason that is not declared is not counted.
@@ -137,24 +153,39 @@ impl Metrics {
         self.quota_refusals.with_label_values(&[limit]).inc();
     }
 
-    /// Counts a whole exchange at its end: the request, its duration, tokens, heartbeats or abort.
-    pub fn exchange(&self, record: &Record) {
+    /// Counts a request that the gateway answered by itself, at an endpoint of that name.
+    pub fn local(&self, endpoint: &'static str, status: u16) {
+        self.local.with_label_values(&[endpoint, status::label(Some(status))]).inc();
+    }
+
+    /// Counts that an answer which was ready waited so long for the disk.
+    pub fn ledger_waited(&self, elapsed: Duration) {
+        self.ledger_wait.observe(elapsed.as_secs_f64());
+    }
+
+    /// Sets what is passed over now: how many of what scope at which provider. What is not named is no longer told.
+    pub fn cooled<'a>(&self, counts: impl IntoIterator<Item = (&'a str, &'static str, usize)>) {
+        self.cooled.reset();
+        for (provider, scope, count) in counts {
+            self.cooled.with_label_values(&[provider, scope]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Counts a whole exchange at its end: the request, its times, bytes, heartbeats or abort; and at the target that it came to last,
+    /// tokens and cost.
+    pub fn exchange(&self, record: &Record, target: Option<&TargetMetrics>) {
         self.request(record);
-        self.request_duration(record);
+        self.timings.observe(record);
+        self.request_bytes.inc_by(record.bytes_in);
+        self.response_bytes.inc_by(record.bytes_out);
         if record.heartbeats > 0 {
             self.heartbeats.inc_by(u64::from(record.heartbeats));
         }
         if record.outcome == Outcome::ClientAbort {
             self.client_aborts.inc();
         }
-        if let Some(id) = &record.provider {
-            let provider = self.provider(id);
-            if let Some(usage) = &record.usage {
-                provider.tokens(usage);
-            }
-            if let (true, Some(elapsed)) = (record.stream, record.time_to_first_byte) {
-                provider.first_token(elapsed);
-            }
+        if let Some(target) = target {
+            target.exchange(record);
         }
     }
 
@@ -169,39 +200,19 @@ impl Metrics {
 
     fn request(&self, record: &Record) {
         let resolve = || {
-            let operation = record.operation.map_or(NO_OPERATION, Operation::as_str);
-            // A request that ended before any status was written has none: 0 keeps the label numeric.
-            let status = record.status.unwrap_or(0).to_string();
-            self.requests.with_label_values(&[operation, record.shape.as_str(), record.outcome.as_str(), &status])
+            let labels = [
+                operation_label(record.operation),
+                record.shape.as_str(),
+                record.outcome.as_str(),
+                status::label(record.status),
+            ];
+            self.requests.with_label_values(&labels)
         };
         let usual = record.outcome == Outcome::Ok && record.status == Some(200);
         match self.requests_ok.get(slot(record.operation, record.shape)).filter(|_| usual) {
             Some(handle) => handle.get_or_init(resolve).inc(),
             None => resolve().inc(),
         }
-    }
-
-    fn request_duration(&self, record: &Record) {
-        let resolve = || self.duration.with_label_values(&[record.operation.map_or(NO_OPERATION, Operation::as_str)]);
-        let seconds = record.duration.as_secs_f64();
-        match self.durations.get(operation_slot(record.operation)) {
-            Some(handle) => handle.get_or_init(resolve).observe(seconds),
-            None => resolve().observe(seconds),
-        }
-    }
-
-    /// The handles of a provider. Ids come from the configuration, so there are few and they need no bound here.
-    fn provider(&self, id: &Arc<str>) -> Arc<ProviderMetrics> {
-        if let Some(known) = self.providers.load().get(id) {
-            return Arc::clone(known);
-        }
-        let fresh = Arc::new(self.by_provider.of(id));
-        self.providers.rcu(|known| {
-            let mut all = HashMap::clone(known);
-            all.insert(Arc::clone(id), Arc::clone(&fresh));
-            all
-        });
-        fresh
     }
 }
 
@@ -218,6 +229,40 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
     }
+}
+
+/// How long requests take, and how much of that is the gateway's own time.
+struct Timings {
+    duration: HistogramVec,
+    overhead: HistogramVec,
+    /// By [`timing_slot`].
+    handles: [OnceLock<(Histogram, Histogram)>; TIMINGS],
+}
+
+impl Timings {
+    fn new(registry: &Registry) -> Timings {
+        Timings {
+            duration: histograms(registry, &names::REQUEST_DURATION, names::REQUEST_SECONDS),
+            overhead: histograms(registry, &names::OVERHEAD, names::OVERHEAD_SECONDS),
+            handles: Default::default(),
+        }
+    }
+
+    fn observe(&self, record: &Record) {
+        let labels = [operation_label(record.operation), if record.stream { "true" } else { "false" }];
+        let resolve = || (self.duration.with_label_values(&labels), self.overhead.with_label_values(&labels));
+        let slot = operation_slot(record.operation) * 2 + usize::from(record.stream);
+        let Some(handles) = self.handles.get(slot) else { return };
+        let (duration, overhead) = handles.get_or_init(resolve);
+        duration.observe(record.duration.as_secs_f64());
+        if let Some(own) = record.overhead() {
+            overhead.observe(own.as_secs_f64());
+        }
+    }
+}
+
+fn operation_label(operation: Option<Operation>) -> &'static str {
+    operation.map_or(NO_OPERATION, Operation::as_str)
 }
 
 fn operation_slot(operation: Option<Operation>) -> usize {
@@ -238,43 +283,6 @@ fn slot(operation: Option<Operation>, shape: Shape) -> usize {
         Shape::GenerateContent => 3,
     };
     operation_slot(operation) * Shape::ALL.len() + shape
-}
-
-const VALID: &str = "the names and labels declared in names.rs are valid and unique";
-
-fn register<C: Collector + 'static>(registry: &Registry, collector: C) {
-    registry.register(Box::new(collector)).expect(VALID);
-}
-
-fn counter(registry: &Registry, metric: &Metric) -> IntCounter {
-    let counter = IntCounter::new(metric.name, metric.help).expect(VALID);
-    register(registry, counter.clone());
-    counter
-}
-
-fn gauge(registry: &Registry, metric: &Metric) -> IntGauge {
-    let gauge = IntGauge::new(metric.name, metric.help).expect(VALID);
-    register(registry, gauge.clone());
-    gauge
-}
-
-fn gauges(registry: &Registry, metric: &Metric) -> IntGaugeVec {
-    let gauges = IntGaugeVec::new(Opts::new(metric.name, metric.help), metric.labels).expect(VALID);
-    register(registry, gauges.clone());
-    gauges
-}
-
-fn counters(registry: &Registry, metric: &Metric) -> IntCounterVec {
-    let counters = IntCounterVec::new(Opts::new(metric.name, metric.help), metric.labels).expect(VALID);
-    register(registry, counters.clone());
-    counters
-}
-
-fn histograms(registry: &Registry, metric: &Metric) -> HistogramVec {
-    let opts = HistogramOpts::new(metric.name, metric.help).buckets(names::BUCKETS_SECONDS.to_vec());
-    let histograms = HistogramVec::new(opts, metric.labels).expect(VALID);
-    register(registry, histograms.clone());
-    histograms
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use log::Level;
 use log::kv::{Error, Key, Source, ToValue, Value, VisitSource};
+use ovth_filters::money::PicoDollars;
 use ovth_filters::neutral::Usage;
 use ovth_filters::{Operation, Shape};
 
@@ -94,10 +95,14 @@ pub struct Record {
     pub usage: Option<Usage>,
     /// Whether `usage` is our estimate, because the provider gave none.
     pub usage_estimated: bool,
+    /// What it cost; absent where nothing was used or nobody tells a price.
+    pub cost: Option<PicoDollars>,
     /// From the request's head to the first byte of the answer that came from a provider; heartbeats do not count.
     pub time_to_first_byte: Option<Duration>,
     /// From the request's head to the end of the answer.
     pub duration: Duration,
+    /// How long of it was spent waiting for the provider or the client; absent for what came to no provider, or was cut off.
+    pub waited: Option<Duration>,
     /// Bytes of the request's body, as received.
     pub bytes_in: u64,
     /// Bytes of the answer's body, as sent.
@@ -131,13 +136,21 @@ impl Record {
             attempts: Attempts::default(),
             usage: None,
             usage_estimated: false,
+            cost: None,
             time_to_first_byte: None,
             duration: Duration::ZERO,
+            waited: None,
             bytes_in: 0,
             bytes_out: 0,
             heartbeats: 0,
             client_retry_count: None,
         }
+    }
+
+    /// The gateway's own share of the duration.
+    #[must_use]
+    pub fn overhead(&self) -> Option<Duration> {
+        self.waited.map(|waited| self.duration.saturating_sub(waited))
     }
 
     /// Writes the record to the log: one `info` line with the target `ovth::access`.

@@ -42,6 +42,21 @@ pub enum Scope {
     Host,
 }
 
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Scope; 3] = [Scope::Target, Scope::Credential, Scope::Host];
+
+    /// The name used in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Scope::Target => "target",
+            Scope::Credential => "credential",
+            Scope::Host => "host",
+        }
+    }
+}
+
 /// The meaning of one failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
