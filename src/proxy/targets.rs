@@ -99,11 +99,7 @@ fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target
 }
 
 /// Counts an attempt, and adds it to the record.
-pub(super) fn note_attempt(
-    context: &mut Context,
-    target: &Target,
-    (outcome, status): (observe::Outcome, Option<u16>),
-) {
+pub(super) fn note_attempt(context: &mut Context, target: &Target, (outcome, status): (observe::Outcome, Option<u16>)) {
     with_meter(context, |meter| {
         meter.attempted(AttemptNote {
             provider: Arc::clone(target.upstream.id()),
@@ -114,11 +110,7 @@ pub(super) fn note_attempt(
     });
 }
 
-fn note_failure(
-    context: &mut Context,
-    target: &Target,
-    (error, status, began): (&ApiError, Option<u16>, Instant),
-) {
+fn note_failure(context: &mut Context, target: &Target, (error, status, began): (&ApiError, Option<u16>, Instant)) {
     FailedAttempt {
         request_id: &context.request_id,
         provider: target.upstream.id(),

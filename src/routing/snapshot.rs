@@ -199,7 +199,11 @@ impl Snapshot {
 /// Models that routes name, as written and without a provider in front.
 fn routed(routes: &[config::Route]) -> HashSet<Box<str>> {
     let names = routes.iter().flat_map(|route| &route.models);
-    names.flat_map(|name| [Some(&**name), name.split_once('/').map(|(_, rest)| rest)]).flatten().map(Box::from).collect()
+    names
+        .flat_map(|name| [Some(&**name), name.split_once('/').map(|(_, rest)| rest)])
+        .flatten()
+        .map(Box::from)
+        .collect()
 }
 
 /// No more of a client's word than a message should hold.

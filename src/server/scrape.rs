@@ -50,7 +50,10 @@ impl Scrape {
             |provider: &str, scope| cooled.iter().filter(|(at, within)| **at == *provider && *within == scope).count();
         let providers = snapshot.upstreams().iter().map(|upstream| &**upstream.id());
         self.metrics.cooled(providers.flat_map(|provider| {
-            Scope::ALL.into_iter().map(move |scope| (provider, scope)).map(|(at, scope)| (at, scope.as_str(), count(at, scope)))
+            Scope::ALL
+                .into_iter()
+                .map(move |scope| (provider, scope))
+                .map(|(at, scope)| (at, scope.as_str(), count(at, scope)))
         }));
     }
 

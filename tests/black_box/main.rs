@@ -32,6 +32,7 @@ mod large;
 mod local;
 mod logs;
 mod metered;
+mod metrics;
 mod probes;
 mod quotas;
 mod recordings;

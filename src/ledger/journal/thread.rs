@@ -200,8 +200,9 @@ impl Journal {
 
     fn commit(&self, batch: &Arc<Batch>) -> Result<(), StoreError> {
         let (work, began) = (Arc::clone(batch), Instant::now());
-        let outcome =
-            self.store.write_blocking(move |transaction| if work.is_empty() { Ok(()) } else { work.apply(transaction) });
+        let outcome = self
+            .store
+            .write_blocking(move |transaction| if work.is_empty() { Ok(()) } else { work.apply(transaction) });
         if outcome.is_ok() && !batch.is_empty() {
             self.metrics.committed(began.elapsed(), batch.len());
         }

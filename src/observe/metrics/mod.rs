@@ -13,9 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ovth_filters::{Operation, Shape};
-use prometheus::{
-    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
-};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 use self::declare::{counter, counters, gauge, gauges, histogram, histograms, register};
 pub use self::gaps::Gaps;

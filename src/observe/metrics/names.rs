@@ -169,10 +169,8 @@ pub(super) const DATABASE_BYTES: Metric =
 
 // The process.
 
-pub(super) const BUFFERED_BYTES: Metric = Metric::plain(
-    "ovth_buffered_bytes",
-    "Bytes of request bodies, held answers and error bodies in memory now.",
-);
+pub(super) const BUFFERED_BYTES: Metric =
+    Metric::plain("ovth_buffered_bytes", "Bytes of request bodies, held answers and error bodies in memory now.");
 pub(super) const BUFFERED_BYTES_LIMIT: Metric = Metric::plain(
     "ovth_buffered_bytes_limit",
     "Bytes that may be held in memory at once (limits.buffered_bytes); beyond them requests are answered 503.",

@@ -64,6 +64,11 @@ impl Gateway {
         self.address
     }
 
+    /// Where its metrics are.
+    pub(crate) fn metrics_address(&self) -> SocketAddr {
+        self.metrics_address
+    }
+
     /// The folder with its configuration and its data.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
