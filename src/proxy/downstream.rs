@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Version, header};
 use ovth_filters::neutral::ApiError;
 use ovth_filters::{Shape, shapes};
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_core::Result;
 use pingora_proxy::Session;
 
@@ -123,6 +123,11 @@ impl<'a> Downstream<'a> {
     pub(super) async fn write_head(&mut self, status: u16, headers: HeaderMap, framing: Framing) -> Result<()> {
         let mut head = ResponseHeader::build(status, Some(headers.len() + 12))?;
         append_all(&mut head, headers)?;
+        if is_event_stream(&head) && offers_compression(self.session.req_header()) {
+            // Caddy up to 2.6 heeds no `no-transform`, and nginx never does: both would hold events back until a block is compressed.
+            // What names its encoding they leave alone.
+            head.insert_header(header::CONTENT_ENCODING, "identity")?;
+        }
         match framing {
             Framing::Length(length) => head.insert_header(header::CONTENT_LENGTH, length)?,
             Framing::Open if self.session.req_header().version == Version::HTTP_11 => {
@@ -169,6 +174,17 @@ pub(super) fn event_stream_headers() -> HeaderMap {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
     mark_event_stream(&mut headers);
     headers
+}
+
+fn is_event_stream(head: &ResponseHeader) -> bool {
+    let media_type = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    media_type.starts_with(b"text/event-stream")
+}
+
+/// Whether the request, or a proxy that passed it on, would take a compressed answer.
+fn offers_compression(request: &RequestHeader) -> bool {
+    let offers = request.headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    offers.flat_map(|value| value.split(',')).map(str::trim).any(|offer| !offer.is_empty() && offer != "identity")
 }
 
 /// Adds what keeps proxies from buffering or changing an event stream.
