@@ -10,6 +10,7 @@ pub mod fetch;
 pub mod keys;
 pub mod ledger;
 pub mod observe;
+pub mod privileges;
 pub mod providers;
 pub mod proxy;
 pub mod reconcile;

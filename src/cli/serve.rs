@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::run_as::{Root, RunAs, RunAsError};
 use super::{ConfigFile, load};
 use crate::config::{Problems, Severity};
 use crate::observe::{Metrics, logging};
+use crate::privileges::{self, FolderError};
 use crate::server::{self, StartError};
+use crate::store;
 
 /// Run the gateway in the foreground
 ///
@@ -20,6 +23,8 @@ use crate::server::{self, StartError};
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) config: ConfigFile,
+    #[command(flatten)]
+    pub(super) run_as: RunAs,
 }
 
 /// Why the gateway is not running.
@@ -27,6 +32,10 @@ pub(super) struct Arguments {
 enum ServeError {
     #[error("{0}")]
     Config(Problems),
+    #[error("error: {0}")]
+    RunAs(#[from] RunAsError),
+    #[error("error: {0}")]
+    Folder(#[from] FolderError),
     #[error("error: {0}")]
     Logging(#[from] logging::LoggingError),
     #[error("error: {0}")]
@@ -45,6 +54,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn serve(arguments: &Arguments) -> Result<(), ServeError> {
+    // Before the configuration is read: what this user cannot read now, it could not read again later either.
+    let root = arguments.run_as.settle(&arguments.config.path)?;
     let (snapshot, problems) = load::snapshot(&arguments.config.path).map_err(ServeError::Config)?;
     let metrics = Arc::new(Metrics::new());
     let filter = std::env::var(logging::FILTER_ENV).ok();
@@ -56,5 +67,9 @@ fn serve(arguments: &Arguments) -> Result<(), ServeError> {
             Severity::Error => log::error!(path = problem.path.as_str(); "{}", problem.message),
         }
     }
+    if root == Root::Unasked {
+        log::warn!("{}", Root::WARNING);
+    }
+    privileges::writable(&snapshot.config().data_dir, store::FILE_NAME)?;
     Ok(server::run(snapshot, &metrics, &log)?)
 }

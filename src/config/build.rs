@@ -10,6 +10,7 @@ use super::roster::{Roster, set_one_of};
 use super::routes;
 use super::scalar::show_size;
 use super::tree::Tree;
+use super::unreadable;
 use super::{Builtin, Config, Environment, Problem, Problems, Secret};
 
 /// Reads and checks the configuration file at `path`; `${NAME}` and overrides come from `env`.
@@ -31,7 +32,7 @@ pub fn load_draft(path: &Path, env: &Environment, builtins: &[Builtin]) -> (Opti
         Ok(yaml) => parse_draft(&yaml, path.parent().unwrap_or(Path::new("")), env, builtins),
         Err(error) => {
             let mut problems = env.problems().to_vec();
-            problems.push(Problem::error(path.display().to_string(), format!("cannot be read: {error}")));
+            problems.push(Problem::error(path.display().to_string(), unreadable::reason(path, &error)));
             (None, Problems(problems))
         }
     }

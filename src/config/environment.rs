@@ -8,9 +8,13 @@ use std::path::Path;
 
 use super::Problem;
 use super::dotenv::{self, Line};
+use super::unreadable;
 
 /// The largest file of settings or keys that is read.
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The variable that the gateway cannot do without.
+const MASTER_KEY: &str = "OVTH_MASTER_KEY";
 
 /// Variables by name. The process wins over the file; an empty value counts as not set. `Debug` prints no value.
 #[derive(Clone, Default)]
@@ -48,14 +52,17 @@ impl Environment {
         Environment { variables, problems: Vec::new() }
     }
 
-    /// Adds the variables of an env file that are not there yet; a file that does not exist adds none.
+    /// Adds the variables of an env file that are not there yet; a file that does not exist adds none, nor does one of another user when the
+    /// master key is there already.
     #[must_use]
     pub fn with_file(mut self, path: &Path) -> Environment {
         match read_text(path) {
             Ok(text) => self.add_lines(&path.display().to_string(), &text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Who started this process read the file for it, as docker and systemd do: the user that it runs as need not.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.var(MASTER_KEY).is_some() => {}
             Err(error) => {
-                self.problems.push(Problem::error(path.display().to_string(), format!("cannot be read: {error}")));
+                self.problems.push(Problem::error(path.display().to_string(), unreadable::reason(path, &error)));
             }
         }
         self

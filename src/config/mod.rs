@@ -25,6 +25,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unreadable;
 mod verbatim;
 
 pub use allowance::{

@@ -33,6 +33,9 @@ use writer::{Message, Opener, Pending, QuickRepair, Writer};
 /// How many writes may wait. A full queue makes [`Store::write`] wait, and is never dropped from.
 const QUEUE: usize = 1024;
 
+/// The name of the database file in the data folder.
+pub const FILE_NAME: &str = file::NAME;
+
 /// The database file of one data folder, open for this process alone.
 ///
 /// Writes go through one thread, which commits all that wait in one transaction with one `fsync`; reads run on the
