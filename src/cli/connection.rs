@@ -102,7 +102,7 @@ fn master_key(environment: &Environment, config: Option<&Config>, path: &Path) -
 }
 
 /// Where a gateway that listens on that address answers on this machine.
-fn local_url(listen: SocketAddr) -> String {
+pub(super) fn local_url(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -112,7 +112,7 @@ fn local_url(listen: SocketAddr) -> String {
 }
 
 /// An address without anything that does not belong to it. Messages repeat it, so it must not hold a password.
-fn parse_url(text: &str) -> Result<Url, Failure> {
+pub(super) fn parse_url(text: &str) -> Result<Url, Failure> {
     let fail = |reason| Failure::Url { url: text.to_owned(), reason };
     let url = Url::parse(text.trim()).map_err(|_| fail("it cannot be read"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {

@@ -181,6 +181,8 @@ impl Gateway {
             .env_remove("GOOGLE_API_KEY")
             .env_remove("OPENROUTER_API_KEY")
             .env("OVTH_LOG", "error")
+            // In a container this would become a user that cannot read the folder.
+            .env("OVTH_USER", "0:0")
             .stdin(Stdio::null())
             .spawn()
             .map_err(told("the gateway cannot be started"))?;

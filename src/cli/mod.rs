@@ -8,6 +8,8 @@ mod exchanges;
 mod failure;
 mod figures;
 mod filter;
+mod health;
+mod init;
 mod keys;
 mod ledger;
 mod load;
@@ -15,6 +17,7 @@ mod print;
 mod quotas;
 mod reconcile;
 mod remote;
+mod run_as;
 mod serve;
 mod simulate;
 mod table;
@@ -34,6 +37,8 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(args),
         Command::Keys(args) => keys::run(&args),
@@ -59,6 +64,7 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   ovth demo                          see it work, without any key
+  ovth init                          write a configuration to begin with
   ovth check --config config.yaml    find every mistake in a configuration
   ovth doctor --config config.yaml   ask the providers whether keys and models are good
   ovth serve --config config.yaml    run the gateway
@@ -76,6 +82,8 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Doctor(doctor::Arguments),
+    Init(init::Arguments),
+    Health(health::Arguments),
     Demo(demo::Arguments),
     Simulate(simulate::Arguments),
     Keys(keys::Arguments),

@@ -14,6 +14,7 @@ mod support;
 
 mod aborts;
 mod admin;
+mod beginning;
 mod bodies;
 mod budget;
 mod cache_breaks;
@@ -33,7 +34,9 @@ mod local;
 mod logs;
 mod metered;
 mod metrics;
+mod privileges;
 mod probes;
+mod proxies;
 mod quotas;
 mod recordings;
 mod shutdown;
