@@ -43,7 +43,7 @@ impl Root {
 }
 
 impl RunAs {
-    /// Root that was told a user owns the data folder of that configuration for it and becomes it. There must be one thread yet.
+    /// Root that was told a user owns the data folder of that configuration for it and becomes it.
     pub(super) fn settle(&self, config: &Path) -> Result<Root, RunAsError> {
         let given = self.user.as_deref().map(str::trim).filter(|user| !user.is_empty());
         let parse = |user: &str| user.parse().map_err(|refused| RunAsError::User(user.to_owned(), refused));

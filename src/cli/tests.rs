@@ -20,7 +20,7 @@ fn the_definitions_agree_with_each_other() {
 fn both_commands_that_read_a_configuration_take_it_in_the_same_way() {
     for command in ["serve", "check"] {
         for option in ["--config", "-c"] {
-            let (Command::Serve(serve::Arguments { config }) | Command::Check(check::Arguments { config })) =
+            let (Command::Serve(serve::Arguments { config, .. }) | Command::Check(check::Arguments { config })) =
                 parsed(&format!("ovth {command} {option} /etc/ovth.yaml"))
             else {
                 panic!("{command} is another command");

@@ -1,5 +1,7 @@
 //! Root becomes an ordinary user, with no way back.
 
+use std::fs;
+
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Uid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid, setuid};
@@ -31,7 +33,7 @@ pub enum DropError {
 }
 
 /// Makes the whole process run as that user and group, without further groups or capabilities, and makes sure that there is no way
-/// back. Must be called before the process has a second thread.
+/// back. Threads that run already (the one that catches signals does) become that user too: the C library sees to it, and this looks at each.
 ///
 /// # Errors
 /// When the system refuses a step, or root is still within reach after all of them. The process must end then.
@@ -44,17 +46,33 @@ pub fn become_user(to: Identity) -> Result<(), DropError> {
     setresuid(to.uid(), to.uid(), to.uid()).map_err(refused("setresuid"))?;
     // Not even a program with the set-user-id bit gives anything back.
     prctl::set_no_new_privs().map_err(refused("no_new_privs"))?;
-    if is_only(to).map_err(refused("getresuid"))? && setuid(Uid::from_raw(0)).is_err() {
-        Ok(())
-    } else {
-        Err(DropError::WayBack { to })
-    }
+    let is_done =
+        is_only(to).map_err(refused("getresuid"))? && setuid(Uid::from_raw(0)).is_err() && all_threads_are(to);
+    if is_done { Ok(()) } else { Err(DropError::WayBack { to }) }
 }
 
-/// Whether the process is that user in every respect.
+/// Whether this thread is that user in every respect.
 fn is_only(identity: Identity) -> Result<bool, Errno> {
     let (user, group) = (getresuid()?, getresgid()?);
     Ok([user.real, user.effective, user.saved].iter().all(|id| *id == identity.uid())
         && [group.real, group.effective, group.saved].iter().all(|id| *id == identity.gid())
         && getgroups()?.iter().all(|group| *group == identity.gid()))
 }
+
+/// Whether every thread is, as far as the system shows them.
+fn all_threads_are(identity: Identity) -> bool {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return true };
+    threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok()).all(|status| {
+        let has = |name: &str, wanted: &str| {
+            let values = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            values.split_whitespace().all(|value| value == wanted)
+        };
+        has("Uid:", &identity.user.to_string())
+            && has("Gid:", &identity.group.to_string())
+            && has("CapPrm:", NO_CAPABILITIES)
+            && has("CapEff:", NO_CAPABILITIES)
+    })
+}
+
+/// An empty set of capabilities, as the system writes it.
+const NO_CAPABILITIES: &str = "0000000000000000";
