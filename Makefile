@@ -9,7 +9,7 @@ ifneq ($(OVTH_RECORDINGS),)
 export OVTH_RECORDINGS
 endif
 
-.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model check bench bench-ledger bench-translate fuzz
+.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model image test-image check bench bench-ledger bench-translate fuzz
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
@@ -52,6 +52,12 @@ test-clients: setup-test ## Have real clients (Claude Code, OpenCode, Aider) do 
 test-local-model: setup-test ## Compare a real model's answers through the gateway with its own.
 	$(CARGO) build --locked
 	tests/local_model/run.sh
+
+image: ## Build the image with Docker.
+	docker build -f docker/Dockerfile -t ovth-gateway --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
+
+test-image: setup-test ## Build the image's last stage and run it, without Docker; as root, a few minutes. OVTH_STATIC names a static binary to take.
+	docker/test-image.sh $(OVTH_STATIC)
 
 check: setup ## Check format, lints and documentation.
 	$(CARGO) fmt --all --check

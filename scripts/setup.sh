@@ -2,11 +2,12 @@
 # Finds out what this machine lacks for building and testing, and installs it with apt-get where it may;
 # where it may not, it says exactly what to install and ends with status 1.
 #   scripts/setup.sh build   what `cargo build` needs
-#   scripts/setup.sh test    that, and what the SDK tests need
+#   scripts/setup.sh test    that, and what the tests need; without the programs that some tests run against (caddy, nginx), these say what they leave out
 set -euo pipefail
 
 purpose=${1:-build}
 packages=()
+optional=()
 have() { command -v "$1" >/dev/null 2>&1; }
 
 have cc || packages+=(gcc libc6-dev)
@@ -20,19 +21,25 @@ if [ "$purpose" = test ]; then
     fi
     have curl || packages+=(curl)
     have openssl || packages+=(openssl)
+    # Proxies that event streams are sent through.
+    have caddy || optional+=(caddy)
+    have nginx || [ -x /usr/sbin/nginx ] || optional+=(nginx-light)
     # The README makes a master key with openssl; curl and pip trust the system's certificates, and so do we.
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || packages+=(ca-certificates)
 fi
 
-if [ ${#packages[@]} -gt 0 ]; then
-    install=()
-    if have apt-get; then
-        if [ "$(id -u)" = 0 ]; then
-            install=(env DEBIAN_FRONTEND=noninteractive apt-get)
-        elif have sudo && sudo -n true 2>/dev/null; then
-            install=(sudo -n env DEBIAN_FRONTEND=noninteractive apt-get)
-        fi
+root=()
+install=()
+if have apt-get; then
+    if [ "$(id -u)" = 0 ]; then
+        root=(env)
+    elif have sudo && sudo -n true 2>/dev/null; then
+        root=(sudo -n)
     fi
+    [ ${#root[@]} -eq 0 ] || install=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get)
+fi
+
+if [ ${#packages[@]} -gt 0 ]; then
     if [ ${#install[@]} -eq 0 ]; then
         echo "These packages are missing (names as in Debian): ${packages[*]}" >&2
         echo "Install them, for example:  sudo apt-get install --no-install-recommends ${packages[*]}" >&2
@@ -41,6 +48,31 @@ if [ ${#packages[@]} -gt 0 ]; then
     echo "Installing what is missing: ${packages[*]}" >&2
     "${install[@]}" update -q >&2
     "${install[@]}" install -q -y --no-install-recommends "${packages[@]}" >&2
+fi
+
+# Debian starts the services of what it installs, now and at each start of the machine; the tests want the programs alone.
+install_without_service() {
+    local package=$1 service=$2 policy=/usr/sbin/policy-rc.d mine=''
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy" >/dev/null && "${root[@]}" chmod 755 "$policy" && mine=yes
+    fi
+    "${install[@]}" install -q -y --no-install-recommends "$package" >&2 || echo "$package cannot be installed: tests that need it say so" >&2
+    [ -z "$mine" ] || "${root[@]}" rm -f "$policy"
+    if have systemctl && [ -d /run/systemd/system ]; then
+        "${root[@]}" systemctl disable --now "$service" >&2 || true
+    fi
+}
+
+if [ ${#optional[@]} -gt 0 ]; then
+    if [ ${#install[@]} -eq 0 ]; then
+        echo "Not installed, so some tests are left out (names as in Debian): ${optional[*]}" >&2
+    else
+        echo "Installing for tests: ${optional[*]}" >&2
+        "${install[@]}" update -q >&2 || true
+        for package in "${optional[@]}"; do
+            install_without_service "$package" "${package%-light}"
+        done
+    fi
 fi
 
 if ! have cargo; then
