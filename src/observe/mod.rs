@@ -1,6 +1,7 @@
 //! What the gateway tells of itself: metrics, the log, and one record for each exchange.
 
 mod access;
+mod capture;
 mod outcome;
 mod record;
 mod rotation;
@@ -8,6 +9,7 @@ mod rotation;
 pub mod logging;
 pub mod metrics;
 
+pub use capture::{CaptureSettings, Captured, Captures, Capturing, Upstream as CapturedUpstream};
 pub use metrics::{InFlight, Metrics};
 pub use outcome::Outcome;
 pub use record::{AttemptNote, Attempts, FailedAttempt, Record, ShortText};

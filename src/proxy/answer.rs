@@ -64,6 +64,9 @@ impl Exchange<'_, '_> {
         let whole = loop {
             match self.watch.wait(self.downstream, Some(deadline), wire.read_body()).await {
                 Ok(Ok(Some(chunk))) => {
+                    if let Some(capture) = &mut self.downstream.capture {
+                        capture.upstream_body(&chunk);
+                    }
                     let length = body.len() + chunk.len();
                     if length > ERROR_BYTES || !held.at_least(length) {
                         break false;
@@ -170,6 +173,9 @@ impl Exchange<'_, '_> {
 
     /// Runs the response body filter over a chunk.
     fn filter(&mut self, pump: &mut Pump, mut chunk: Option<Bytes>, end: bool) {
+        if let (Some(capture), Some(chunk)) = (&mut self.downstream.capture, &chunk) {
+            capture.upstream_body(chunk);
+        }
         let filtered = self.gateway.response_body_filter(self.downstream.session, &mut chunk, end, self.context);
         if let (Ok(_), Some(bytes)) = (filtered, chunk) {
             pump.push(bytes);

@@ -22,7 +22,7 @@ use super::prepare::{Making, Prepared};
 use super::targets::note_attempt;
 use super::upstream::{self, Wire};
 use super::watch::{Interrupt, Watch};
-use crate::observe;
+use crate::observe::{self, CapturedUpstream};
 use crate::providers::{Failure, Scope};
 use crate::routing::Target;
 
@@ -158,7 +158,14 @@ impl Exchange<'_, '_> {
         fresh: bool,
     ) -> Result<Outcome, Stop> {
         let mut wire = self.connect(target, prepared, (addresses, fresh)).await?;
+        let asked = CapturedUpstream { provider: target.upstream.id(), model: &target.model };
+        if let Some(capture) = &mut self.downstream.capture {
+            capture.upstream_request(asked, prepared.runs.iter().map(|run| &**run));
+        }
         self.send(target, &mut wire).await?;
+        if let (Some(capture), Some(head)) = (&mut self.downstream.capture, wire.head()) {
+            capture.upstream_head(asked, head.status.as_u16(), &head.headers);
+        }
         let status = wire.head().map_or(0, |head| head.status.as_u16());
         if (200..300).contains(&status) {
             return Ok(self.answer(target, wire).await);

@@ -13,7 +13,7 @@ use super::intake::Body;
 use super::meter::Meter;
 use super::prepare::Prepared;
 use super::reasoning_memory::OwnMemory;
-use crate::observe::InFlight;
+use crate::observe::{Capturing, InFlight};
 use crate::routing::{Snapshot, Target};
 
 /// The context of one request; Pingora makes one for each.
@@ -30,6 +30,8 @@ pub struct Context {
     pub(super) attempt: Option<Attempt>,
     /// Closes the record and settles, at the latest when it is dropped.
     pub(super) meter: Option<Meter>,
+    /// Writes the exchange down, where that is asked for; from the first attempt on `Downstream` has it.
+    pub(super) capture: Option<Box<Capturing>>,
     /// The client's connection is to be cut: what went out cannot be ended in any other way.
     pub(super) cut: bool,
 }
@@ -45,6 +47,7 @@ impl Context {
             in_flight: None,
             attempt: None,
             meter: None,
+            capture: None,
             cut: false,
         }
     }

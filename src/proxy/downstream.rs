@@ -13,6 +13,7 @@ use pingora_proxy::Session;
 use super::body::PIECE_BYTES;
 use super::reply::{Marks, append_all, in_time, keep_alive_unless_shutting_down};
 use super::waited::timed;
+use crate::observe::Capturing;
 
 /// How the end of a body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(super) struct Downstream<'a> {
     heartbeats: u32,
     bytes: u64,
     waited: Duration,
+    /// Writes the exchange down, where that is asked for.
+    pub(super) capture: Option<Box<Capturing>>,
 }
 
 impl<'a> Downstream<'a> {
@@ -54,6 +57,7 @@ impl<'a> Downstream<'a> {
             heartbeats: 0,
             bytes: 0,
             waited: Duration::ZERO,
+            capture: None,
         }
     }
 
@@ -121,6 +125,9 @@ impl<'a> Downstream<'a> {
 
     /// Writes the head. `headers` are what the provider's allow-list let through.
     pub(super) async fn write_head(&mut self, status: u16, headers: HeaderMap, framing: Framing) -> Result<()> {
+        if let Some(capture) = &mut self.capture {
+            capture.client_head(status, &headers);
+        }
         let mut head = ResponseHeader::build(status, Some(headers.len() + 12))?;
         append_all(&mut head, headers)?;
         if is_event_stream(&head) && offers_compression(self.session.req_header()) {
@@ -144,6 +151,9 @@ impl<'a> Downstream<'a> {
     /// Writes body bytes, in pieces that a slow client can take in time.
     pub(super) async fn write(&mut self, mut bytes: Bytes, end: bool) -> Result<()> {
         self.bytes += bytes.len() as u64;
+        if let Some(capture) = &mut self.capture {
+            capture.client_body(&bytes);
+        }
         while bytes.len() > PIECE_BYTES {
             let piece = bytes.split_to(PIECE_BYTES);
             timed(&mut self.waited, in_time(self.session.write_response_body(Some(piece), false))).await?;

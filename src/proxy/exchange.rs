@@ -20,9 +20,9 @@ use super::reasoning_memory::OwnMemory;
 use super::reply::{Marks, Reply};
 use super::targets::{End, try_targets};
 use super::watch::Watch;
-use super::{Gateway, count_tokens, limits, refused_state};
+use super::{Gateway, count_tokens, fault, limits, refused_state};
 use crate::ledger::{Facts, Payer, Refusal};
-use crate::observe::{self, ShortText};
+use crate::observe::{self, Captured, ShortText};
 use crate::routing::{Ask, Plan};
 
 /// A limit that resets within so many seconds is worth a new try by the client's SDK: a minute, and the second under way, which
@@ -79,6 +79,7 @@ async fn prepare(
     let until = Instant::from_std(context.arrived) + config.timeouts.total;
     let bounds = Bounds { bytes: config.limits.body_bytes, until };
     let body = intake::read(session, bounds, &gateway.budget, &mut context.waited).await?;
+    fault::panic_if_asked(&session.req_header().headers, &body.bytes);
     let (Looked { peek, prefix }, body) = peek(shape, operation, body).await?;
     if let Some(meter) = &mut context.meter {
         let record = &mut meter.record;
@@ -93,6 +94,15 @@ async fn prepare(
     with_meter(context, |meter| meter.end_user(payer.end_user.as_ref().map(|user| Arc::clone(&user.name))));
     let mut plan = snapshot.plan(&ask)?;
     admission::keep_allowed(&mut plan, &key, &config.quota)?;
+    context.capture = gateway.log.captures().begin(Captured {
+        request_id: &context.request_id,
+        key_id: key.id.as_str(),
+        key_label: key.label.as_str(),
+        route: plan.route.as_deref(),
+    });
+    if let Some(capture) = &mut context.capture {
+        capture.client_request(&session.req_header().headers, &body.bytes);
+    }
     let conversation = prefix.as_ref().map_or(0, |prefix| refused_state::conversation(key.id.as_str(), prefix));
     let session_id = headers_text(session, SESSION_HEADER);
     with_meter(context, |meter| {
@@ -196,6 +206,7 @@ async fn run(
         watch.beat(started + commit_after, every);
     }
     let mut downstream = Downstream::new(session, asked.shape, marks, streaming);
+    downstream.capture = context.capture.take();
     let mut exchange = Exchange {
         gateway,
         downstream: &mut downstream,

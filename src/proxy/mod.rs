@@ -13,6 +13,7 @@ mod downstream;
 mod endpoints;
 mod entry;
 mod exchange;
+mod fault;
 mod intake;
 mod limits;
 mod local;
@@ -55,7 +56,7 @@ pub use self::refused_state::RefusedState;
 use crate::conversations::Conversations;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
-use crate::observe::{Metrics, Record};
+use crate::observe::{Metrics, Record, logging};
 use crate::providers::Call;
 use crate::resolver::Resolver;
 use crate::routing::{Health, Inventory, Snapshot};
@@ -91,6 +92,8 @@ pub struct Gateway {
     pub budget: Arc<Budget>,
     /// Connections to providers, shared by all threads.
     pub connector: Arc<Connector>,
+    /// The log, which also captures exchanges where that is asked for.
+    pub log: logging::Control,
 }
 
 #[async_trait]

@@ -3,9 +3,12 @@
 use std::io;
 use std::path::Path;
 
-use crate::config::{AccessLogSettings, Config, LogFormat, RotateEvery};
+use log::warn;
+use wildmatch::WildMatch;
+
+use crate::config::{AccessLogSettings, CaptureSettings, Config, Globs, LogFormat, RotateEvery, Secret, is_credential};
 use crate::observe::logging::{Control, Format, LevelChange, Settings};
-use crate::observe::{Every, LogFile};
+use crate::observe::{self, Every, LogFile};
 
 /// A file of the log that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +31,52 @@ pub fn apply_levels(log: &Control, config: &Config) {
 /// # Errors
 /// A file cannot be opened.
 pub(super) fn apply_log(log: &Control, config: &Config) -> Result<(), LogFileError> {
-    log.apply(&settings(config)).map_err(|source| LogFileError { setting: "log.access.file", source })
+    let captures = log.captures();
+    let captured = captures.prepare(config.log.capture.as_ref().map(|capture| capture_settings(capture, config)));
+    let captured = captured.map_err(|source| LogFileError { setting: "log.capture.file", source })?;
+    log.apply(&settings(config)).map_err(|source| LogFileError { setting: "log.access.file", source })?;
+    captures.set(captured);
+    if let Some(capture) = &config.log.capture {
+        let file = config.data_dir.join(&capture.file);
+        warn!(file:% = file.display(); "capture is on: what some clients say and are answered is written to a file; `log.capture` turns it off");
+    }
+    Ok(())
+}
+
+/// A capture's file is put aside when it has this part of what all of them may take.
+const CAPTURE_FILES: u64 = 8;
+
+fn capture_settings(capture: &CaptureSettings, config: &Config) -> observe::CaptureSettings {
+    let rotate_bytes = capture.total_bytes / CAPTURE_FILES;
+    let patterns = |globs: &Option<Globs>| -> Vec<WildMatch> {
+        globs.iter().flat_map(Globs::patterns).map(|pattern| WildMatch::new(&pattern)).collect()
+    };
+    observe::CaptureSettings {
+        keys: patterns(&capture.keys),
+        routes: patterns(&capture.routes),
+        file: LogFile {
+            path: config.data_dir.join(&capture.file),
+            rotate_bytes,
+            rotate_every: Every::Day,
+            keep_files: usize::MAX,
+            keep_time: capture.keep,
+            keep_bytes: Some(capture.total_bytes.saturating_sub(rotate_bytes)),
+            gzip: false,
+            private: true,
+        },
+        body_bytes: capture.body_bytes,
+        headers: capture.headers.clone(),
+        patterns: capture.redact.iter().map(|redaction| redaction.pattern().clone()).collect(),
+        secrets: secrets(config),
+    }
+}
+
+/// Every credential that the configuration holds.
+fn secrets(config: &Config) -> Vec<String> {
+    let keys = config.providers.iter().flat_map(|provider| &provider.api_keys).chain([&config.master_key]);
+    let headers = config.providers.iter().flat_map(|provider| &provider.headers);
+    let headers = headers.filter(|(name, _)| is_credential(name)).filter_map(|(_, value)| value.to_str().ok());
+    keys.map(Secret::expose).chain(headers).map(str::to_owned).collect()
 }
 
 fn settings(config: &Config) -> Settings {

@@ -134,6 +134,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>, log: &logging::Control) -
         resolver: Arc::new(Resolver::with_lookup(MeasuredLookup(metrics.lookups.clone()))),
         health,
         connector: Arc::new(Connector::new(Some(connections))),
+        log: log.clone(),
     };
 
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&data_dir));

@@ -18,6 +18,7 @@ mod beginning;
 mod bodies;
 mod budget;
 mod cache_breaks;
+mod capture;
 mod cli;
 mod commits;
 mod deadlines;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::as_path;
+use super::{as_path, capture};
 use crate::config::node::{Fields, Node};
 use crate::config::{AccessLogSettings, LogFormat, LogSettings, RotateEvery};
 
@@ -17,7 +17,7 @@ const KEEP_FILES: RangeInclusive<u64> = 0..=10_000;
 const DEFAULT_KEEP_FILES: usize = 30;
 const KEEP_DAYS: RangeInclusive<u64> = 1..=3650;
 const DEFAULT_KEEP_DAYS: u32 = 90;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most targets that can be named.
 const MAX_TARGETS: usize = 256;
@@ -30,6 +30,7 @@ pub(super) fn log(mut fields: Fields<'_>) -> LogSettings {
         levels: fields.read("levels", |node| Some(levels(node))).unwrap_or_default(),
         format: fields.read("format", format).unwrap_or_default(),
         access: access(fields.section("access")),
+        capture: capture::capture(fields.section("capture")),
     };
     fields.finish();
     read
@@ -77,16 +78,16 @@ fn access(mut fields: Fields<'_>) -> Option<AccessLogSettings> {
     file.map(|_| read)
 }
 
-fn days(node: &Node<'_>) -> Option<Duration> {
+pub(super) fn days(node: &Node<'_>) -> Option<Duration> {
     u32::try_from(node.whole(KEEP_DAYS)?).ok().map(|days| DAY * days)
 }
 
-fn size(node: &Node<'_>, range: RangeInclusive<u64>) -> Option<u64> {
+pub(super) fn size(node: &Node<'_>, range: RangeInclusive<u64>) -> Option<u64> {
     u64::try_from(node.size(range)?).ok()
 }
 
 /// A path that leads to a file.
-fn file_path(node: &Node<'_>) -> Option<PathBuf> {
+pub(super) fn file_path(node: &Node<'_>) -> Option<PathBuf> {
     const FILE: &str = "the path of a file";
     node.parsed(FILE, |text| as_path(text).filter(|path| !text.ends_with('/') && path.file_name().is_some()))
 }

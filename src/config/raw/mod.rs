@@ -1,5 +1,6 @@
 //! The settings as the file has them: every key with its type, bounds and default, each by itself.
 
+mod capture;
 mod ledger;
 mod log;
 mod price;

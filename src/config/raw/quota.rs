@@ -95,7 +95,7 @@ fn with_keys(quota: Quota, mut keys: Fields<'_>) -> Quota {
 }
 
 /// Names with `*` and `?`. A list with a bad name in it is an error, so what is left of it never holds.
-fn globs(node: &Node<'_>) -> Option<Globs> {
+pub(super) fn globs(node: &Node<'_>) -> Option<Globs> {
     let names = node.names()?;
     if names.len() > MAX_GLOBS {
         node.error(format_args!("has {} names; at most {MAX_GLOBS} are allowed: use `*` for many", names.len()));

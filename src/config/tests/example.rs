@@ -109,6 +109,10 @@ fn every_setting_is_in_the_example() {
         "keep_files",
         "keep_days",
         "gzip",
+        "capture",
+        "body_bytes",
+        "total_bytes",
+        "redact",
     ] {
         let line = |line: &str| line.trim_start().starts_with(&format!("{setting}:"));
         assert!(live.lines().any(line), "{setting}");

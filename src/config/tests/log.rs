@@ -33,6 +33,7 @@ fn every_setting_of_the_log_can_be_set() {
         levels: levels.map(|(target, level)| (target.to_owned(), level)).into(),
         format: LogFormat::Text,
         access: Some(access),
+        capture: None,
     };
     assert_eq!(good(yaml, &[]).log, expected);
 }
@@ -85,7 +86,61 @@ fn each_slip_is_told_with_path_value_and_cure() {
     }
     let unknown = told("log: {lewel: info}", &[]);
     assert!(
-        unknown.starts_with("error: log.lewel: is not a setting; known here: level, levels, format, access"),
+        unknown.starts_with("error: log.lewel: is not a setting; known here: level, levels, format, access, capture"),
         "{unknown}"
     );
+}
+
+#[test]
+fn a_capture_is_on_when_keys_or_routes_are_named_and_that_is_a_warning() {
+    assert_eq!(good("log: {capture: {body_bytes: 1KiB}}", &[]).log.capture, None);
+    let yaml =
+        "log: {capture: {keys: [cursor, 'key_*'], file: c.jsonl, body_bytes: 1KiB, total_bytes: 1MiB, keep_days: 1,
+        headers: [User-Agent], redact: ['[0-9]{3}-[0-9]{4}']}}";
+    let (config, warnings) = check(yaml, &[]).unwrap();
+    let capture = config.log.capture.unwrap();
+    assert!(capture.keys.unwrap().fit("key_1") && capture.routes.is_none());
+    assert_eq!(
+        (capture.file, capture.body_bytes, capture.total_bytes, capture.keep),
+        ("c.jsonl".into(), 1 << 10, 1 << 20, DAY)
+    );
+    assert_eq!(capture.headers, ["user-agent"]);
+    assert!(capture.redact[0].pattern().is_match(b"call 555-1234"));
+    let expected = "warning: log.capture.keys: what clients of these keys and routes say, and what they are answered, is written to c.jsonl";
+    assert_eq!(warnings.to_string(), expected);
+    let (config, _) = check("log: {capture: {routes: [auto]}}", &[]).unwrap();
+    let capture = config.log.capture.unwrap();
+    assert_eq!((capture.file, capture.body_bytes, capture.total_bytes), ("capture.jsonl".into(), 64 << 10, 256 << 20));
+    assert_eq!(
+        (capture.keep, capture.headers, capture.redact),
+        (DAY * 7, vec![http::header::CONTENT_TYPE], Vec::new())
+    );
+}
+
+#[test]
+fn a_wrong_capture_is_told_and_no_pattern_is_repeated() {
+    let pattern = "must be a regular expression of 1 to 1024 characters that takes at most 1 MiB of memory; ASCII's classes only, and no \
+                   look-around; it is a value that is not shown";
+    for (yaml, expected) in [
+        ("redact: ['planted-secret(']", format!("log.capture.redact[0]: {pattern}")),
+        ("redact: ['(?=planted-secret)']", format!("log.capture.redact[0]: {pattern}")),
+        ("redact: ['((((planted-secret{100}){100}){100}){100})']", format!("log.capture.redact[0]: {pattern}")),
+        ("headers: [a b]", "log.capture.headers[0]: must be the name of a header; it is \"a b\"".into()),
+        (
+            "headers: [x-api-key]",
+            "log.capture.headers[0]: names a header whose value is a credential; such values are never captured".into(),
+        ),
+        ("total_bytes: 1MiB", "log.capture.total_bytes: must be at least 64 times body_bytes; it is 16 times".into()),
+        (
+            "body_bytes: 2MiB",
+            "log.capture.body_bytes: must be a size from 1KiB to 1MiB, such as 512KiB, 32MiB or 10MB; it is \"2MiB\""
+                .into(),
+        ),
+    ] {
+        let told = told(&format!("log: {{capture: {{{yaml}}}}}"), &[]);
+        assert!(told.contains(&format!("error: {expected}")), "{yaml}: {told}");
+        assert!(!told.contains("planted"), "{told}");
+    }
+    let (config, _) = check("log: {capture: {keys: [a], redact: [planted-secret]}}", &[]).unwrap();
+    assert!(!format!("{config:?}").contains("planted"), "a pattern may name a secret");
 }

@@ -9,6 +9,7 @@ use log::LevelFilter;
 use super::levels::{LevelChange, Levels};
 use super::{Format, Shared};
 use crate::observe::access::AccessLog;
+use crate::observe::capture::Captures;
 use crate::observe::record;
 use crate::observe::rotation::LogFile;
 
@@ -70,7 +71,8 @@ impl Control {
     #[cfg(test)]
     pub(crate) fn unheard() -> io::Result<Control> {
         let counter = || prometheus::IntCounter::new("dropped", "dropped").map_err(io::Error::other);
-        let counters = super::Counters { dropped: counter()?, access_dropped: counter()? };
+        let counters =
+            super::Counters { dropped: counter()?, access_dropped: counter()?, captures_dropped: counter()? };
         Ok(Control(Shared::start(None, Format::Json, io::sink(), counters)?.0))
     }
 
@@ -125,6 +127,12 @@ impl Control {
         let change = parts.change.as_ref();
         let levels = change.map_or_else(|| configured.clone(), |change| configured.clone().with(&change.levels));
         Standing { levels, configured, is_changed: change.is_some(), until: change.and_then(|change| change.until) }
+    }
+
+    /// What captures exchanges.
+    #[must_use]
+    pub fn captures(&self) -> &Captures {
+        &self.0.captures
     }
 
     /// Waits until everything logged so far is written, at most a few seconds.

@@ -26,6 +26,7 @@ pub use self::levels::{LevelChange, Levels, is_target, level_name};
 pub(super) use self::queue::{Queue, Sink};
 use super::Metrics;
 use super::access::AccessLog;
+use super::capture::Captures;
 use super::record;
 
 /// The environment variable with the filter: comma-separated `target=level`, or a level alone for all other targets. Its directives go over
@@ -63,6 +64,7 @@ pub fn init(filter: Option<&str>, metrics: &Metrics) -> Result<(Flush, Control),
     let counters = Counters {
         dropped: metrics.log_records_dropped.clone(),
         access_dropped: metrics.access_records_dropped.clone(),
+        captures_dropped: metrics.captures_dropped.clone(),
     };
     let (shared, unknown) = Shared::start(filter, usual_format, stderr, counters)?;
     log::set_boxed_logger(Box::new(Logger(Arc::clone(&shared))))?;
@@ -79,6 +81,7 @@ pub fn init(filter: Option<&str>, metrics: &Metrics) -> Result<(Flush, Control),
 struct Counters {
     dropped: IntCounter,
     access_dropped: IntCounter,
+    captures_dropped: IntCounter,
 }
 
 /// The logger, as the `log` crate has it.
@@ -95,6 +98,7 @@ struct Shared {
     /// Where records of exchanges go, when not to the log.
     access: ArcSwapOption<AccessLog>,
     access_dropped: IntCounter,
+    captures: Captures,
     /// Whether the process's level is this one's.
     is_installed: AtomicBool,
 }
@@ -155,6 +159,7 @@ impl Shared {
             format: format_now,
             access: ArcSwapOption::empty(),
             access_dropped: counters.access_dropped,
+            captures: Captures::new(counters.captures_dropped),
             is_installed: AtomicBool::new(false),
         };
         Ok((Arc::new(shared), unknown))
@@ -206,6 +211,7 @@ impl Shared {
         if let Some(access) = &*self.access.load() {
             access.flush();
         }
+        self.captures.flush();
     }
 }
 

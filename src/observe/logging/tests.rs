@@ -34,7 +34,7 @@ impl Written {
 fn logger(filter: Option<&str>, format: Format) -> (Logger, Written) {
     let written = Written::default();
     let counter = || IntCounter::new("dropped", "dropped").unwrap();
-    let counters = Counters { dropped: counter(), access_dropped: counter() };
+    let counters = Counters { dropped: counter(), access_dropped: counter(), captures_dropped: counter() };
     let (shared, unknown) = Shared::start(filter, format, written.clone(), counters).unwrap();
     assert_eq!(unknown, [""; 0]);
     (Logger(shared), written)

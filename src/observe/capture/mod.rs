@@ -1,0 +1,159 @@
+//! Optional copies of what was said, for single keys or routes: bounded, redacted, in a file of their own; off unless the operator asks for it.
+
+mod exchange;
+mod redact;
+mod stream;
+mod strings;
+mod writer;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use http::HeaderName;
+use prometheus::IntCounter;
+use regex::bytes::Regex;
+use wildmatch::WildMatch;
+
+use self::exchange::Finished;
+pub use self::exchange::{Captured, Capturing, Upstream};
+use self::redact::Redactor;
+use self::writer::Writer;
+use super::rotation::{LogFile, RotatingFile};
+
+/// The most exchanges that wait to be written.
+const MAX_WAITING: usize = 256;
+
+/// The most bytes of all exchanges that are being captured or wait to be written.
+const MAX_HELD_BYTES: usize = 32 << 20;
+
+/// How long a flush may take.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What is captured, and what becomes of it.
+pub struct CaptureSettings {
+    /// Keys whose exchanges are captured, by id or label, with `*` and `?`.
+    pub keys: Vec<WildMatch>,
+    /// Routes whose exchanges are captured, with `*` and `?`.
+    pub routes: Vec<WildMatch>,
+    /// Where it goes.
+    pub file: LogFile,
+    /// So many bytes of one body are kept.
+    pub body_bytes: usize,
+    /// Headers whose values are kept.
+    pub headers: Vec<HeaderName>,
+    /// What is taken out, besides all that looks like a credential or a file.
+    pub patterns: Vec<Regex>,
+    /// Texts that are taken out wherever they are: the credentials that the gateway knows.
+    pub secrets: Vec<String>,
+}
+
+/// What captures exchanges, or not. The process has one.
+pub struct Captures {
+    active: ArcSwapOption<Active>,
+    dropped: IntCounter,
+}
+
+/// What is to be put in place of what is captured now.
+pub struct Prepared(Option<Arc<Active>>);
+
+/// A capture that is on.
+struct Active {
+    keys: Vec<WildMatch>,
+    routes: Vec<WildMatch>,
+    headers: Vec<HeaderName>,
+    /// So many bytes of one body are held: more than is written, so that what is cut off cannot hide what must be taken out.
+    held_bytes_each: usize,
+    held: AtomicUsize,
+    dropped: IntCounter,
+    sender: SyncSender<Message>,
+}
+
+enum Message {
+    Exchange(Box<Finished>),
+    Flush(SyncSender<()>),
+}
+
+impl Captures {
+    /// Captures nothing. Exchanges that were to be captured and were not, or not whole, are counted in `dropped`.
+    #[must_use]
+    pub fn new(dropped: IntCounter) -> Captures {
+        Captures { active: ArcSwapOption::empty(), dropped }
+    }
+
+    /// Gets ready what these settings ask for; without any nothing is captured. [`Captures::set`] puts it in place.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or a thread not started.
+    pub fn prepare(&self, settings: Option<CaptureSettings>) -> io::Result<Prepared> {
+        let active = settings.map(|settings| Active::start(settings, self.dropped.clone())).transpose()?;
+        Ok(Prepared(active.map(Arc::new)))
+    }
+
+    /// From now on exchanges that begin are captured in this way. Those under way end as they began.
+    pub fn set(&self, Prepared(active): Prepared) {
+        self.active.store(active);
+    }
+
+    /// Whether anything may be captured.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.active.load().is_some()
+    }
+
+    /// Begins to capture an exchange if its key or its route is to be captured. Costs next to nothing when capture is off.
+    #[must_use]
+    pub fn begin(&self, about: Captured<'_>) -> Option<Box<Capturing>> {
+        let active = self.active.load();
+        let active = active.as_ref()?;
+        let fits = |patterns: &[WildMatch], text: &str| patterns.iter().any(|pattern| pattern.matches(text));
+        let wanted = fits(&active.keys, about.key_id)
+            || fits(&active.keys, about.key_label)
+            || about.route.is_some_and(|route| fits(&active.routes, route));
+        wanted.then(|| Box::new(Capturing::new(Arc::clone(active), &about)))
+    }
+
+    /// Waits until everything captured so far is written, at most a few seconds.
+    pub fn flush(&self) {
+        if let Some(active) = &*self.active.load() {
+            let (done, written) = sync_channel(1);
+            // A full queue means that there is more than can be waited for.
+            if active.sender.try_send(Message::Flush(done)).is_ok() {
+                let _ = written.recv_timeout(FLUSH_TIMEOUT);
+            }
+        }
+    }
+}
+
+impl Active {
+    fn start(settings: CaptureSettings, dropped: IntCounter) -> io::Result<Active> {
+        let CaptureSettings { keys, routes, file, body_bytes, headers, patterns, secrets } = settings;
+        let redactor = Redactor::new(patterns, &secrets).map_err(io::Error::other)?;
+        let (sender, receiver) = sync_channel(MAX_WAITING);
+        let writer = Writer::new(RotatingFile::open(file)?, redactor, body_bytes, dropped.clone());
+        thread::Builder::new().name("capture-writer".to_owned()).spawn(move || writer.run(&receiver))?;
+        let held_bytes_each = body_bytes.saturating_add(redact::MARGIN);
+        Ok(Active { keys, routes, headers, held_bytes_each, held: AtomicUsize::new(0), dropped, sender })
+    }
+
+    /// Sets so many bytes aside; false when there is no room.
+    fn hold(&self, bytes: usize) -> bool {
+        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= MAX_HELD_BYTES;
+        if !fits {
+            self.held.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    fn release(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;
