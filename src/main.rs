@@ -2,6 +2,13 @@
 
 use std::process::ExitCode;
 
+use ovth_gateway::cli;
+use ovth_gateway::server::Signals;
+
 fn main() -> ExitCode {
-    ovth_gateway::cli::run()
+    // First of all: as process 1 of a container this process would ignore every signal that it has no handler for.
+    match Signals::install() {
+        Ok(signals) => cli::run(&signals),
+        Err(error) => cli::fail(&format_args!("signals cannot be caught: {error}")),
+    }
 }

@@ -24,17 +24,28 @@ mod table;
 mod usage;
 mod when;
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::server::Signals;
+
 /// Reads the command line, runs the command it names, and gives the status to exit with: 0 when it went well, 1 when
 /// it did not. A command line that cannot be understood ends the process with status 2 and says why.
 #[must_use]
-pub fn run() -> ExitCode {
-    match Cli::parse().command {
-        Command::Serve(args) => serve::run(&args),
+pub fn run(signals: &Signals) -> ExitCode {
+    let command = Cli::parse().command;
+    match command {
+        // It says itself that it starts.
+        Command::Serve(_) => {}
+        Command::Simulate(_) => signals.leave_alone(),
+        _ => signals.end_at_once(),
+    }
+    match command {
+        Command::Serve(args) => serve::run(&args, signals),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Init(args) => init::run(&args),
@@ -48,6 +59,14 @@ pub fn run() -> ExitCode {
         Command::Ledger(args) => ledger::run(&args),
         Command::Reconcile(args) => reconcile::run(&args),
     }
+}
+
+/// Says why nothing could be run, and gives the status to exit with.
+#[must_use]
+pub fn fail(error: &dyn Display) -> ExitCode {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(io::stderr(), "error: {error}");
+    ExitCode::FAILURE
 }
 
 /// One box in front of your own LLM provider keys.

@@ -11,13 +11,14 @@ use super::{ConfigFile, load};
 use crate::config::{Problems, Severity};
 use crate::observe::{Metrics, logging};
 use crate::privileges::{self, FolderError};
-use crate::server::{self, StartError};
+use crate::server::{self, Signals, StartError};
 use crate::store;
 
 /// Run the gateway in the foreground
 ///
-/// Logs go to standard error: JSON lines, or a readable form on a terminal. SIGTERM ends it once the requests in flight are
-/// answered (at most 30 s), SIGINT at once.
+/// Logs go to standard error: JSON lines, or a readable form on a terminal. SIGTERM and SIGINT (Ctrl-C) end it once the
+/// requests in flight are answered, at the latest after `shutdown_grace` (30 s); a second one ends it now. Its status is
+/// 0, or 3 when requests were cut, or 1 when it could not start or its ledger could not be closed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ovth serve --config /etc/ovth/config.yaml")]
 pub(super) struct Arguments {
@@ -42,8 +43,9 @@ enum ServeError {
     Start(#[from] StartError),
 }
 
-pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    match serve(arguments) {
+pub(super) fn run(arguments: &Arguments, signals: &Signals) -> ExitCode {
+    signals.starting();
+    match serve(arguments, signals) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
@@ -53,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn serve(arguments: &Arguments) -> Result<(), ServeError> {
+fn serve(arguments: &Arguments, signals: &Signals) -> Result<(), ServeError> {
     // Before the configuration is read: what this user cannot read now, it could not read again later either.
     let root = arguments.run_as.settle(&arguments.config.path)?;
     let (snapshot, problems) = load::snapshot(&arguments.config.path).map_err(ServeError::Config)?;
@@ -71,5 +73,5 @@ fn serve(arguments: &Arguments) -> Result<(), ServeError> {
         log::warn!("{}", Root::WARNING);
     }
     privileges::writable(&snapshot.config().data_dir, store::FILE_NAME)?;
-    Ok(server::run(snapshot, &metrics, &log)?)
+    Ok(server::run(snapshot, &metrics, &log, signals)?)
 }

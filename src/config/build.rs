@@ -104,6 +104,7 @@ fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Con
         commit_after: raw.commit_after,
         heartbeat: raw.heartbeat,
         account_check: raw.account_check,
+        shutdown_grace: raw.shutdown_grace,
         providers: roster.usable().cloned().collect(),
         keyless: roster.keyless().map(str::to_owned).collect(),
         routes,
@@ -127,6 +128,9 @@ fn override_by_environment(reading: &Reading<'_>, raw: &mut Raw<'_>) {
     }
     if let Some(folder) = reading.variable("OVTH_DATA_DIR", raw::FOLDER, raw::as_path) {
         raw.data_dir = folder;
+    }
+    if let Some(grace) = reading.variable("OVTH_SHUTDOWN_GRACE", raw::GRACE, raw::as_grace) {
+        raw.shutdown_grace = grace;
     }
 }
 

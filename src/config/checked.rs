@@ -12,6 +12,9 @@ use super::{
     Allowance, Durability, Globs, LogSettings, OnLedgerError, Overshoot, PriceOverride, Retention, Secret, Weights,
 };
 
+/// The longest time that requests may be given to end when the process is told to.
+pub const MAX_SHUTDOWN_GRACE: Duration = Duration::from_secs(3600);
+
 /// One whole, checked configuration.
 #[derive(Debug)]
 pub struct Config {
@@ -37,6 +40,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How often the providers' free lists of models are read; absent: never.
     pub account_check: Option<Duration>,
+    /// How long requests in flight may take to end when the process is told to.
+    pub shutdown_grace: Duration,
     /// The providers that can be used (their key is there), in order of preference.
     pub providers: Vec<Arc<Provider>>,
     /// Providers that are named or built in but have no key.

@@ -33,7 +33,9 @@ pub use allowance::{
 };
 pub use base_url::BaseUrlError;
 pub use build::{load, load_draft, parse};
-pub use checked::{BaseUrl, Builtin, Config, LedgerSettings, Limits, Provider, Quota, Route, Strategy, Timeouts};
+pub use checked::{
+    BaseUrl, Builtin, Config, LedgerSettings, Limits, MAX_SHUTDOWN_GRACE, Provider, Quota, Route, Strategy, Timeouts,
+};
 pub use environment::Environment;
 pub use logs::{AccessLogSettings, CaptureSettings, LogFormat, LogSettings, Redaction, RotateEvery, is_credential};
 pub use problem::{Problem, Problems, Severity};

@@ -11,9 +11,10 @@ use pingora_proxy::ProxyHttp;
 use tokio::time::{Instant, timeout};
 
 use super::Gateway;
-use super::attempt::{Answer, Exchange, Failed, Outcome, TOO_LONG, broken_error, failed, out_of_time, silence};
+use super::attempt::{Answer, Exchange, Failed, Outcome, TOO_LONG, broken_error, cut, failed, out_of_time, silence};
 use super::body::ResponseBody;
 use super::downstream::{EVENT_STREAM, Framing, mark_event_stream};
+use super::ending::cut_error;
 use super::meter::Meter;
 use super::targets::End;
 use super::tell::tell_error;
@@ -76,6 +77,7 @@ impl Exchange<'_, '_> {
                 Ok(Ok(None)) => break true,
                 Ok(Err(_)) | Err(Interrupt::Stage | Interrupt::Total) => break false,
                 Err(Interrupt::ClientGone) => return Outcome::Gone,
+                Err(Interrupt::Ending) => return cut(),
             }
         };
         if whole {
@@ -131,12 +133,12 @@ impl Exchange<'_, '_> {
                 Err(Interrupt::Stage) => {
                     return self.end_early(&pump, silence(target, "it stopped in the middle of its answer")).await;
                 }
-                Err(Interrupt::Total) => return self.end_late(&pump, target).await,
+                Err(over @ (Interrupt::Total | Interrupt::Ending)) => return self.end_late(&pump, target, over).await,
             };
             let arrived = Instant::now();
             // A provider that is always ready never lets the clock be looked at while waiting.
-            if self.watch.is_over_at(arrived) {
-                return self.end_late(&pump, target).await;
+            if let Some(over) = self.watch.over_at(arrived) {
+                return self.end_late(&pump, target, over).await;
             }
             let mut end = chunk.is_none();
             self.filter(&mut pump, chunk, end);
@@ -265,6 +267,7 @@ impl Exchange<'_, '_> {
         match taken {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(Interrupt::Stage | Interrupt::Total) => Err(Stopped::Unwritten),
+            Err(Interrupt::Ending) => Err(Stopped::Ending),
             Err(Interrupt::ClientGone) => Err(Stopped::ClientGone),
         }
     }
@@ -273,6 +276,8 @@ impl Exchange<'_, '_> {
     async fn stopped(&mut self, stopped: Stopped) -> Outcome {
         match stopped {
             Stopped::ClientGone => Outcome::Gone,
+            Stopped::Ending if self.downstream.head_written() => Outcome::Broken(self.tell_in_stream(cut_error()).await),
+            Stopped::Ending => cut(),
             Stopped::Unwritten => {
                 let error = ApiError::new(ErrorClass::Unavailable, UNWRITTEN)
                     .with_code("ledger_unavailable")
@@ -327,11 +332,13 @@ impl Exchange<'_, '_> {
     }
 
     /// The whole exchange has no time left.
-    async fn end_late(&mut self, pump: &Pump, target: &Target) -> Outcome {
+    async fn end_late(&mut self, pump: &Pump, target: &Target, over: Interrupt) -> Outcome {
+        let is_cut = over == Interrupt::Ending;
         if pump.committed {
-            return Outcome::Broken(self.tell_in_stream(silence(target, TOO_LONG)).await);
+            let error = if is_cut { cut_error() } else { silence(target, TOO_LONG) };
+            return Outcome::Broken(self.tell_in_stream(error).await);
         }
-        out_of_time(target)
+        if is_cut { cut() } else { out_of_time(target) }
     }
 
     async fn tell_in_stream(&mut self, error: ApiError) -> ApiError {
@@ -374,6 +381,8 @@ impl Exchange<'_, '_> {
 /// Why nothing more was written.
 enum Stopped {
     ClientGone,
+    /// The process has no time left.
+    Ending,
     /// The ledger could not be written.
     Unwritten,
 }

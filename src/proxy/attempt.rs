@@ -17,6 +17,7 @@ use super::answer::UPSTREAM_REQUEST_ID;
 use super::budget::Held;
 use super::context::{Asked, Attempt, Context};
 use super::downstream::Downstream;
+use super::ending::cut_error;
 use super::meter::Meter;
 use super::prepare::{Making, Prepared};
 use super::targets::note_attempt;
@@ -337,6 +338,7 @@ fn interrupted(target: &Target, interrupt: Interrupt, what: &str) -> Outcome {
         Interrupt::ClientGone => Outcome::Gone,
         Interrupt::Stage => failed(silence(target, what)),
         Interrupt::Total => out_of_time(target),
+        Interrupt::Ending => cut(),
     }
 }
 
@@ -350,6 +352,13 @@ fn unreached(target: &Target, what: &str) -> Outcome {
 /// The exchange has no time left. That says nothing of the target, which may have been tried last and for a moment only.
 pub(super) fn out_of_time(target: &Target) -> Outcome {
     let mut failure = Failure::new(silence(target, TOO_LONG));
+    failure.cool = None;
+    Outcome::Failed(Failed { failure, answer: None, status: None })
+}
+
+/// The process has no time left. That says nothing of the target either.
+pub(super) fn cut() -> Outcome {
+    let mut failure = Failure::new(cut_error());
     failure.cool = None;
     Outcome::Failed(Failed { failure, answer: None, status: None })
 }

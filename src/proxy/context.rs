@@ -24,8 +24,6 @@ pub struct Context {
     pub(super) request_id: String,
     /// The configuration that this request began with.
     pub(super) snapshot: Arc<Snapshot>,
-    /// Counts the request until its answer was handed to the connection; then the process may end.
-    pub(super) in_flight: Option<InFlight>,
     /// The attempt under way; the filters work on it.
     pub(super) attempt: Option<Attempt>,
     /// Closes the record and settles, at the latest when it is dropped.
@@ -34,6 +32,9 @@ pub struct Context {
     pub(super) capture: Option<Box<Capturing>>,
     /// The client's connection is to be cut: what went out cannot be ended in any other way.
     pub(super) cut: bool,
+    /// Counts the request until its answer was handed to the connection; then the process may end. The last of the fields, so that it is dropped
+    /// when the meter has settled: the ledger is closed after that.
+    pub(super) in_flight: Option<InFlight>,
 }
 
 impl Context {
@@ -44,11 +45,11 @@ impl Context {
             waited: Duration::ZERO,
             request_id: new_request_id(),
             snapshot,
-            in_flight: None,
             attempt: None,
             meter: None,
             capture: None,
             cut: false,
+            in_flight: None,
         }
     }
 }

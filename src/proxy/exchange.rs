@@ -15,6 +15,7 @@ use super::attempt::Exchange;
 use super::authenticate::authenticate;
 use super::context::{Asked, Context};
 use super::downstream::Downstream;
+use super::ending::cut_error;
 use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError};
 use super::reasoning_memory::OwnMemory;
 use super::reply::{Marks, Reply};
@@ -78,7 +79,11 @@ async fn prepare(
     }
     let until = Instant::from_std(context.arrived) + config.timeouts.total;
     let bounds = Bounds { bytes: config.limits.body_bytes, until };
-    let body = intake::read(session, bounds, &gateway.budget, &mut context.waited).await?;
+    let body = tokio::select! {
+        biased;
+        body = intake::read(session, bounds, &gateway.budget, &mut context.waited) => body?,
+        () = gateway.ending.reached() => return Err(cut_error().into()),
+    };
     fault::panic_if_asked(&session.req_header().headers, &body.bytes);
     let (Looked { peek, prefix }, body) = peek(shape, operation, body).await?;
     if let Some(meter) = &mut context.meter {
@@ -201,7 +206,7 @@ async fn run(
     let total = started + config.timeouts.total;
     let (commit_after, every) = (config.commit_after, config.heartbeat);
     let streaming = asked.peek.stream;
-    let mut watch = Watch::new(total);
+    let mut watch = Watch::new(total, Arc::clone(&gateway.ending));
     if streaming {
         watch.beat(started + commit_after, every);
     }

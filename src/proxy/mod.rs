@@ -10,6 +10,7 @@ mod context;
 mod count_tokens;
 mod credentials;
 mod downstream;
+mod ending;
 mod endpoints;
 mod entry;
 mod exchange;
@@ -47,6 +48,7 @@ use self::body::ResponseBody;
 pub use self::budget::Budget;
 use self::context::Attempt;
 pub use self::context::Context;
+pub use self::ending::Ending;
 pub use self::endpoints::exchange_paths;
 use self::endpoints::{Endpoint, Found};
 pub use self::local::{LocalAnswer, LocalApi, LocalBody};
@@ -88,6 +90,8 @@ pub struct Gateway {
     pub refused_state: RefusedState,
     /// Reasoning that clients may leave out of their next request.
     pub reasoning_memory: Arc<ReasoningMemory>,
+    /// How far the end of the process has come.
+    pub ending: Arc<Ending>,
     /// What may be held in memory.
     pub budget: Arc<Budget>,
     /// Connections to providers, shared by all threads.
@@ -117,19 +121,13 @@ impl ProxyHttp for Gateway {
 
     /// Answers every request: by itself, or through `exchange::serve`, which drives the phases below for each attempt.
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
-        let request = session.req_header();
-        let shape = endpoints::shape(request.uri.path());
-        match endpoints::find(&request.method, request.uri.path()) {
-            Found::Endpoint(Endpoint::Exchange { operation }) => {
-                let mut record = Record::new(context.request_id.as_str(), shape);
-                record.operation = Some(operation);
-                record.client_retry_count = retry_count(request);
-                context.meter = Some(Meter::new(record, &self.metrics, &self.conversations, context.arrived));
-                exchange::serve(self, session, context, shape, operation).await?;
+        match self.ending.guard(self.serve(session, context)).await {
+            Some(served) => served.map(|()| true),
+            None => {
+                exchange::with_meter(context, |meter| meter.failed(ErrorClass::Unavailable));
+                Err(exchange::gone())
             }
-            found => local::answer(self, session, context, shape, found).await?,
         }
-        Ok(true)
     }
 
     async fn upstream_peer(&self, _session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
@@ -214,6 +212,22 @@ impl ProxyHttp for Gateway {
 }
 
 impl Gateway {
+    async fn serve(&self, session: &mut Session, context: &mut Context) -> Result<()> {
+        let request = session.req_header();
+        let shape = endpoints::shape(request.uri.path());
+        match endpoints::find(&request.method, request.uri.path()) {
+            Found::Endpoint(Endpoint::Exchange { operation }) => {
+                let mut record = Record::new(context.request_id.as_str(), shape);
+                record.operation = Some(operation);
+                record.client_retry_count = retry_count(request);
+                context.meter = Some(Meter::new(record, &self.metrics, &self.conversations, context.arrived));
+                exchange::serve(self, session, context, shape, operation).await?;
+            }
+            found => local::answer(self, session, context, shape, found).await?,
+        }
+        Ok(())
+    }
+
     /// Takes the head of a success: what of it may go on to the client, and how its body is to be read.
     fn begin_answer(budget: &Arc<Budget>, head: &ResponseHeader, context: &mut Context) -> Result<(), ApiError> {
         let Some(attempt) = &mut context.attempt else {

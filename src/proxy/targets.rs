@@ -8,9 +8,11 @@ use tokio::time::Instant;
 
 use super::attempt::{Exchange, Failed, Outcome};
 use super::context::Context;
+use super::ending::cut_error;
 use super::exchange::with_meter;
 use super::meter::Meter;
-use super::tell::tell;
+use super::tell::{tell, tell_error};
+use super::watch::Interrupt;
 use crate::observe::{self, AttemptNote, FailedAttempt};
 use crate::providers::Next;
 use crate::routing::{Plan, Pursuit, Target};
@@ -35,7 +37,7 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
     let mut next = pursuit.next(None);
     while let Some(target) = next.take()
         && tried < MAX_TARGETS
-        && !exchange.watch.is_over()
+        && exchange.watch.over().is_none()
     {
         tried += 1;
         let began = Instant::now();
@@ -77,8 +79,14 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
             }
         }
     }
-    let out_of_time = exchange.watch.is_over();
-    tell(exchange.downstream, exchange.context, &plan, failures, out_of_time).await
+    match exchange.watch.over() {
+        // Whatever failed before: the next process may find it otherwise.
+        Some(Interrupt::Ending) => {
+            exchange.downstream.marks().set("x-should-retry", "true");
+            tell_error(exchange.downstream, exchange.context, &cut_error()).await
+        }
+        over => tell(exchange.downstream, exchange.context, &plan, failures, over.is_some()).await,
+    }
 }
 
 fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target>) {

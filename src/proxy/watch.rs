@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 
 use futures::poll;
 use tokio::time::{Duration, Instant, Sleep, sleep_until};
 
 use super::downstream::Downstream;
+use super::ending::Ending;
 
 /// Why a wait ended without its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(super) enum Interrupt {
     Stage,
     /// The deadline of the whole exchange passed.
     Total,
+    /// The process ends, and has no time left for this exchange.
+    Ending,
 }
 
 /// The clock of one exchange. One timer serves all deadlines: it is moved only when an earlier one appears, so that an event costs no
@@ -28,6 +32,7 @@ pub(super) struct Watch {
     total: Instant,
     beat: Option<Beat>,
     waited: Duration,
+    ending: Arc<Ending>,
 }
 
 #[derive(Debug)]
@@ -37,9 +42,9 @@ struct Beat {
 }
 
 impl Watch {
-    /// A clock for an exchange that must end by `total`.
-    pub(super) fn new(total: Instant) -> Watch {
-        Watch { timer: Box::pin(sleep_until(total)), total, beat: None, waited: Duration::ZERO }
+    /// A clock for an exchange that must end by `total`, and with the process.
+    pub(super) fn new(total: Instant, ending: Arc<Ending>) -> Watch {
+        Watch { timer: Box::pin(sleep_until(total)), total, beat: None, waited: Duration::ZERO, ending }
     }
 
     /// Writes a heartbeat to the client at `first`, and then each time it has heard nothing for `every`.
@@ -47,14 +52,17 @@ impl Watch {
         self.beat = Some(Beat { next: first, every });
     }
 
-    /// Whether the deadline of the whole exchange has passed.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over_at(Instant::now())
+    /// Whether the whole exchange has no time left, and why.
+    pub(super) fn over(&self) -> Option<Interrupt> {
+        self.over_at(Instant::now())
     }
 
     /// The same, for who has just looked at the clock.
-    pub(super) fn is_over_at(&self, now: Instant) -> bool {
-        self.total <= now
+    pub(super) fn over_at(&self, now: Instant) -> Option<Interrupt> {
+        if self.ending.is_cut() {
+            return Some(Interrupt::Ending);
+        }
+        (self.total <= now).then_some(Interrupt::Total)
     }
 
     /// How long others were waited for.
@@ -108,6 +116,7 @@ impl Watch {
                 biased;
                 output = &mut work => return Ok(output),
                 () = downstream.left() => return Err(Interrupt::ClientGone),
+                () = self.ending.reached() => return Err(Interrupt::Ending),
                 () = &mut self.timer => {}
             }
             let now = Instant::now();

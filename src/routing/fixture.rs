@@ -55,6 +55,7 @@ pub(super) fn config(providers: Vec<Provider>, routes: Vec<Route>) -> Config {
         timeouts: Timeouts { connect: seconds, first_byte: seconds, idle: seconds, total: seconds },
         commit_after: seconds,
         heartbeat: seconds,
+        shutdown_grace: seconds,
         account_check: None,
         providers: providers.into_iter().map(Arc::new).collect(),
         keyless: Vec::new(),

@@ -6,6 +6,7 @@ mod local;
 mod logs;
 mod scrape;
 mod shutdown;
+mod signals;
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ use pingora_core::apps::HttpServerOptions;
 use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::v2::server::default_h2_options;
-use pingora_core::server::{RunArgs, Server};
+use pingora_core::server::Server;
 use pingora_core::services::listening::Service;
 use pingora_proxy::ProxyServiceBuilder;
 
@@ -29,14 +30,15 @@ use self::local::{Local, current_settings};
 pub use self::logs::apply_levels;
 use self::logs::{LogFileError, apply_log};
 use self::scrape::Scrape;
-use self::shutdown::{close, end_when_drained, server_conf};
+use self::shutdown::{Shutdown, close, run_args, server_conf};
+pub use self::signals::Signals;
 use crate::accounts::{self, Watch};
 use crate::admin::{Admin, AdminParts};
 use crate::conversations::Conversations;
 use crate::keys::{Keys, KeysError};
 use crate::ledger::Ledger;
 use crate::observe::{Metrics, logging};
-use crate::proxy::{Budget, Gateway, ReasoningMemory, RefusedState};
+use crate::proxy::{Budget, Ending, Gateway, ReasoningMemory, RefusedState};
 use crate::resolver::{MeasuredLookup, Resolver};
 use crate::routing::{Health, Inventory, Snapshot};
 use crate::store::{Store, StoreError};
@@ -82,11 +84,17 @@ pub enum StartError {
     Log(#[from] LogFileError),
 }
 
-/// Runs the gateway until it is told to stop.
+/// Runs the gateway until a signal ends the process: with status 0 when every request has ended by itself, 3 when some were cut, and 1 when the
+/// ledger could not be closed.
 ///
 /// # Errors
 /// When it cannot start.
-pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>, log: &logging::Control) -> Result<(), StartError> {
+pub fn run(
+    snapshot: Snapshot,
+    metrics: &Arc<Metrics>,
+    log: &logging::Control,
+    signals: &Signals,
+) -> Result<(), StartError> {
     let config = snapshot.config();
     let (listen, metrics_listen, h2c) = (config.listen, config.metrics_listen, config.h2c);
     let threads = config.threads.unwrap_or_else(available_threads);
@@ -111,6 +119,7 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>, log: &logging::Control) -
         ledger: Arc::clone(&ledger),
         database: store.path().to_owned(),
     };
+    let ending = Arc::new(Ending::default());
     let admin = Admin::new(AdminParts {
         settings: current_settings(Arc::clone(&snapshot)),
         keys: Arc::clone(&keys),
@@ -126,7 +135,8 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>, log: &logging::Control) -
         reasoning_memory: Arc::new(ReasoningMemory::default()),
         local: Box::new(Local { admin, ledger: Arc::clone(&ledger) }),
         budget,
-        snapshot,
+        ending: Arc::clone(&ending),
+        snapshot: Arc::clone(&snapshot),
         keys,
         ledger: Arc::clone(&ledger),
         conversations: Arc::new(Conversations::new()),
@@ -156,10 +166,18 @@ pub fn run(snapshot: Snapshot, metrics: &Arc<Metrics>, log: &logging::Control) -
     server.add_service(proxy);
     server.add_service(scrape);
 
-    end_when_drained(&server, metrics, &ledger, &store);
+    let shutdown = Shutdown {
+        signals: signals.clone(),
+        snapshot,
+        ending,
+        metrics: Arc::clone(metrics),
+        ledger: Arc::clone(&ledger),
+        store: Arc::clone(&store),
+    };
+    shutdown.spawn(&server).map_err(StartError::Thread)?;
     info!(listen:% = listen, metrics:% = metrics_listen, threads, h2c, data_dir:% = data_dir.display(); "serving");
     let _watch = Watch::start(accounts).map_err(StartError::Thread)?;
-    server.run(RunArgs::default());
+    server.run(run_args(signals));
     close(&ledger, &store);
     Ok(())
 }

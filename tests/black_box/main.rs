@@ -36,6 +36,7 @@ mod logs;
 mod metered;
 mod metrics;
 mod privileges;
+mod phases;
 mod probes;
 mod proxies;
 mod quotas;

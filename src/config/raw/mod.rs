@@ -19,7 +19,7 @@ pub(in crate::config) use self::quota::doubts;
 pub(in crate::config) use self::route::RawRoute;
 use super::node::{Fields, Node};
 use super::scalar;
-use super::{LedgerSettings, Limits, LogSettings, Quota, Secret, Timeouts};
+use super::{LedgerSettings, Limits, LogSettings, MAX_SHUTDOWN_GRACE, Quota, Secret, Timeouts};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -33,6 +33,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 };
 const COMMIT_AFTER: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_secs(15);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(30);
 
 const EVERY_HOUR: Duration = Duration::from_secs(3600);
 
@@ -56,6 +57,7 @@ pub(in crate::config) struct Raw<'a> {
     pub(in crate::config) commit_after: Duration,
     pub(in crate::config) heartbeat: Duration,
     pub(in crate::config) account_check: Option<Duration>,
+    pub(in crate::config) shutdown_grace: Duration,
     pub(in crate::config) providers: Vec<RawProvider<'a>>,
     pub(in crate::config) routes: Vec<RawRoute<'a>>,
     pub(in crate::config) quota: Quota,
@@ -82,6 +84,9 @@ impl<'a> Raw<'a> {
                 .unwrap_or(COMMIT_AFTER),
             heartbeat: top.read("heartbeat", time).unwrap_or(HEARTBEAT),
             account_check: top.read("account_check", account_check).unwrap_or(Some(EVERY_HOUR)),
+            shutdown_grace: top
+                .read("shutdown_grace", |node| node.duration(Duration::ZERO..=MAX_SHUTDOWN_GRACE))
+                .unwrap_or(SHUTDOWN_GRACE),
             providers: top.read("providers", |node| Some(RawProvider::read_all(node))).unwrap_or_default(),
             routes: top.read("routes", |node| Some(RawRoute::read_all(node))).unwrap_or_default(),
             quota: quota::quota(top.section("quota"), top.section("keys")),
@@ -100,6 +105,14 @@ pub(in crate::config) const ADDRESS: &str =
 
 fn address(node: &Node<'_>) -> Option<SocketAddr> {
     node.parsed(ADDRESS, |text| text.parse().ok())
+}
+
+/// What the time to drain must be, where a variable sets it.
+pub(in crate::config) const GRACE: &str = "a time from 0s to 1h, such as 8s or 2m";
+
+/// A time to drain.
+pub(in crate::config) fn as_grace(text: &str) -> Option<Duration> {
+    scalar::duration(text.trim()).filter(|time| *time <= MAX_SHUTDOWN_GRACE)
 }
 
 /// What a folder setting must be.

@@ -12,8 +12,10 @@ fn variables_override_what_a_container_needs() {
             ("OVTH_METRICS_LISTEN", "[::1]:81"),
             ("OVTH_DATA_DIR", "/data"),
             ("OVTH_ACCOUNT_CHECK", "never"),
+            ("OVTH_SHUTDOWN_GRACE", "8s"),
         ],
     );
+    assert_eq!(config.shutdown_grace, std::time::Duration::from_secs(8));
     assert_eq!(config.listen.to_string(), "0.0.0.0:80");
     assert_eq!(config.metrics_listen.to_string(), "[::1]:81");
     assert_eq!(config.data_dir.to_str(), Some("/data"));
@@ -27,6 +29,10 @@ fn bad_overrides_are_told_by_the_name_of_the_variable() {
         "error: OVTH_LISTEN: must be an IP address and a port, such as 127.0.0.1:8080 (0.0.0.0:8080 for all interfaces); it is \"80\"\n\
          error: OVTH_ACCOUNT_CHECK: must be a time from 1m to 24h, such as 1h, or `never`; it is \"off\"\n\
          error: OPENAI_BASE_URL: must begin with http:// or https://; it is \"localhost:9090/v1\""
+    );
+    assert_eq!(
+        told(GUIDE, &[("OVTH_SHUTDOWN_GRACE", "soon")]),
+        "error: OVTH_SHUTDOWN_GRACE: must be a time from 0s to 1h, such as 8s or 2m; it is \"soon\""
     );
     // Nothing is hidden behind another problem of the same provider.
     let both = told(GUIDE, &[("OPENAI_BASE_URL", "x"), ("OPENAI_API_KEY", "...")]);

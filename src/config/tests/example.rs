@@ -67,6 +67,7 @@ fn every_setting_is_in_the_example() {
         "commit_after",
         "heartbeat",
         "account_check",
+        "shutdown_grace",
         "providers",
         "base_url",
         "api_keys",

@@ -59,6 +59,7 @@ fn everything_has_a_default() {
         assert_eq!(config.commit_after, Duration::from_secs(10));
         assert_eq!(config.heartbeat, Duration::from_secs(15));
         assert_eq!(config.account_check, Some(Duration::from_secs(3600)));
+        assert_eq!(config.shutdown_grace, Duration::from_secs(30));
         assert_eq!(config.quota, Quota::default());
         assert!(config.routes.is_empty());
     }
@@ -70,7 +71,7 @@ fn every_setting_can_be_set() {
         "listen: '[::1]:8081'\nmetrics: {listen: 0.0.0.0:9465}\ndata_dir: /var/lib/ovth\nthreads: 3\nh2c: true\n\
          limits: {body_bytes: 10MB, buffered_bytes: 33554432}\n\
          timeouts: {connect: 500ms, first_byte: 60, idle: 2m, total: 1h}\n\
-         commit_after: 0\nheartbeat: 200ms\nquota: {daily_tokens: 1}\n",
+         commit_after: 0\nheartbeat: 200ms\nshutdown_grace: 8\nquota: {daily_tokens: 1}\n",
         &[],
     );
     assert_eq!(config.listen.to_string(), "[::1]:8081");
@@ -90,6 +91,7 @@ fn every_setting_can_be_set() {
     );
     assert_eq!(config.commit_after, Duration::ZERO);
     assert_eq!(config.heartbeat, Duration::from_millis(200));
+    assert_eq!(config.shutdown_grace, Duration::from_secs(8));
     assert_eq!(config.quota.limits.daily_tokens, Some(Cap::At(1)));
 }
 

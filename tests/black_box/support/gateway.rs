@@ -162,10 +162,15 @@ impl Gateway {
         within(text, log.wait_for(|lines| lines.iter().any(|line| line.contains(text)))).await.expect("the log exists");
     }
 
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends the process a signal, by its name without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
         // The shell's own `kill`: a bare system need not have the program.
-        let asked = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
+        let asked = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status();
         assert!(asked.expect("a shell").success(), "the process could not be signalled");
     }
 
@@ -193,6 +198,11 @@ impl Gateway {
     /// Ends the process and starts it again on the same folder and ports.
     pub(crate) async fn restart(&mut self) {
         self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Starts the process again that has ended, on the same folder and ports.
+    pub(crate) async fn start_again(&mut self) {
         (self.child, self.listener) =
             spawn(self.folder.path(), &self.environment, [self.address, self.metrics_address], &self.log);
         self.ready().await;
