@@ -43,6 +43,8 @@ mod quotas;
 mod recordings;
 mod shutdown;
 mod silence;
+mod small_box;
+mod soak;
 mod streams;
 mod sums;
 mod tools;

@@ -1,6 +1,7 @@
 //! What a mock upstream says, step by step.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -21,6 +22,11 @@ impl Gate {
         self.0.send_replace(true);
     }
 
+    /// Shuts it for those who come.
+    pub(crate) fn close(&self) {
+        self.0.send_replace(false);
+    }
+
     pub(crate) async fn opened(&self) {
         // The sender lives in `self`, so waiting cannot fail.
         self.0.subscribe().wait_for(|open| *open).await.expect("the gate exists");
@@ -34,6 +40,8 @@ pub(crate) enum Step {
     Send(Bytes),
     /// Waits for the test, or for the peer to close.
     Wait(Gate),
+    /// Lets this time pass, as a provider does that thinks.
+    Pause(Duration),
     /// Lets the test go on.
     Tell(Gate),
     /// Reads the request's body, of an upstream that answers early; see [`Link::raw`](super::upstream::Link::raw).
@@ -141,6 +149,12 @@ impl Answer {
     /// Waits for the test.
     pub(crate) fn wait(mut self, gate: &Gate) -> Answer {
         self.steps.push(Step::Wait(gate.clone()));
+        self
+    }
+
+    /// Lets this time pass.
+    pub(crate) fn pause(mut self, time: Duration) -> Answer {
+        self.steps.push(Step::Pause(time));
         self
     }
 

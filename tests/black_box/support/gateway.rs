@@ -24,6 +24,9 @@ const GLANCE: Duration = Duration::from_millis(5);
 /// Log lines that are shown when a test fails.
 const SHOWN_LINES: usize = 60;
 
+/// Among the environment of a gateway: what a shell does first, in the process that then becomes the gateway.
+pub(crate) const LAUNCHER: &str = "OVTH_TEST_LAUNCHER";
+
 /// A running gateway; killed when dropped.
 pub(crate) struct Gateway {
     address: SocketAddr,
@@ -151,9 +154,29 @@ impl Gateway {
 
     /// Resident memory of the process, in KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process lives");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a resident size");
-        line.split_whitespace().nth(1).and_then(|size| size.parse().ok()).expect("a number")
+        self.status("VmRSS:")
+    }
+
+    /// The most resident memory that the process ever had, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// Forgets the most that it had so far.
+    pub(crate) fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").expect("the process lives");
+    }
+
+    /// What the process holds: resident memory in KiB, descriptors, threads.
+    pub(crate) fn holds(&self) -> [u64; 3] {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the process lives").count();
+        [self.resident_kib(), descriptors as u64, self.status("Threads:")]
+    }
+
+    fn status(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process lives");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line of that name");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
     }
 
     /// Waits for a line of the log that holds this text.
@@ -296,7 +319,16 @@ fn spawn(
     [address, metrics_address]: [SocketAddr; 2],
     log: &Arc<watch::Sender<Vec<String>>>,
 ) -> (Child, JoinHandle<()>) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ovth"))
+    let program = env!("CARGO_BIN_EXE_ovth");
+    let mut command = match environment.iter().find(|(name, _)| name == LAUNCHER) {
+        Some((_, launcher)) => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("{launcher} && exec \"$0\" \"$@\""), program]);
+            shell
+        }
+        None => Command::new(program),
+    };
+    let mut child = command
         .args(["serve", "--config", "config.yaml"])
         .current_dir(folder)
         .env_clear()

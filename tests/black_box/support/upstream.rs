@@ -229,6 +229,12 @@ async fn play(answer: &Answer, seen: &Seen, reader: &mut Reader<OwnedReadHalf>, 
                     () = peer_closed(reader.inner()) => return false,
                 }
             }
+            Step::Pause(time) => {
+                tokio::select! {
+                    () = tokio::time::sleep(*time) => {}
+                    () = peer_closed(reader.inner()) => return false,
+                }
+            }
             Step::Tell(gate) => gate.open(),
             Step::ReadBody => {
                 let (body, end) = reader.rest(&mut seen.head.framing(false)).await;
