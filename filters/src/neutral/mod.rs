@@ -28,7 +28,7 @@ pub use part::{
     CacheMark, Citation, CitationKind, Document, Image, Media, Opaque, Part, Sound, Source, TextPart, ToolCall,
     ToolResult,
 };
-pub use profile::{HostRules, Profile, SystemRole, Thinking};
+pub use profile::{BudgetBounds, HostRules, Profile, SystemRole, Thinking};
 pub use reasoning::{Effort, Origin, Reasoning, ReasoningAsk, ReasoningMode, State, StateFormat};
 pub use request::{Output, Request, Sampling, Tier};
 pub use response::Response;

@@ -20,6 +20,8 @@ pub struct Profile {
     pub max_output: Option<u64>,
     /// How it is told to reason.
     pub thinking: Thinking,
+    /// The budgets of reasoning that it takes, where they are known.
+    pub budget: Option<BudgetBounds>,
     /// Whether it reads signatures of the messages shape whose origin is not known: whoever sells such a model under another shape
     /// hands them on to its maker.
     pub reads_signatures: bool,
@@ -41,6 +43,17 @@ pub struct Profile {
     pub one_of_temperature_and_top_p: bool,
     /// What its host takes.
     pub host: HostRules,
+}
+
+/// The budgets of reasoning that a model takes, in tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetBounds {
+    /// No less, but for none at all where it may be off.
+    pub least: u64,
+    /// No more.
+    pub most: u64,
+    /// Whether a budget of 0 switches reasoning off.
+    pub may_be_off: bool,
 }
 
 /// How a model is told to reason, in the messages shape and its like.

@@ -60,8 +60,7 @@ impl Prefix {
     #[must_use]
     pub fn of(shape: Shape, body: &[u8]) -> Option<Prefix> {
         match shape {
-            Shape::Chat | Shape::Messages | Shape::Responses => scan::scan(shape, body),
-            Shape::GenerateContent => None,
+            Shape::Chat | Shape::Messages | Shape::Responses | Shape::GenerateContent => scan::scan(shape, body),
         }
     }
 

@@ -21,7 +21,8 @@ mod part {
 pub(super) fn scan(shape: Shape, body: &[u8]) -> Option<Prefix> {
     let mut reader = Reader { body, marked: false };
     let leads = matches!(shape, Shape::Chat | Shape::Responses);
-    let mut parts = Parts { has_input: shape == Shape::Responses, leads, ..Parts::default() };
+    let spoken: &[u8] = if shape == Shape::GenerateContent { b"contents" } else { b"messages" };
+    let mut parts = Parts { has_input: shape == Shape::Responses, spoken, leads, ..Parts::default() };
     let mut cursor = Cursor::new(body).ok()?;
     cursor.object(|cursor, key| parts.member(&mut reader, cursor, key)).ok()?;
     cursor.finish().ok()?;
@@ -37,6 +38,8 @@ struct Parts {
     lifetime: Option<Duration>,
     /// Whether the conversation is in `input`.
     has_input: bool,
+    /// What the messages are called.
+    spoken: &'static [u8],
     /// Whether a system message would still be one that comes first.
     leads: bool,
     leading: u32,
@@ -56,7 +59,7 @@ impl Parts {
             return Ok(());
         }
         match key.raw() {
-            b"messages" if !self.has_input => cursor.array_or_skip(|cursor| {
+            name if name == self.spoken && !self.has_input => cursor.array_or_skip(|cursor| {
                 let message = reader.message(cursor)?;
                 self.message(&message);
                 Ok(())
@@ -76,6 +79,30 @@ impl Parts {
                 self.system = mix(self.system, reader.system(cursor)?);
                 Ok(())
             }
+            b"systemInstruction" | b"system_instruction" => {
+                self.system = mix(self.system, reader.value(cursor)?);
+                Ok(())
+            }
+            b"generationConfig" | b"generation_config" => cursor.object_or_skip(|cursor, key| {
+                let is_setting = matches!(
+                    key.raw(),
+                    b"thinkingConfig"
+                        | b"thinking_config"
+                        | b"responseMimeType"
+                        | b"response_mime_type"
+                        | b"responseSchema"
+                        | b"response_schema"
+                        | b"responseJsonSchema"
+                        | b"response_json_schema"
+                        | b"mediaResolution"
+                        | b"media_resolution"
+                );
+                if is_setting && cursor.peek() != Some(b'n') {
+                    let setting = reader.value(cursor)?;
+                    self.set(key, setting);
+                }
+                Ok(())
+            }),
             b"tools" | b"functions" | b"mcp_servers" => {
                 let tools = reader.content(cursor)?.all;
                 self.tools = self.tools.wrapping_add(mix(hash(key.raw()), tools));
@@ -92,6 +119,10 @@ impl Parts {
             | b"verbosity"
             | b"text"
             | b"speed"
+            | b"toolConfig"
+            | b"tool_config"
+            | b"cachedContent"
+            | b"cached_content"
             | b"prompt_cache_key" => {
                 let setting = reader.value(cursor)?;
                 self.set(key, setting);
@@ -238,7 +269,7 @@ impl<'a> Reader<'a> {
                         message.role = Role::named(role.raw());
                     }
                 }
-                b"content" => content = self.content(cursor)?,
+                b"content" | b"parts" => content = self.content(cursor)?,
                 b"cache_control" => self.marked = true,
                 b"type" if !has_type => {
                     has_type = true;
@@ -348,6 +379,11 @@ impl<'a> Reader<'a> {
                     }
                 }
                 b"cache_control" | b"prompt_cache_breakpoint" => self.marked = true,
+                // Gemini's.
+                b"thought" => {
+                    block.is_thinking = cursor.peek() == Some(b't');
+                    rest = rest.wrapping_add(mix(hash(b"thought"), self.value(cursor)?));
+                }
                 b"content" => rest = rest.wrapping_add(mix(hash(b"content"), self.content(cursor)?.all)),
                 other => rest = rest.wrapping_add(mix(hash(other), self.value(cursor)?)),
             }
@@ -369,7 +405,7 @@ impl Role {
         match name {
             b"system" | b"developer" => Role::System,
             b"user" => Role::User,
-            b"assistant" => Role::Assistant,
+            b"assistant" | b"model" => Role::Assistant,
             _ => Role::Other,
         }
     }

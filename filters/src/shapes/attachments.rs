@@ -84,6 +84,17 @@ impl Attachments {
         Ok(is_media.then(|| cursor.range_from(&start).len() as u64))
     }
 
+    /// Counts media of that type which take so many bytes of the body. What has no type is film, as addresses of it have none.
+    pub(crate) fn media(&mut self, media_type: &[u8], bytes: u64) {
+        let kind = match media_type.split(|byte| *byte == b'/').next().unwrap_or_default() {
+            b"image" => Kind::Image,
+            b"audio" => Kind::Audio,
+            b"application" | b"text" => Kind::Document,
+            _ => Kind::Video,
+        };
+        self.count(kind, Some(bytes));
+    }
+
     fn count(&mut self, kind: Kind, media: Option<u64>) {
         match kind {
             Kind::Image => self.images = true,

@@ -22,10 +22,11 @@ mod strip;
 mod tool_names;
 
 pub use error::EncodedError;
+pub use generate_content::{Framing, ModelCall};
 pub use observed::EventKind;
 pub(crate) use observed::Observed;
 pub use parameters::Parameters;
-pub use peek::{Edits, Needs, Peek};
+pub use peek::{Edits, InPath, Needs, Peek};
 pub use provider_error::ProviderError;
 pub(crate) use rules::Rules;
 pub use strip::{Strip, strip_state};
@@ -62,6 +63,14 @@ pub(crate) fn codec(shape: Shape) -> Option<&'static dyn codec::Codec> {
 /// reads is missing, of a wrong type or there twice, or requests of this shape are not served.
 pub fn peek(shape: Shape, operation: Operation, body: &[u8]) -> Result<Peek, ApiError> {
     rules(shape).peek(operation, body)
+}
+
+/// The same for a request whose path says what its body does not: [`InPath`]. Shapes that say it in the body are read as by [`peek`].
+///
+/// # Errors
+/// As [`peek`].
+pub fn peek_in_path(shape: Shape, operation: Operation, path: InPath<'_>, body: &[u8]) -> Result<Peek, ApiError> {
+    rules(shape).peek_in_path(operation, path, body)
 }
 
 /// An error as a whole answer in that shape: status and JSON body.

@@ -15,12 +15,22 @@ pub(super) struct OutputBound {
     pub(super) max_completion_tokens: Option<Field>,
     /// Before the brace that closes the body; nowhere in requests that have no output.
     pub(super) end: Option<usize>,
+    /// Where it goes otherwise, in shapes that have it inside of another object.
+    pub(super) insertion: Option<Insertion>,
     /// Whether the shape knows both names.
     pub(super) has_two_names: bool,
     /// What the shape calls `max_tokens`, where it calls it otherwise.
     pub(super) name: Option<&'static str>,
     /// The least that the shape takes: a lower bound is sent as this one.
     pub(super) least: u64,
+}
+
+/// A place for the bound, and what stands around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Insertion {
+    pub(super) range: Range<usize>,
+    pub(super) before: &'static str,
+    pub(super) after: &'static str,
 }
 
 /// One member of the body.
@@ -98,6 +108,8 @@ impl OutputBound {
         } else if let Some(null) = other {
             edits.push(renamed(null));
             edits.extend(null.lowered(bound));
+        } else if let Some(Insertion { range, before, after }) = &self.insertion {
+            edits.push(Edit { range: range.clone(), with: format!("{before}{bound}{after}").into() });
         } else if let Some(end) = self.end {
             // The object holds a model at least, so that a comma is right.
             let name = if newer_name { "max_completion_tokens" } else { self.name.unwrap_or("max_tokens") };

@@ -1,5 +1,6 @@
 //! What the gateway has to know of a request before it can route it, and the edits that make it the provider's.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -47,6 +48,15 @@ pub struct Edits<'a> {
     pub max_output: Option<u64>,
 }
 
+/// What the path of a request says, in shapes whose bodies do not: the model, and whether the answer is to be streamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InPath<'a> {
+    /// The model as the client calls it.
+    pub model: &'a str,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+}
+
 /// What was found in a request. Holds offsets into the body that it was read from, and fits no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peek {
@@ -75,7 +85,7 @@ pub struct Peek {
     /// Estimated tokens of the attachments: 1,600 an image; 2,000 for each 75,000 base64 bytes of a document (a page,
     /// about); 100 and one more for each 600 bytes of sound or film.
     pub attachment_tokens: u64,
-    model_range: Range<usize>,
+    model_place: Option<Place>,
     ask_usage: Option<Edit>,
     bound: OutputBound,
 }
@@ -96,8 +106,8 @@ impl Peek {
     /// a higher one, or in a new field where there is none. All other bytes stay.
     #[must_use]
     pub fn edits(&self, wanted: &Edits<'_>) -> Vec<Edit> {
-        let model = (wanted.model != self.model)
-            .then(|| Edit { range: self.model_range.clone(), with: Bytes::from(quoted(wanted.model)) });
+        let model =
+            self.model_place.as_ref().filter(|_| wanted.model != self.model).map(|place| place.holding(wanted.model));
         let usage = self.ask_usage.clone().filter(|_| wanted.ask_usage);
         let bound = self.bound.edits(wanted.completion_tokens_field, wanted.max_output);
         [model, usage].into_iter().flatten().chain(bound).collect()
@@ -113,6 +123,22 @@ impl Peek {
     #[must_use]
     pub fn hides_usage(&self) -> bool {
         self.ask_usage.is_some()
+    }
+}
+
+/// Where a body names its model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The string, quotes included.
+    pub(super) range: Range<usize>,
+    /// What stands before the name in it.
+    pub(super) before: &'static str,
+}
+
+impl Place {
+    fn holding(&self, model: &str) -> Edit {
+        let name = if self.before.is_empty() { quoted(model) } else { quoted(&format!("{}{model}", self.before)) };
+        Edit { range: self.range.clone(), with: Bytes::from(name) }
     }
 }
 
@@ -172,15 +198,16 @@ impl Found {
         if let Some(name) = self.twice {
             return Err(bad(name, format!("`{name}` is there twice: send it once")));
         }
-        let model_range = self.model.ok_or_else(|| {
+        let model_range = self.model.clone().ok_or_else(|| {
             bad("model", "`model` is missing: name a route or a model; GET /v1/models lists them".to_owned())
         })?;
         let model = model_at(body, &model_range)?;
         if !self.has_input {
             let messages = self
                 .messages
+                .as_ref()
                 .ok_or_else(|| bad("messages", "`messages` is missing: send an array of messages".to_owned()))?;
-            if !is_array_at(body, &messages) {
+            if !is_array_at(body, messages) {
                 return Err(bad("messages", "`messages` must be an array of messages".to_owned()));
             }
         }
@@ -190,8 +217,28 @@ impl Found {
             Some(range) => bool_at(body, range)
                 .ok_or_else(|| bad("stream", "`stream` must be true or false, without quotes".to_owned()))?,
         };
+        let place = Place { range: model_range, before: "" };
+        let ask_usage = ask_usage.filter(|_| stream);
+        Ok(self.found(body, (model, Some(place)), stream, ask_usage))
+    }
+
+    /// The same for a body whose path names the model.
+    pub(super) fn into_named_peek(self, body: &[u8], path: InPath<'_>, place: Option<Place>) -> Result<Peek, ApiError> {
+        if let Some(name) = self.twice {
+            return Err(bad(name, format!("`{name}` is there twice: send it once")));
+        }
+        let model = checked(Cow::Borrowed(path.model.strip_prefix("models/").unwrap_or(path.model)))?;
+        let contents = self.messages.as_ref().ok_or_else(super::generate_content::no_contents)?;
+        if !is_array_at(body, contents) {
+            return Err(bad("contents", "`contents` must be an array of contents".to_owned()));
+        }
+        Ok(self.found(body, (model, place), path.stream, None))
+    }
+
+    fn found(self, body: &[u8], model: (String, Option<Place>), stream: bool, ask_usage: Option<Edit>) -> Peek {
         let Attachments { images, documents, audio, bytes, tokens } = self.attachments;
-        Ok(Peek {
+        let (model, model_place) = model;
+        Peek {
             model,
             stream,
             has_messages: self.message_count > 0,
@@ -203,10 +250,10 @@ impl Found {
             needs: Needs { images, documents, audio, ..self.needs },
             text_bytes: (body.len() as u64).saturating_sub(bytes),
             attachment_tokens: tokens,
-            model_range,
-            ask_usage: ask_usage.filter(|_| stream),
+            model_place,
+            ask_usage,
             bound: self.bound,
-        })
+        }
     }
 }
 
@@ -254,11 +301,16 @@ fn invalid(error: ScanError) -> ApiError {
 }
 
 fn model_at(body: &[u8], range: &Range<usize>) -> Result<String, ApiError> {
-    const CURE: &str = "send the name of a route or a model; GET /v1/models lists them";
     if !is_string_at(body, range) {
         return Err(bad("model", format!("`model` must be a string: {CURE}")));
     }
     let model = string_at(body, range).ok_or_else(|| bad("model", format!("`model` is not valid text: {CURE}")))?;
+    checked(model)
+}
+
+const CURE: &str = "send the name of a route or a model; GET /v1/models lists them";
+
+fn checked(model: Cow<'_, str>) -> Result<String, ApiError> {
     if model.trim().is_empty() {
         return Err(bad("model", format!("`model` is empty: {CURE}")));
     }

@@ -1,6 +1,6 @@
 //! What a shape has to say for itself, and what holds for one whose requests and answers are not understood yet.
 
-use super::{EncodedError, EventKind, Observed, Peek};
+use super::{EncodedError, EventKind, InPath, Observed, Peek};
 use crate::Operation;
 use crate::neutral::{ApiError, ErrorClass};
 use crate::sse::RawEvent;
@@ -14,6 +14,16 @@ pub(crate) trait Rules: Sync {
             ErrorClass::NotFound,
             "this endpoint is not served yet: use /v1/chat/completions or /v1/messages",
         ))
+    }
+
+    /// The same, for shapes that have model and streaming in the path; the others have both in the body.
+    fn peek_in_path(&self, operation: Operation, _path: InPath<'_>, body: &[u8]) -> Result<Peek, ApiError> {
+        self.peek(operation, body)
+    }
+
+    /// Whether nothing but the last content says that a stream is over.
+    fn ends_without_mark(&self) -> bool {
+        false
     }
 
     /// An error as a whole answer.

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::envelope;
+use super::{envelope, generate_content};
 use crate::Shape;
 use crate::json::{Edit, View};
 
@@ -32,12 +32,19 @@ pub fn strip_state(shape: Shape, body: &Bytes, strip: Strip) -> Vec<Edit> {
         (Shape::Chat, Strip::All) => &[b"reasoning"],
         (Shape::Responses, Strip::Foreign) => &[b"\"gw1."],
         (Shape::Responses, Strip::All) => &[b"\"reasoning\""],
-        (Shape::GenerateContent, _) => &[],
+        // What every envelope begins with, in base64.
+        (Shape::GenerateContent, Strip::Foreign) => &[b"\"Z3cxL"],
+        (Shape::GenerateContent, Strip::All) => &[b"hought", b"unctionCall", b"unction_call"],
     };
     if !hints.iter().any(|hint| memmem::find(body, hint).is_some()) {
         return Vec::new();
     }
-    View::parse(body).ok().and_then(|request| edits(shape, body, request, strip)).unwrap_or_default()
+    let Ok(request) = View::parse(body) else { return Vec::new() };
+    let edits = match shape {
+        Shape::GenerateContent => generate_content::strip(body, request, strip),
+        _ => edits(shape, body, request, strip),
+    };
+    edits.unwrap_or_default()
 }
 
 fn edits(shape: Shape, body: &Bytes, request: View<'_>, strip: Strip) -> Option<Vec<Edit>> {
@@ -69,7 +76,7 @@ fn edits(shape: Shape, body: &Bytes, request: View<'_>, strip: Strip) -> Option<
 }
 
 /// Where a value stands in the body that it was read from.
-fn place(body: &Bytes, value: View<'_>) -> Option<std::ops::Range<usize>> {
+pub(super) fn place(body: &Bytes, value: View<'_>) -> Option<std::ops::Range<usize>> {
     let start = (value.raw().as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
     Some(start..start.checked_add(value.raw().len())?)
 }
@@ -150,7 +157,7 @@ fn object<'a>(members: impl Iterator<Item = (std::borrow::Cow<'a, str>, View<'a>
     format!("{{{}}}", members.join(","))
 }
 
-fn member(key: &str, value: &str) -> String {
+pub(super) fn member(key: &str, value: &str) -> String {
     format!("{}:{value}", String::from_utf8_lossy(&crate::json::quoted(key)))
 }
 

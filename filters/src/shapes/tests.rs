@@ -363,7 +363,7 @@ fn events_end_streams_in_each_shape() {
 }
 
 #[test]
-fn requests_of_shapes_that_are_not_served_are_told_so() {
+fn a_request_whose_model_stands_in_a_path_needs_that_path() {
     let error = peek(Shape::GenerateContent, Operation::Generate, b"{}").unwrap_err();
     assert_eq!(error.class, ErrorClass::NotFound);
 }

@@ -8,11 +8,15 @@ use rapidhash::v3::rapidhash_v3;
 /// Bytes of `_` and the hash behind a name that was cut.
 const MARK: usize = 9;
 
-/// Makes names legal for one request: letters, digits, `_` and `-`, up to a length. The same name becomes the same one in every
+/// Makes names legal for one request: letters, digits, `_`, `-` and what else the target takes, up to a length. The same name becomes the same one in every
 /// request, whatever else is in it.
 #[derive(Debug)]
 pub(crate) struct ToolNames {
     limit: usize,
+    /// Signs that are legal too.
+    signs: &'static [u8],
+    /// Whether a name begins with a letter or `_`.
+    begins_with_letter: bool,
     changed: Vec<(String, String)>,
     /// Those that were changed, as sent.
     known: HashSet<String>,
@@ -21,17 +25,25 @@ pub(crate) struct ToolNames {
 impl ToolNames {
     /// For a target that takes names of so many bytes.
     pub(crate) fn new(limit: usize) -> ToolNames {
-        ToolNames { limit, changed: Vec::new(), known: HashSet::new() }
+        ToolNames { limit, signs: b"", begins_with_letter: false, changed: Vec::new(), known: HashSet::new() }
+    }
+
+    /// For Google: `[A-Za-z_][A-Za-z0-9_.:-]{0,127}`.
+    pub(crate) fn google() -> ToolNames {
+        ToolNames { signs: b".:", begins_with_letter: true, ..ToolNames::new(128) }
     }
 
     /// The name that is sent for this one.
     pub(crate) fn sent<'n>(&mut self, name: &'n str) -> Cow<'n, str> {
-        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if !name.is_empty() && name.len() <= self.limit && name.bytes().all(is_legal) {
+        let is_legal =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || self.signs.contains(&byte);
+        let begins_well = !self.begins_with_letter || name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if !name.is_empty() && begins_well && name.len() <= self.limit && name.bytes().all(is_legal) {
             return Cow::Borrowed(name);
         }
         let plain = name.chars().map(|c| if u8::try_from(c).is_ok_and(is_legal) { c } else { '_' });
-        let mut sent: String = plain.take(self.limit.saturating_sub(MARK)).collect();
+        let begin = (!begins_well).then_some('_');
+        let mut sent: String = begin.into_iter().chain(plain).take(self.limit.saturating_sub(MARK)).collect();
         // All changed names are marked, not only long ones: two may differ only in what is not legal.
         sent.push_str(&format!("_{:08x}", rapidhash_v3(name.as_bytes()) & 0xffff_ffff));
         if self.known.insert(sent.clone()) {
@@ -97,6 +109,16 @@ mod tests {
         assert_ne!(names.sent("a.b"), names.sent("a/b"));
         let own: Vec<String> = names.changed().into_iter().map(|(_, own)| own).collect();
         assert_eq!(own, [long.as_str(), "a.b", "a/b"]);
+    }
+
+    #[test]
+    fn google_takes_dots_and_colons_and_no_digit_first() {
+        let mut names = ToolNames::google();
+        assert_eq!(names.sent("ns.tool:v-1"), "ns.tool:v-1");
+        assert!(names.sent("1st").starts_with("_1st_"));
+        assert!(names.sent("-x").starts_with("_-x_"));
+        assert!(names.sent("a/b").starts_with("a_b_"));
+        assert!(names.sent("").starts_with('_'));
     }
 
     proptest! {

@@ -2,12 +2,14 @@
 //!
 //! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>.
 
+mod array;
 mod event;
 mod framer;
 
 #[cfg(test)]
 mod tests;
 
+pub use array::{ArrayFramer, ArrayWriter};
 pub use event::RawEvent;
 pub use framer::{Framer, Piece};
 

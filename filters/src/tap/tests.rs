@@ -372,13 +372,6 @@ fn an_event_too_large_to_be_read_is_content_and_may_have_been_the_last_one() {
     assert_eq!((kinds.as_str(), tap.is_complete()), ("CCD", true));
 }
 
-#[test]
-fn shapes_that_are_not_understood_yet_are_passed_on() {
-    let (kinds, tap) = read(Shape::GenerateContent, [Bytes::from_static(b": hi\n\ndata: {}\n\n")]);
-    assert_eq!((kinds.as_str(), tap.is_complete(), tap.usage()), ("HC", true, None));
-    assert_eq!(Tap::new(Shape::GenerateContent).body(b"x"), EventKind::Content);
-}
-
 proptest! {
     #[test]
     fn reads_the_same_however_a_stream_is_split(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..10), crlf in any::<bool>()) {

@@ -115,8 +115,24 @@ impl<'a> Reader<'a> {
                 _ => self.whole_message(cursor),
             },
             b"system" | b"instructions" | b"systemInstruction" | b"system_instruction" => self.whole_message(cursor),
+            // What Google counts the tokens of.
+            b"generateContentRequest" | b"generate_content_request" => {
+                cursor.object_or_skip(|cursor, key| self.member(cursor, key.raw()))
+            }
+            b"toolConfig" | b"tool_config" => cursor.object_or_skip(|cursor, key| match key.raw() {
+                b"functionCallingConfig" | b"function_calling_config" => cursor.object_or_skip(|cursor, key| {
+                    if key.raw() == b"mode" {
+                        let mode = cursor.text()?;
+                        self.no_tools = mode.is_some_and(|mode| mode.raw().eq_ignore_ascii_case(b"NONE"));
+                    }
+                    Ok(())
+                }),
+                _ => Ok(()),
+            }),
             b"tools" | b"functions" => cursor.array_or_skip(|cursor| self.tool(cursor)),
-            b"response_format" | b"output_format" | b"output_config" | b"generationConfig" => self.format(cursor),
+            b"response_format" | b"output_format" | b"output_config" | b"generationConfig" | b"generation_config" => {
+                self.format(cursor)
+            }
             b"thinking" | b"reasoning" => cursor.object_or_skip(|cursor, key| {
                 if key.raw() == b"type" {
                     self.thinks = cursor.text()?.is_some_and(|kind| kind.raw() != b"disabled");
@@ -164,6 +180,12 @@ impl<'a> Reader<'a> {
             match key.raw() {
                 b"role" => user = cursor.text()?.is_some_and(|role| role.raw() == b"user"),
                 b"content" if cursor.peek() == Some(b'"') => says = true,
+                b"parts" => cursor.array_or_skip(|cursor| {
+                    cursor.object_or_skip(|_, key| {
+                        says |= key.raw() == b"text";
+                        Ok(())
+                    })
+                })?,
                 b"content" => cursor.array_or_skip(|cursor| {
                     cursor.object_or_skip(|cursor, key| {
                         says |= key.raw() == b"type"
@@ -228,7 +250,14 @@ impl<'a> Reader<'a> {
 
     /// A message, an item, or a part of a content: all have their text in members of the same few names.
     fn part(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ScanError> {
+        let is_thought = self.shape == Shape::GenerateContent && is_thought(cursor.clone());
         cursor.object_or_skip(|cursor, key| match key.raw() {
+            b"text" if is_thought => {
+                if let Some(text) = cursor.text()? {
+                    push(text, &mut self.thoughts);
+                }
+                Ok(())
+            }
             b"content" | b"parts" | b"text" | b"refusal" | b"output" | b"summary" | b"title" | b"context" => {
                 self.content(cursor)
             }
@@ -240,7 +269,7 @@ impl<'a> Reader<'a> {
                 self.value(cursor)
             }
             b"tool_calls" => cursor.array_or_skip(|cursor| self.call(cursor)),
-            b"function_call" | b"functionCall" | b"functionResponse" => self.call(cursor),
+            b"function_call" | b"functionCall" | b"functionResponse" | b"function_response" => self.call(cursor),
             b"function" | b"custom" => self.part(cursor),
             b"thinking" | b"reasoning_content" => {
                 if let Some(text) = cursor.text()? {
@@ -281,7 +310,9 @@ impl<'a> Reader<'a> {
     fn format(&mut self, cursor: &mut Cursor<'a>) -> Result<(), ScanError> {
         cursor.object_or_skip(|cursor, key| match key.raw() {
             b"json_schema" | b"format" => self.format(cursor),
-            b"schema" | b"responseSchema" | b"responseJsonSchema" => self.value(cursor),
+            b"schema" | b"responseSchema" | b"response_schema" | b"responseJsonSchema" | b"response_json_schema" => {
+                self.value(cursor)
+            }
             _ => Ok(()),
         })
     }
@@ -334,8 +365,18 @@ impl<'a> Reader<'a> {
     }
 
     fn media(&mut self, cursor: &mut Cursor<'a>, key: &[u8]) -> Result<(), ScanError> {
+        let look = cursor.clone();
         let bytes = cursor.skip()?.len() as u64;
         let tokens = match key {
+            b"inlineData" | b"inline_data" | b"file_data" | b"fileData" if self.shape == Shape::GenerateContent => {
+                match media_type(look).as_deref() {
+                    Some(kind) if kind.starts_with(b"image/") => self.rates.image,
+                    Some(kind) if kind.starts_with(b"audio/") || kind.starts_with(b"video/") => {
+                        bytes / CLIP_BYTES_PER_TOKEN
+                    }
+                    _ => self.pages(bytes),
+                }
+            }
             b"image_url" | b"inlineData" | b"inline_data" => self.rates.image,
             b"file" | b"file_data" | b"fileData" => self.pages(bytes),
             _ => bytes / CLIP_BYTES_PER_TOKEN,
@@ -374,6 +415,28 @@ impl<'a> Reader<'a> {
     fn pages(&self, bytes: u64) -> u64 {
         bytes.div_ceil(PAGE_BYTES).saturating_mul(self.rates.page)
     }
+}
+
+/// Whether a part of Gemini's is a thought.
+fn is_thought(mut cursor: Cursor<'_>) -> bool {
+    let mut thought = false;
+    let read = cursor.object_or_skip(|cursor, key| {
+        thought |= key.raw() == b"thought" && cursor.peek() == Some(b't');
+        Ok(())
+    });
+    read.is_ok() && thought
+}
+
+/// The type of Gemini's media.
+fn media_type(mut cursor: Cursor<'_>) -> Option<Vec<u8>> {
+    let mut found = None;
+    let read = cursor.object_or_skip(|cursor, key| {
+        if matches!(key.raw(), b"mimeType" | b"mime_type") {
+            found = cursor.text()?.map(|kind| kind.bytes().into_owned());
+        }
+        Ok(())
+    });
+    read.ok().and(found)
 }
 
 fn push(text: Text<'_>, counter: &mut Counter) {

@@ -35,6 +35,7 @@ pub(crate) fn profile(number: u16) -> Profile {
         refuses_forced_tools: bit(7),
         refuses_prefill: bit(8),
         chat_tools_need_no_reasoning: bit(9),
+        budget: None,
         structured_outputs: [None, Some(true), Some(false), None][usize::from(number >> 10 & 3)],
         system_between_turns: bit(12),
         one_of_temperature_and_top_p: bit(13),

@@ -4,32 +4,8 @@ use super::super::observed::{Counters, Observed, keep};
 use crate::json::{Cursor, ScanError};
 use crate::neutral::Usage;
 
-/// Reads a whole answer, an event of a stream, or a stream that was asked for as one array.
-pub(super) fn read_answer(data: &[u8], seen: &mut Observed) -> Result<(), ScanError> {
-    let mut cursor = Cursor::new(data)?;
-    match cursor.peek() {
-        Some(b'[') => cursor.array(|cursor| read_chunk(cursor, seen))?,
-        _ => read_chunk(&mut cursor, seen)?,
-    }
-    cursor.finish()
-}
-
-fn read_chunk(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<(), ScanError> {
-    cursor.object_or_skip(|cursor, key| {
-        match key.raw() {
-            b"modelVersion" if seen.model.is_none() => {
-                let name = cursor.text()?;
-                seen.saw_model(name);
-            }
-            b"usageMetadata" => read(cursor, seen)?,
-            _ => {}
-        }
-        Ok(())
-    })
-}
-
 /// Reads `usageMetadata`. Counters are cumulative; one that a later chunk leaves out keeps its value.
-fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<(), ScanError> {
+pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<(), ScanError> {
     let Observed { counters, service_class, .. } = seen;
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
@@ -100,11 +76,18 @@ fn usage_of(counters: &Counters) -> Option<Usage> {
     let (candidates, thoughts) = (count(counters.output), count(counters.reasoning));
     // Should a host count thoughts among the candidates, the total gives it away.
     let among = counters.total == Some(prompt.saturating_add(candidates));
+    let beside = candidates.saturating_add(thoughts);
+    let output = match (counters.output, counters.total) {
+        _ if among => candidates,
+        // What is not told is what is left of the total.
+        (None, Some(total)) => beside.max(total.saturating_sub(prompt)),
+        _ => beside,
+    };
     let audio = count(counters.audio_input).saturating_add(count(counters.audio_tool_input));
     let usage = Usage {
         input: prompt.saturating_sub(cache_read),
         cache_read,
-        output: if among { candidates } else { candidates.saturating_add(thoughts) },
+        output,
         reasoning: thoughts,
         audio_input: audio.saturating_sub(count(counters.audio_cache_read)),
         audio_output: count(counters.audio_output),
