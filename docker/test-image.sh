@@ -13,10 +13,10 @@ done
 [ "$(id -u)" = 0 ] || { echo "left out: the image, as this is not root"; exit 0; }
 
 work=$(mktemp -d)
-container='' image_mounted=''
+container='' image_mounted='' beside=()
 buildah() { command buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" "$@"; }
 finish() {
-    [ -n "$container" ] && kill -KILL "$container" 2>/dev/null
+    for process in $container "${beside[@]}"; do kill -KILL "$process" 2>/dev/null && wait "$process" 2>/dev/null; done
     [ -n "$image_mounted" ] && buildah umount "$image_mounted" >/dev/null
     rm -rf "$work"
 }
@@ -42,7 +42,7 @@ inspect '{{.Docker.Config.Healthcheck.Test}}' | grep -q '/ovth health' || fail "
 inspect '{{.Docker.Config.Labels}}' | grep -q 'org.opencontainers.image.title' || fail "no labels"
 inspect '{{.Docker.Config.Env}}' | grep -qiE '(KEY|SECRET|TOKEN)=' && fail "a secret among the variables"
 [ "$(stat -c %u "$root/data")" = 10001 ] || fail "/data is not the gateway's"
-mapfile -t settings < <(inspect '{{range .Docker.Config.Env}}{{println .}}{{end}}' | grep '^OVTH_')
+mapfile -t settings < <(inspect '{{range .Docker.Config.Env}}{{println .}}{{end}}' | grep -E '^(OVTH_|container=)')
 
 # What an engine adds to a root.
 mkdir -p "$root/proc" "$root/dev"
@@ -58,8 +58,8 @@ chown 1000:1000 "$work/app"
 sed -i 's/^OPENAI_API_KEY=.*/OPENAI_API_KEY=sk-of-nobody-0123456789/' "$work/app/.env"
 cat >> "$work/app/config.yaml" <<'YAML'
 providers:
-  by-file: {base_url: "http://by-file.test:9090/v1", models: [by-file]}
-  by-dns: {base_url: "http://by-dns.test:9090/v1", models: [by-dns]}
+  by-file: {base_url: "http://by-file.test:9090/v1", api_key: key-of-the-simulator, models: [by-file]}
+  by-dns: {base_url: "http://by-dns.test:9090/v1", api_key: key-of-the-simulator, models: [by-dns]}
 YAML
 
 # docker's `env_file`
@@ -111,11 +111,13 @@ grep -qE "^[0-9]+ [0-9]+ [^ ]+ [^ ]+ / ro[, ]" "/proc/$container/mountinfo" || f
 grep -q 'no certificate authorities' "$work/log" && fail "it finds no certificate authorities"
 
 # A provider, by a name of /etc/hosts and by one that only DNS knows: glibc is static and must look up both.
-outside "$root/ovth" simulate --listen 127.0.0.1:9090 > /dev/null 2>&1 &
-outside python3 - <<'PY' &
-import socket
+nsenter --target "$container" --net -- "$root/ovth" simulate --listen 127.0.0.1:9090 > /dev/null 2>&1 &
+beside+=($!)
+nsenter --target "$container" --net -- python3 - "$work/dns" <<'PY' &
+import socket, sys
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind(("127.0.0.1", 53))
+open(sys.argv[1], "w").close()
 while True:
     query, client = server.recvfrom(512)
     end = query.index(0, 12) + 1
@@ -123,8 +125,10 @@ while True:
     answers = [b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1"] if kind == b"\0\1" and b"by-dns" in asked else []
     server.sendto(query[:2] + b"\x81\x80\0\1" + bytes([0, len(answers)]) + b"\0\0\0\0" + asked + b"".join(answers), client)
 PY
-ask() { outside curl --silent --fail-with-body --retry 20 --retry-connrefused --retry-delay 1 "$@"; }
-ask -o /dev/null http://127.0.0.1:9090/v1/models || true
+beside+=($!)
+for _ in $(seq 200); do [ -e "$work/dns" ] && break; sleep 0.02; done
+ask() { outside curl --silent --fail-with-body "$@"; }
+outside curl --silent --retry 20 --retry-connrefused --retry-delay 1 -o /dev/null http://127.0.0.1:9090/v1/models || fail "no provider"
 key=$(ask http://127.0.0.1:8080/admin/keys -H "Authorization: Bearer $master" -d '{"label":"image"}' | sed 's/.*"key":"\([^"]*\)".*/\1/')
 for model in by-file by-dns; do
     ask -o "$work/answer" http://127.0.0.1:8080/v1/chat/completions -H "Authorization: Bearer $key" \

@@ -70,9 +70,9 @@ pub fn is_root() -> bool {
     Identity::current().is_root()
 }
 
-/// Whether this process is in a container, as far as Docker, Podman or Kubernetes tell.
+/// Whether this process is in a container, as far as the image (and Podman), Docker or Kubernetes tell.
 #[must_use]
 pub fn in_container() -> bool {
     ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists())
-        || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+        || ["container", "KUBERNETES_SERVICE_HOST"].iter().any(|name| std::env::var_os(name).is_some())
 }
