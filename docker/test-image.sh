@@ -16,9 +16,15 @@ work=$(mktemp -d)
 container='' image_mounted='' beside=()
 buildah() { command buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" "$@"; }
 finish() {
-    for process in $container "${beside[@]}"; do kill -KILL "$process" 2>/dev/null && wait "$process" 2>/dev/null; done
-    [ -n "$image_mounted" ] && buildah umount "$image_mounted" >/dev/null
+    local status=$? process
+    [ -z "$container" ] || kill -KILL "$container" 2>/dev/null || true
+    for process in "${beside[@]}"; do
+        kill -KILL -- "-$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
+    [ -z "$image_mounted" ] || buildah umount "$image_mounted" >/dev/null || true
     rm -rf "$work"
+    exit "$status"
 }
 trap finish EXIT
 fail() { echo "FAILED: $*" >&2; [ -f "$work/log" ] && tail -5 "$work/log" >&2; exit 1; }
@@ -111,9 +117,9 @@ grep -qE "^[0-9]+ [0-9]+ [^ ]+ [^ ]+ / ro[, ]" "/proc/$container/mountinfo" || f
 grep -q 'no certificate authorities' "$work/log" && fail "it finds no certificate authorities"
 
 # A provider, by a name of /etc/hosts and by one that only DNS knows: glibc is static and must look up both.
-nsenter --target "$container" --net -- "$root/ovth" simulate --listen 127.0.0.1:9090 > /dev/null 2>&1 &
+setsid nsenter --target "$container" --net -- "$root/ovth" simulate --listen 127.0.0.1:9090 > /dev/null 2>&1 &
 beside+=($!)
-nsenter --target "$container" --net -- python3 - "$work/dns" <<'PY' &
+setsid nsenter --target "$container" --net -- python3 - "$work/dns" <<'PY' &
 import socket, sys
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind(("127.0.0.1", 53))

@@ -22,7 +22,7 @@ async fn gaps_between_events_through_each_proxy() {
     let done = crate::support::send(upstream, &order, Way::Sized).await;
     assert_eq!(done.status, 200, "{done:?}");
     let config = format!(
-        "providers:\n  box:\n    base_url: http://{upstream}/gaps/v1\n    models: [paced]\nroutes:\n  paced: {{providers: [box], models: [paced]}}\n"
+        "providers:\n  box:\n    base_url: http://{upstream}/gaps/v1\n    api_key: key-of-the-simulator\n    models: [paced]\nroutes:\n  paced: {{providers: [box], models: [paced]}}\n"
     );
     let gateway = Gateway::start(&config).await;
     let at = gateway.address();
