@@ -177,6 +177,8 @@ fn the_image_is_the_binary_alone_and_its_settings_are_ones_that_the_gateway_know
     assert_eq!(set["OVTH_METRICS_LISTEN"], "0.0.0.0:9464");
     assert_eq!((set["OVTH_CONFIG"], set["OVTH_DATA_DIR"]), ("/app/config.yaml", "/data"));
     assert_eq!(set["OVTH_USER"], "10001:10001");
+    // Less than the compose file's stop_grace_period.
+    assert_eq!(set["OVTH_SHUTDOWN_GRACE"], "8s");
     let sources =
         files(&root().join("src")).iter().map(|path| fs::read_to_string(path).unwrap_or_default()).collect::<String>();
     for name in set.keys() {
