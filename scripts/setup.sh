@@ -2,7 +2,7 @@
 # Finds out what this machine lacks for building and testing, and installs it with apt-get where it may;
 # where it may not, it says exactly what to install and ends with status 1.
 #   scripts/setup.sh build   what `cargo build` needs
-#   scripts/setup.sh test    that, and what the tests need; without the programs that some tests run against (caddy, nginx), these say what they leave out
+#   scripts/setup.sh test    that, and what the tests need; without the programs that some tests run against (caddy, nginx, prometheus), these say what they leave out
 set -euo pipefail
 
 purpose=${1:-build}
@@ -24,6 +24,8 @@ if [ "$purpose" = test ]; then
     # Proxies that event streams are sent through.
     have caddy || optional+=(caddy)
     have nginx || [ -x /usr/sbin/nginx ] || optional+=(nginx-light)
+    # What scrapes the gateway, and promtool, which checks rules.
+    have prometheus && have promtool || optional+=(prometheus)
     # The README makes a master key with openssl; curl and pip trust the system's certificates, and so do we.
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || packages+=(ca-certificates)
 fi

@@ -37,6 +37,7 @@ mod metered;
 mod metrics;
 mod privileges;
 mod phases;
+mod monitoring;
 mod probes;
 mod proxies;
 mod quotas;

@@ -25,7 +25,7 @@ pub(crate) use day::within_one_day;
 pub(crate) use gateway::{Gateway, LAUNCHER, free_address};
 pub(crate) use http1::End;
 pub(crate) use page::{Family, Page};
-pub(crate) use prometheus::promtool;
+pub(crate) use prometheus::{Prometheus, promtool};
 pub(crate) use record::{Record, Tokens};
 pub(crate) use recording::Recording;
 pub(crate) use shape::Shape;

@@ -127,4 +127,12 @@ impl Bed {
         let refused = within("a refusal", self.gateway.send(&request, super::Way::Sized)).await;
         assert_eq!(refused.status, 429, "{refused:?}");
     }
+
+    /// Some more traffic, on targets that every case may share.
+    pub(crate) async fn everything_again(&self) {
+        for shape in Shape::BOTH {
+            let streamed = self.gateway.post(shape, shape.ask_stream("last-0", "stream")).await;
+            assert_eq!(streamed.status, 200, "{streamed:?}");
+        }
+    }
 }
