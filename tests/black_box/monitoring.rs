@@ -132,6 +132,7 @@ fn promtool_finds_nothing_wrong_with_the_configuration_and_the_rules_do_what_the
     let path = |file: &str| shipped(file).display().to_string();
     for arguments in [
         ["check", "config", &path("prometheus/prometheus.yml")],
+        ["check", "config", &path("prometheus/compose.yml")],
         ["check", "rules", &path("prometheus/alerts.yml")],
         ["test", "rules", &path("prometheus/alerts_test.yml")],
     ] {
@@ -184,6 +185,27 @@ fn the_board_is_one_that_grafana_can_show() {
     assert!(variables.iter().any(|variable| variable["name"] == "datasource" && variable["type"] == "datasource"));
 }
 
+#[test]
+fn in_containers_prometheus_and_grafana_find_what_the_compose_file_starts() {
+    let yaml = |path: &str| -> serde_yaml::Value {
+        serde_yaml::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    let services = yaml("../docker/docker-compose.yml")["services"].clone();
+    let (alone, beside) = (yaml("prometheus/prometheus.yml"), yaml("prometheus/compose.yml"));
+    assert_eq!(alone["rule_files"], beside["rule_files"]);
+    assert_eq!(alone["scrape_configs"][0]["job_name"], beside["scrape_configs"][0]["job_name"]);
+    let target = beside["scrape_configs"][0]["static_configs"][0]["targets"][0].as_str().expect("a target").to_owned();
+    let (service, port) = target.split_once(':').expect("a port");
+    assert!(!services[service].is_null() && port == "9464", "{target}");
+    let url = yaml("grafana/datasources/prometheus.yml")["datasources"][0]["url"].as_str().expect("a URL").to_owned();
+    assert_eq!(url, "http://prometheus:9090");
+    assert!(!services["prometheus"].is_null());
+    let folder =
+        yaml("grafana/dashboards/ovth.yml")["providers"][0]["options"]["path"].as_str().expect("a path").to_owned();
+    let mounted = services["grafana"]["volumes"][0].as_str().expect("a volume");
+    assert_eq!(mounted, format!("./conf/grafana:{folder}:ro"));
+}
+
 #[tokio::test]
 async fn a_real_prometheus_scrapes_the_gateway_and_evaluates_every_expression_of_the_board_and_the_rules() {
     let bed = failing_first("").await;
@@ -209,7 +231,7 @@ async fn a_real_prometheus_scrapes_the_gateway_and_evaluates_every_expression_of
     assert_eq!(prometheus.value("up{job=\"ovth-gateway\"}").await, Some(1.0));
 
     let board = board();
-    let now = prometheus.value("time()").await.expect("a time");
+    let now = prometheus.value("vector(time())").await.expect("a time");
     let (start, end) = (format!("{:.3}", now - 10.0), format!("{now:.3}"));
     for Shown { panel, expression, instant } in shown(&board) {
         let data = if instant {
@@ -231,7 +253,12 @@ async fn a_real_prometheus_scrapes_the_gateway_and_evaluates_every_expression_of
     within("each rule to be evaluated", async {
         while evaluated.len() < rules().len() || evaluated.values().any(|health| health == "unknown") {
             let groups = prometheus.ask("rules", &[]).await;
-            for rule in groups["groups"].as_array().expect("groups").iter().flat_map(|group| &*group["rules"].as_array().expect("rules")) {
+            for rule in groups["groups"]
+                .as_array()
+                .expect("groups")
+                .iter()
+                .flat_map(|group| &*group["rules"].as_array().expect("rules"))
+            {
                 assert!(rule["lastError"].as_str().is_none_or(str::is_empty), "{rule}");
                 let field = |name: &str| rule[name].as_str().expect(name).to_owned();
                 evaluated.insert(field("name"), field("health"));
