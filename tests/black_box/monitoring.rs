@@ -257,7 +257,7 @@ async fn a_real_prometheus_scrapes_the_gateway_and_evaluates_every_expression_of
                 .as_array()
                 .expect("groups")
                 .iter()
-                .flat_map(|group| &*group["rules"].as_array().expect("rules"))
+                .flat_map(|group| group["rules"].as_array().expect("rules"))
             {
                 assert!(rule["lastError"].as_str().is_none_or(str::is_empty), "{rule}");
                 let field = |name: &str| rule[name].as_str().expect(name).to_owned();
