@@ -18,6 +18,7 @@ use super::ending::cut_error;
 use super::meter::Meter;
 use super::targets::End;
 use super::tell::tell_error;
+use super::unsaid;
 use super::upstream::{self, Wire};
 use super::waited::timed;
 use super::watch::Interrupt;
@@ -83,6 +84,7 @@ impl Exchange<'_, '_> {
         if whole {
             wire.release(&self.gateway.connector).await;
         }
+        unsaid::take_out(target, &mut body);
         let failure = target.upstream.failure(target.shape, status, &headers, &body);
         // Its own words go on as they are only to who speaks its shape.
         let request_id = passed_headers.get(UPSTREAM_REQUEST_ID).cloned();
@@ -228,13 +230,17 @@ impl Exchange<'_, '_> {
     }
 
     /// The provider put an error where its answer should be.
-    async fn provider_error(&mut self, pump: &mut Pump, target: &Target, error: ApiError) -> Outcome {
+    async fn provider_error(&mut self, pump: &mut Pump, target: &Target, mut error: ApiError) -> Outcome {
+        unsaid::take_out_of(target, &mut error);
         let failure = target.upstream.stream_failure(target.shape, error);
         if !pump.committed {
             return Outcome::Failed(Failed { failure, answer: None, status: None });
         }
         // The provider's own event is the terminal one, and its fields survive in it; it is the last of what is pending.
         let passed = self.response().is_some_and(|response| response.progress.error_passed);
+        if passed {
+            unsaid::take_out(target, &mut pump.pending);
+        }
         match self.flush(pump, passed).await {
             Ok(()) if passed => Outcome::Broken(failure.error),
             Ok(()) => Outcome::Broken(self.tell_in_stream(failure.error).await),

@@ -25,6 +25,7 @@ mod refused_state;
 mod reply;
 mod targets;
 mod tell;
+mod unsaid;
 mod upstream;
 mod waited;
 mod watch;

@@ -42,6 +42,7 @@ mod probes;
 mod proxies;
 mod quotas;
 mod recordings;
+mod secrets;
 mod shutdown;
 mod silence;
 mod small_box;

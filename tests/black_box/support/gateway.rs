@@ -18,7 +18,7 @@ use super::record::Record;
 use super::{PATIENCE, Shape, within};
 
 /// The master key of every gateway under test.
-const MASTER_KEY: &str = "master-0123456789abcdef0123456789abcdef";
+pub(crate) const MASTER_KEY: &str = "master-0123456789abcdef0123456789abcdef";
 /// The time between two looks at something that cannot be waited for.
 const GLANCE: Duration = Duration::from_millis(5);
 /// Log lines that are shown when a test fails.

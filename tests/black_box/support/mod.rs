@@ -22,7 +22,7 @@ pub(crate) use answer::{After, Answer, Gate};
 pub(crate) use bed::{Bed, provider};
 pub(crate) use client::{Connection, Request, Response, Way, gzip, send};
 pub(crate) use day::within_one_day;
-pub(crate) use gateway::{Gateway, LAUNCHER, free_address};
+pub(crate) use gateway::{Gateway, LAUNCHER, MASTER_KEY, free_address};
 pub(crate) use http1::End;
 pub(crate) use page::{Family, Page};
 pub(crate) use prometheus::{Prometheus, promtool};
