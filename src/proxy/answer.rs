@@ -282,7 +282,9 @@ impl Exchange<'_, '_> {
     async fn stopped(&mut self, stopped: Stopped) -> Outcome {
         match stopped {
             Stopped::ClientGone => Outcome::Gone,
-            Stopped::Ending if self.downstream.head_written() => Outcome::Broken(self.tell_in_stream(cut_error()).await),
+            Stopped::Ending if self.downstream.head_written() => {
+                Outcome::Broken(self.tell_in_stream(cut_error()).await)
+            }
             Stopped::Ending => cut(),
             Stopped::Unwritten => {
                 let error = ApiError::new(ErrorClass::Unavailable, UNWRITTEN)

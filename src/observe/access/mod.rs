@@ -1,6 +1,7 @@
 //! The access log: records of exchanges in a file of their own, written by a thread of its own and rotated.
 
 use std::io;
+use std::time::Instant;
 
 use prometheus::IntCounter;
 
@@ -34,8 +35,8 @@ impl AccessLog {
         self.queue.push(line);
     }
 
-    /// Waits until everything pushed so far is written, at most two seconds.
-    pub(super) fn flush(&self) {
-        self.queue.flush();
+    /// Waits until everything pushed so far is written, or the time is up.
+    pub(super) fn flush(&self, until: Instant) {
+        self.queue.flush(until);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderName;
@@ -30,9 +30,6 @@ const MAX_WAITING: usize = 256;
 
 /// The most bytes of all exchanges that are being captured or wait to be written.
 const MAX_HELD_BYTES: usize = 32 << 20;
-
-/// How long a flush may take.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is captured, and what becomes of it.
 pub struct CaptureSettings {
@@ -117,13 +114,13 @@ impl Captures {
         wanted.then(|| Box::new(Capturing::new(Arc::clone(active), &about)))
     }
 
-    /// Waits until everything captured so far is written, at most a few seconds.
-    pub fn flush(&self) {
+    /// Waits until everything captured so far is written, or the time is up.
+    pub fn flush(&self, until: Instant) {
         if let Some(active) = &*self.active.load() {
             let (done, written) = sync_channel(1);
             // A full queue means that there is more than can be waited for.
             if active.sender.try_send(Message::Flush(done)).is_ok() {
-                let _ = written.recv_timeout(FLUSH_TIMEOUT);
+                let _ = written.recv_timeout(until.saturating_duration_since(Instant::now()));
             }
         }
     }

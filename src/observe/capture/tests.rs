@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
@@ -14,6 +15,7 @@ use super::redact::{REDACTED, pattern_of};
 use super::*;
 use crate::observe::rotation::Every;
 
+const PATIENCE: Duration = Duration::from_secs(60);
 const SECRET: &str = "Planted/Secret+0123456789==";
 
 fn redactor() -> Redactor {
@@ -122,7 +124,7 @@ const UPSTREAM: Upstream<'static> = Upstream { provider: "openai", model: "gpt-5
 impl House {
     /// The lines that are written.
     fn lines(&self) -> Vec<Value> {
-        self.captures.flush();
+        self.captures.flush(Instant::now() + PATIENCE);
         let text = fs::read_to_string(&self.path).unwrap();
         assert!(!text.contains("zebra-") && !text.contains("Planted"), "{text}");
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -286,10 +288,10 @@ fn what_finds_no_room_is_dropped_and_counted() {
     }
     assert_eq!(house.captures.active.load().as_ref().unwrap().held.load(Ordering::Relaxed), MAX_HELD_BYTES);
     drop(all);
-    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while house.captures.active.load().as_ref().unwrap().held.load(Ordering::Relaxed) > 0 {
-        assert!(std::time::Instant::now() < deadline, "all is given back");
-        house.captures.flush();
+        assert!(Instant::now() < deadline, "all is given back");
+        house.captures.flush(Instant::now() + PATIENCE);
     }
     assert_eq!(house.dropped.get(), 8);
 }
@@ -303,7 +305,7 @@ fn a_disk_that_is_full_costs_captures_only() {
     for _ in 0..3 {
         captures.begin(ABOUT).unwrap().client_request(&HeaderMap::new(), b"{}");
     }
-    captures.flush();
+    captures.flush(Instant::now() + PATIENCE);
     assert_eq!(dropped.get(), 3);
     assert!(captures.prepare(Some(settings("/dev/null/nothing".into(), 1_024))).is_err());
 }
@@ -348,7 +350,7 @@ proptest! {
 #[expect(clippy::print_stdout, reason = "prints what it measured")]
 fn cost_of_a_capture_that_is_off() {
     let captures = Captures::new(IntCounter::new("dropped", "dropped").unwrap());
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let mut begun = 0_u32;
     for _ in 0..1_000_000 {
         begun += u32::from(captures.begin(std::hint::black_box(ABOUT)).is_some());
@@ -357,7 +359,7 @@ fn cost_of_a_capture_that_is_off() {
     let redactor = redactor();
     let body =
         r#"{"role":"user","content":"Please tell me about the tokens of this, and the key points."}"#.repeat(700);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     redactor.ranges(body.as_bytes());
     println!("{} bytes looked through in {:?}", body.len(), began.elapsed());
 }

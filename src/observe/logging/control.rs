@@ -135,7 +135,7 @@ impl Control {
         &self.0.captures
     }
 
-    /// Waits until everything logged so far is written, at most a few seconds.
+    /// Waits until everything logged so far is written, at most two seconds.
     pub fn flush(&self) {
         self.0.flush();
     }

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use log::{Log, Metadata, Record};
@@ -32,6 +32,9 @@ use super::record;
 /// The environment variable with the filter: comma-separated `target=level`, or a level alone for all other targets. Its directives go over
 /// those of the configuration.
 pub const FILTER_ENV: &str = "OVTH_LOG";
+
+/// How long a flush may take: a reader that has stopped must not hold up the end of the process.
+const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 /// Why the log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -207,11 +210,13 @@ impl Shared {
     }
 
     fn flush(&self) {
-        self.queue.flush();
+        // All of them write at the same time.
+        let until = Instant::now() + FLUSH_TIME;
+        self.queue.flush(until);
         if let Some(access) = &*self.access.load() {
-            access.flush();
+            access.flush(until);
         }
-        self.captures.flush();
+        self.captures.flush(until);
     }
 }
 

@@ -25,9 +25,6 @@ const BATCH_BYTES: usize = 64 << 10;
 /// meanwhile, so that the writer wakes a hundred times a second and not for every line.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a flush may take: a reader that has stopped must not hold up the end of the process.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// How often a sink is tended while nothing is written.
 const TEND_EVERY: Duration = Duration::from_secs(60);
 
@@ -95,20 +92,21 @@ impl Queue {
         self.dropped.inc();
     }
 
-    /// Waits until everything pushed so far is written, at most two seconds.
-    pub(in crate::observe) fn flush(&self) {
+    /// Waits until everything pushed so far is written, or the time is up.
+    pub(in crate::observe) fn flush(&self, until: Instant) {
         let (done, written) = sync_channel(1);
         let mut message = Message::Flush(done);
         // A full queue means a slow reader; try until there is room or the time is up.
-        for _ in 0..FLUSH_TIMEOUT.as_millis() / PAUSE.as_millis() {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
             match self.sender.try_send(message) {
                 Ok(()) => {
                     // An error is the timeout, or a writer that has ended: nothing more can be done for either.
-                    let _ = written.recv_timeout(FLUSH_TIMEOUT);
+                    let _ = written.recv_timeout(left);
                     return;
                 }
-                Err(TrySendError::Full(back)) => message = back,
-                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(back)) if !left.is_zero() => message = back,
+                Err(_) => return,
             }
             thread::sleep(PAUSE);
         }
@@ -224,6 +222,8 @@ mod tests {
 
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     /// Keeps what is written; before each write it tells that it begins and waits until it may.
     struct Gate {
         begun: Sender<()>,
@@ -278,7 +278,7 @@ mod tests {
         for index in 0..1_000 {
             log.queue.push(format!("line {index}\n").as_bytes());
         }
-        log.queue.flush();
+        log.queue.flush(Instant::now() + PATIENCE);
         let text = String::from_utf8(log.written.lock().unwrap().clone()).unwrap();
         assert!(text.lines().eq((0..1_000).map(|index| format!("line {index}"))), "{text}");
         assert_eq!(log.dropped.get(), 0);
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(log.text(), "");
         let Blocked { queue, may, written, .. } = log;
         drop(may);
-        queue.flush();
+        queue.flush(Instant::now() + PATIENCE);
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         assert_eq!(text.lines().filter(|line| *line == "more").count(), MAX_LINES);
         assert_eq!(text.lines().filter(|line| line.ends_with(" dropped=10")).count(), 1, "{text}");
@@ -325,7 +325,7 @@ mod tests {
         for _ in 0..3 {
             queue.push(b"lost\n");
         }
-        queue.flush();
+        queue.flush(Instant::now() + PATIENCE);
         assert_eq!(dropped.get(), 3);
     }
 
@@ -340,7 +340,7 @@ mod tests {
         }
         assert_eq!(log.dropped.get(), 2);
         drop(log.may);
-        log.queue.flush();
+        log.queue.flush(Instant::now() + PATIENCE);
         assert_eq!(log.queue.waiting_bytes.load(Ordering::Relaxed), 0);
     }
 }

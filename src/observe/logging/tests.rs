@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter};
 use ovth_filters::neutral::Usage;

@@ -1,5 +1,6 @@
 //! Files that were put aside: their names, which of them are kept, and their compression.
 
+use std::cmp::Reverse;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -55,7 +56,7 @@ pub(super) fn put_aside(path: &Path, now: SystemTime) -> io::Result<()> {
 /// Deletes what is not to be kept; gives those that are kept and not compressed.
 pub(super) fn sweep(path: &Path, keep: &Keep, now: SystemTime) -> Vec<PathBuf> {
     let mut rotated = list(path);
-    rotated.sort_by(|one, other| (other.at, other.number).cmp(&(one.at, one.number)));
+    rotated.sort_by_key(|file| Reverse((file.at, file.number)));
     let oldest = now.checked_sub(keep.time).map(timestamp);
     let mut bytes = 0_u64;
     let mut plain = Vec::new();
