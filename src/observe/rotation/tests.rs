@@ -1,5 +1,5 @@
 //! Files on a real disk, under a clock that the test moves.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::cell::Cell;
 use std::fs;
