@@ -14,6 +14,7 @@ pub mod privileges;
 pub mod providers;
 pub mod proxy;
 pub mod reconcile;
+pub mod reload;
 pub mod resolver;
 pub mod routing;
 pub mod server;

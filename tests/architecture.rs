@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may know, besides itself and `ovth_filters`.
-const TABLE: [(&str, &[&str]); 16] = [
+const TABLE: [(&str, &[&str]); 17] = [
     ("fetch", &[]),
     ("observe", &[]),
     ("config", &[]),
@@ -34,7 +34,11 @@ const TABLE: [(&str, &[&str]); 16] = [
             "routing",
         ],
     ),
-    ("admin", &["config", "observe", "resolver", "catalog", "store", "keys", "ledger", "providers", "routing"]),
+    ("reload", &["config", "observe", "catalog", "providers", "routing"]),
+    (
+        "admin",
+        &["config", "observe", "resolver", "catalog", "store", "keys", "ledger", "providers", "routing", "reload"],
+    ),
     ("reconcile", &["catalog"]),
     ("simulator", &[]),
 ];

@@ -29,6 +29,8 @@ pub(super) enum Call {
     CheckLedger,
     CompactLedger,
     BackUpLedger,
+    ShowConfig,
+    Reload,
 }
 
 impl Call {
@@ -88,6 +90,8 @@ pub(super) static PLACES: &[Place] = places! {
     "/admin/ledger/check": POST CheckLedger "reads the whole database and names what is wrong";
     "/admin/ledger/compact": POST CompactLedger "makes the file as small as it can be";
     "/admin/ledger/backup": GET BackUpLedger "a consistent copy of the database";
+    "/admin/config": GET ShowConfig "the configuration in force, its files, and what is wrong with the one on disk";
+    "/admin/reload": POST Reload "loads the configuration anew";
 };
 
 static ROUTER: LazyLock<Router<&'static Place>> = LazyLock::new(|| {

@@ -2,6 +2,7 @@
 //! answers; the proxy does the I/O with clients.
 
 mod body;
+mod config;
 mod endpoints;
 mod exchanges;
 mod gate;
@@ -43,6 +44,7 @@ use crate::config::{Quota, Secret};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::observe::logging;
+use crate::reload;
 use crate::store::StoreError;
 use endpoints::{Call, Found};
 use gate::Gate;
@@ -73,6 +75,8 @@ pub struct AdminParts {
     pub data_dir: PathBuf,
     /// The log.
     pub log: logging::Control,
+    /// Loads the configuration anew.
+    pub reload: reload::Handle,
 }
 
 /// The admin API.
@@ -81,6 +85,7 @@ pub struct Admin {
     keys: Arc<Keys>,
     ledger: Arc<Ledger>,
     gate: Gate,
+    reload: reload::Handle,
     readers: Arc<Semaphore>,
     upkeep: Upkeep,
     log: logging::Control,
@@ -95,6 +100,7 @@ impl Admin {
             settings: parts.settings,
             keys: parts.keys,
             ledger: parts.ledger,
+            reload: parts.reload,
             gate: Gate::new(),
             readers: Arc::new(Semaphore::new(READERS)),
             upkeep: Upkeep::new(parts.data_dir),
@@ -188,5 +194,7 @@ async fn answer(
         Call::CheckLedger => upkeep::check(admin).await,
         Call::CompactLedger => upkeep::compact(admin).await,
         Call::BackUpLedger => upkeep::back_up(admin).await,
+        Call::ShowConfig => Ok(config::show(admin)),
+        Call::Reload => config::reload(admin).await,
     }
 }

@@ -6,11 +6,15 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use std::path::Path;
+
+use crate::reload::Condition;
 use crate::store::Store;
 
 use super::*;
 
 mod client;
+mod config;
 mod keys;
 mod ledger;
 mod log;
@@ -42,8 +46,26 @@ fn house_with(quota: Quota) -> House {
         ledger,
         data_dir: folder.path().to_owned(),
         log: crate::observe::logging::Control::unheard().unwrap(),
+        reload: reload(folder.path()),
     });
     House { store, keys, admin, folder }
+}
+
+/// A reloader of a configuration in that folder.
+fn reload(folder: &Path) -> crate::reload::Handle {
+    let path = folder.join("config.yaml");
+    let yaml = format!("master_key: {MASTER}\nproviders: {{host: {{base_url: 'http://127.0.0.1:9/v1'}}}}\n");
+    std::fs::write(&path, yaml).unwrap();
+    let loaded = crate::reload::load(&path).unwrap();
+    let parts = crate::reload::Parts {
+        path,
+        files: loaded.files,
+        warnings: loaded.warnings,
+        snapshot: Arc::new(arc_swap::ArcSwap::from_pointee(loaded.snapshot)),
+        metrics: Arc::new(crate::observe::Metrics::new()),
+        followers: Vec::new(),
+    };
+    crate::reload::start(parts).unwrap()
 }
 
 /// One request, as the proxy makes it: without its body first.
@@ -150,9 +172,9 @@ async fn the_root_lists_what_there_is() {
 #[tokio::test(start_paused = true)]
 async fn a_storage_fault_is_503_and_says_why() {
     let house = house();
-    assert_eq!(Checks::now(&house.store.health(), Drain::Serving).store, StoreCheck::Ok);
+    assert_eq!(Checks::now(&house.store.health(), Drain::Serving, Condition::Ok).store, StoreCheck::Ok);
     house.store.shutdown().unwrap();
-    assert_eq!(Checks::now(&house.store.health(), Drain::Serving).store, StoreCheck::Failed);
+    assert_eq!(Checks::now(&house.store.health(), Drain::Serving, Condition::Ok).store, StoreCheck::Failed);
     let response = post("/admin/keys").body(r#"{"label":"a"}"#).send(&house).await;
     let body = told(&response, 503);
     assert_eq!(body["error"]["code"], "storage_unavailable");

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{ConfigFile, load};
-use crate::config::{Problems, Severity};
+use super::ConfigFile;
+use crate::config::{Problems, ProcessKey, Severity};
+use crate::reload;
 
 /// Check a configuration and tell everything that is wrong with it
 ///
@@ -21,9 +22,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let checked = load::snapshot(&arguments.config.path).map(|(snapshot, problems)| {
-        let config = snapshot.config();
-        (Good { providers: config.providers.len(), routes: config.routes.len() }, problems)
+    let checked = reload::load(&arguments.config.path).map_err(|failed| failed.problems).map(|loaded| {
+        let config = loaded.snapshot.config();
+        let process_keys = config.process_keys.clone();
+        let good = Good { providers: config.providers.len(), routes: config.routes.len(), process_keys };
+        (good, loaded.warnings)
     });
     // A reader that has gone away changes nothing about the verdict.
     let _ = report(&checked, &mut io::stdout().lock(), &mut io::stderr().lock());
@@ -34,6 +37,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 struct Good {
     providers: usize,
     routes: usize,
+    /// Keys that a reload cannot change.
+    process_keys: Vec<ProcessKey>,
 }
 
 fn report(
@@ -44,6 +49,14 @@ fn report(
     let (Ok((_, problems)) | Err(problems)) = checked;
     if !problems.0.is_empty() {
         writeln!(problems_out, "{problems}")?;
+    }
+    for key in checked.iter().flat_map(|(good, _)| &good.process_keys) {
+        writeln!(
+            problems_out,
+            "note: {}: the key is {} of the process's own environment, which a running gateway keeps until its restart; \
+             put it into .env beside the file, or into a file of its own ({{file: path}}), to change it by a reload",
+            key.place, key.variable
+        )?;
     }
     match checked {
         Ok((good, _)) => writeln!(
@@ -78,10 +91,10 @@ mod tests {
 
     #[test]
     fn a_good_configuration_is_counted_and_its_warnings_are_told() {
-        let good = told(&Ok((Good { providers: 3, routes: 1 }, Problems::default())));
+        let good = told(&Ok((Good { providers: 3, routes: 1, process_keys: Vec::new() }, Problems::default())));
         assert_eq!(good, ("configuration is good: 3 providers, 1 route\n".to_owned(), String::new()));
         let warned = Problems(vec![Problem::warning("routes.auto", "has one provider")]);
-        let (out, problems) = told(&Ok((Good { providers: 1, routes: 0 }, warned)));
+        let (out, problems) = told(&Ok((Good { providers: 1, routes: 0, process_keys: Vec::new() }, warned)));
         assert_eq!(out, "configuration is good: 1 provider, 0 routes\n");
         assert_eq!(problems, "warning: routes.auto: has one provider\n");
     }

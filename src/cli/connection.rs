@@ -56,9 +56,9 @@ impl Connection {
         // The file is needed by few commands and may be on another machine; but one that was named must be there.
         let (config, config_problem) = match path.try_exists() {
             Ok(true) => {
-                let (draft, problems) = config::load_draft(path, &environment, providers::builtins());
-                let problem = draft.is_none().then(|| problems.to_string());
-                (draft, problem)
+                let draft = config::load_draft(path, &environment, providers::builtins());
+                let problem = draft.config.is_none().then(|| draft.problems.to_string());
+                (draft.config, problem)
             }
             Ok(false) if self.config.is_none() => (None, None),
             Ok(false) => return Err(Failure::Config(format!("{} does not exist", path.display()))),

@@ -86,7 +86,7 @@ fn ask(arguments: &Arguments) -> Result<bool, Failure> {
 fn listener(config: &Path) -> SocketAddr {
     let environment = Environment::beside(config);
     let given = environment.var("OVTH_LISTEN").and_then(|listen| listen.parse().ok());
-    let draft = || config::load_draft(config, &environment, providers::builtins()).0;
+    let draft = || config::load_draft(config, &environment, providers::builtins()).config;
     given.or_else(|| Some(draft()?.listen)).unwrap_or(DEFAULT)
 }
 

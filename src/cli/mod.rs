@@ -12,7 +12,6 @@ mod health;
 mod init;
 mod keys;
 mod ledger;
-mod load;
 mod print;
 mod quotas;
 mod reconcile;

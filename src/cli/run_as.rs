@@ -63,6 +63,6 @@ impl RunAs {
 /// The data folder, as far as root can tell: what is wrong with the configuration is told when it is read again.
 fn data_dir(config: &Path) -> PathBuf {
     let environment = Environment::beside(config);
-    let draft = config::load_draft(config, &environment, providers::builtins()).0;
+    let draft = config::load_draft(config, &environment, providers::builtins()).config;
     draft.map_or_else(|| environment.var("OVTH_DATA_DIR").unwrap_or("./data").into(), |config| config.data_dir)
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::ConfigFile;
 use super::run_as::{Root, RunAs, RunAsError};
-use super::{ConfigFile, load};
 use crate::config::{Problems, Severity};
 use crate::observe::{Metrics, logging};
 use crate::privileges::{self, FolderError};
+use crate::reload;
 use crate::server::{self, Signals, StartError};
 use crate::store;
 
@@ -18,7 +19,8 @@ use crate::store;
 ///
 /// Logs go to standard error: JSON lines, or a readable form on a terminal. SIGTERM and SIGINT (Ctrl-C) end it once the
 /// requests in flight are answered, at the latest after `shutdown_grace` (30 s); a second one ends it now. Its status is
-/// 0, or 3 when requests were cut, or 1 when it could not start or its ledger could not be closed.
+/// 0, or 3 when requests were cut, or 1 when it could not start or its ledger could not be closed. SIGHUP reloads the
+/// configuration, as a change of its files does.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ovth serve --config /etc/ovth/config.yaml")]
 pub(super) struct Arguments {
@@ -58,12 +60,12 @@ pub(super) fn run(arguments: &Arguments, signals: &Signals) -> ExitCode {
 fn serve(arguments: &Arguments, signals: &Signals) -> Result<(), ServeError> {
     // Before the configuration is read: what this user cannot read now, it could not read again later either.
     let root = arguments.run_as.settle(&arguments.config.path)?;
-    let (snapshot, problems) = load::snapshot(&arguments.config.path).map_err(ServeError::Config)?;
+    let loaded = reload::load(&arguments.config.path).map_err(|failed| ServeError::Config(failed.problems))?;
     let metrics = Arc::new(Metrics::new());
     let filter = std::env::var(logging::FILTER_ENV).ok();
     let (_flush, log) = logging::init(filter.as_deref(), &metrics)?;
-    server::apply_levels(&log, snapshot.config());
-    for problem in &problems.0 {
+    server::apply_levels(&log, loaded.snapshot.config());
+    for problem in &loaded.warnings.0 {
         match problem.severity {
             Severity::Warning => log::warn!(path = problem.path.as_str(); "{}", problem.message),
             Severity::Error => log::error!(path = problem.path.as_str(); "{}", problem.message),
@@ -72,6 +74,6 @@ fn serve(arguments: &Arguments, signals: &Signals) -> Result<(), ServeError> {
     if root == Root::Unasked {
         log::warn!("{}", Root::WARNING);
     }
-    privileges::writable(&snapshot.config().data_dir, store::FILE_NAME)?;
-    Ok(server::run(snapshot, &metrics, &log, signals)?)
+    privileges::writable(&loaded.snapshot.config().data_dir, store::FILE_NAME)?;
+    Ok(server::run(loaded, &metrics, &log, signals)?)
 }

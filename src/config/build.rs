@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::environment::read_text;
+use super::files::as_text;
 use super::node::{Node, Reading};
 use super::raw::{self, Raw};
 use super::roster::{Roster, set_one_of};
@@ -11,7 +11,20 @@ use super::routes;
 use super::scalar::show_size;
 use super::tree::Tree;
 use super::unreadable;
-use super::{Builtin, Config, Environment, Problem, Problems, Secret};
+use super::{Builtin, Config, Environment, FileRole, Files, NamedFile, Problem, Problems, Secret};
+
+/// What could be made of a configuration file, errors or not.
+#[derive(Debug)]
+pub struct Draft {
+    /// The settings; never run those of a draft with errors. There are none when the providers are in doubt.
+    pub config: Option<Config>,
+    /// Everything that is wrong.
+    pub problems: Problems,
+    /// Every file that was read or looked for: another content of any of them may make another configuration.
+    pub files: Files,
+    /// The operator's own catalogue, if one is named and can be read: the bytes of its file.
+    pub catalogue: Option<Vec<u8>>,
+}
 
 /// Reads and checks the configuration file at `path`; `${NAME}` and overrides come from `env`.
 ///
@@ -26,16 +39,20 @@ pub fn load(path: &Path, env: &Environment, builtins: &[Builtin]) -> Result<(Con
 }
 
 /// Reads the configuration file as [`load`] does, and gives what could be made of it even if it has errors: others can look for more
-/// problems in such a draft, so that all are told at once. Never run one. There is none when the providers are in doubt.
-pub fn load_draft(path: &Path, env: &Environment, builtins: &[Builtin]) -> (Option<Config>, Problems) {
-    match read_text(path) {
+/// problems in such a draft, so that all are told at once.
+#[must_use]
+pub fn load_draft(path: &Path, env: &Environment, builtins: &[Builtin]) -> Draft {
+    let (file, read) = NamedFile::read(path, FileRole::Config);
+    let mut draft = match read.and_then(as_text) {
         Ok(yaml) => parse_draft(&yaml, path.parent().unwrap_or(Path::new("")), env, builtins),
         Err(error) => {
             let mut problems = env.problems().to_vec();
             problems.push(Problem::error(path.display().to_string(), unreadable::reason(path, &error)));
-            (None, Problems(problems))
+            Draft { config: None, problems: Problems(problems), files: Files::default(), catalogue: None }
         }
-    }
+    };
+    draft.files = [file].iter().chain(env.files()).chain(&draft.files).cloned().collect();
+    draft
 }
 
 /// Checks a configuration that is given as text; key files are relative to `base_dir`.
@@ -52,33 +69,35 @@ pub fn parse(
     without_errors(parse_draft(yaml, base_dir, env, builtins))
 }
 
-fn without_errors((draft, problems): (Option<Config>, Problems)) -> Result<(Config, Problems), Problems> {
-    match draft {
-        Some(config) if !problems.has_errors() => Ok((config, problems)),
-        _ => Err(problems),
+fn without_errors(draft: Draft) -> Result<(Config, Problems), Problems> {
+    match draft.config {
+        Some(config) if !draft.problems.has_errors() => Ok((config, draft.problems)),
+        _ => Err(draft.problems),
     }
 }
 
-fn parse_draft(yaml: &str, base_dir: &Path, env: &Environment, builtins: &[Builtin]) -> (Option<Config>, Problems) {
+fn parse_draft(yaml: &str, base_dir: &Path, env: &Environment, builtins: &[Builtin]) -> Draft {
     let mut problems = env.problems().to_vec();
     let tree = match Tree::parse(yaml) {
         Ok(tree) => tree,
         Err(problem) => {
             problems.push(problem);
-            return (None, Problems(problems));
+            return Draft { config: None, problems: Problems(problems), files: Files::default(), catalogue: None };
         }
     };
     let reading = Reading::new(env, base_dir);
-    let config = build(&reading, &tree, builtins);
+    let root = Node::root(&reading, &tree);
+    let mut raw = Raw::read(&root);
+    let catalogue = raw.catalog.as_mut().map(|catalog| std::mem::take(&mut catalog.json));
+    let config = build(&reading, &root, raw, builtins);
+    let files = reading.files();
     problems.extend(reading.into_problems(&tree));
-    (config, Problems(problems))
+    Draft { config, problems: Problems(problems), files, catalogue }
 }
 
-fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Config> {
-    let root = Node::root(reading, tree);
-    let mut raw = Raw::read(&root);
+fn build(reading: &Reading<'_>, root: &Node<'_>, mut raw: Raw<'_>, builtins: &[Builtin]) -> Option<Config> {
     override_by_environment(reading, &mut raw);
-    check_together(&root, &raw);
+    check_together(root, &raw);
 
     let roster = Roster::gather(reading, &raw, builtins);
     if roster.usable().next().is_none() && !roster.has_faulty() {
@@ -112,6 +131,8 @@ fn build(reading: &Reading<'_>, tree: &Tree, builtins: &[Builtin]) -> Option<Con
         ledger: raw.ledger,
         log: raw.log,
         prices,
+        catalog: raw.catalog.map(|catalog| catalog.path),
+        process_keys: reading.process_keys(),
     })
 }
 

@@ -56,6 +56,19 @@ pub struct Config {
     pub log: LogSettings,
     /// Prices that replace those of the catalogue.
     pub prices: Vec<PriceOverride>,
+    /// The operator's own catalogue, in place of the built-in one.
+    pub catalog: Option<PathBuf>,
+    /// Keys that come from the process's own environment, so that no reload can change them.
+    pub process_keys: Vec<ProcessKey>,
+}
+
+/// A key whose value is a variable of the process's own environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessKey {
+    /// Where it is used: `master_key`, `providers.NAME`, `providers.NAME.api_keys[0]`.
+    pub place: String,
+    /// The variable's name.
+    pub variable: String,
 }
 
 /// Bounds on memory, in bytes.

@@ -1,17 +1,14 @@
 //! The environment: the variables of the process, and those of an `.env` file beside the configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
-use super::Problem;
 use super::dotenv::{self, Line};
+use super::files::as_text;
 use super::unreadable;
-
-/// The largest file of settings or keys that is read.
-pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
+use super::{FileRole, NamedFile, Problem};
 
 /// The variable that the gateway cannot do without.
 const MASTER_KEY: &str = "OVTH_MASTER_KEY";
@@ -20,7 +17,10 @@ const MASTER_KEY: &str = "OVTH_MASTER_KEY";
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: HashMap<String, String>,
+    /// Those of the process, which stay as they are until it ends.
+    fixed: HashSet<String>,
     problems: Vec<Problem>,
+    files: Vec<NamedFile>,
 }
 
 impl Environment {
@@ -33,7 +33,9 @@ impl Environment {
         // Values that are not UTF-8 keep a replacement character: refused where they are used, not overlooked.
         let process = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
-        let environment = Environment::from_pairs(process);
+        let mut environment = Environment::from_pairs(process);
+        let set = environment.variables.iter().filter(|(_, value)| !value.is_empty());
+        environment.fixed = set.map(|(name, _)| name.clone()).collect();
         match dotenv {
             Some(path) => environment.with_file(path),
             None => environment,
@@ -49,14 +51,16 @@ impl Environment {
     /// Exactly these variables.
     pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Environment {
         let variables = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Environment { variables, problems: Vec::new() }
+        Environment { variables, ..Environment::default() }
     }
 
     /// Adds the variables of an env file that are not there yet; a file that does not exist adds none, nor does one of another user when the
     /// master key is there already.
     #[must_use]
     pub fn with_file(mut self, path: &Path) -> Environment {
-        match read_text(path) {
+        let (file, read) = NamedFile::read(path, FileRole::Environment);
+        self.files.push(file);
+        match read.and_then(as_text) {
             Ok(text) => self.add_lines(&path.display().to_string(), &text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // Who started this process read the file for it, as docker and systemd do: the user that it runs as need not.
@@ -72,6 +76,17 @@ impl Environment {
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a variable is one of the process itself, which no reload can change.
+    #[must_use]
+    pub fn is_fixed(&self, name: &str) -> bool {
+        self.fixed.contains(name)
+    }
+
+    /// The env files that were looked for.
+    pub(super) fn files(&self) -> &[NamedFile] {
+        &self.files
     }
 
     /// What was wrong with the env file.
@@ -105,14 +120,4 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Environment({} variables)", self.variables.len())
     }
-}
-
-/// The text of a file that is at most [`MAX_FILE_BYTES`] long.
-pub(super) fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
-    }
-    Ok(text)
 }

@@ -12,6 +12,7 @@ mod checked;
 mod credential;
 mod dotenv;
 mod environment;
+mod files;
 mod interpolate;
 mod logs;
 mod nearest;
@@ -32,11 +33,13 @@ pub use allowance::{
     Allowance, Cap, Durability, Globs, OnLedgerError, Overshoot, PriceOverride, Retention, Weights, dollars,
 };
 pub use base_url::BaseUrlError;
-pub use build::{load, load_draft, parse};
+pub use build::{Draft, load, load_draft, parse};
 pub use checked::{
-    BaseUrl, Builtin, Config, LedgerSettings, Limits, MAX_SHUTDOWN_GRACE, Provider, Quota, Route, Strategy, Timeouts,
+    BaseUrl, Builtin, Config, LedgerSettings, Limits, MAX_SHUTDOWN_GRACE, ProcessKey, Provider, Quota, Route, Strategy,
+    Timeouts,
 };
 pub use environment::Environment;
+pub use files::{Content, Digest, FileRole, Files, NamedFile};
 pub use logs::{AccessLogSettings, CaptureSettings, LogFormat, LogSettings, Redaction, RotateEvery, is_credential};
 pub use problem::{Problem, Problems, Severity};
 pub use secret::Secret;

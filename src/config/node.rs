@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::interpolate::{Interpolated, interpolate};
 use super::nearest::did_you_mean;
 use super::scalar;
 use super::tree::{ABSENT, Tree};
-use super::{Environment, Problem};
+use super::{Environment, FileRole, Files, NamedFile, Problem, ProcessKey};
 
 /// The longest part of a value that a message repeats, in characters.
 const SHOWN_CHARS: usize = 60;
@@ -23,16 +24,49 @@ pub(super) struct Reading<'a> {
     /// The folder that the paths of key files are relative to.
     pub(super) base_dir: &'a Path,
     problems: RefCell<Vec<Problem>>,
+    files: RefCell<Files>,
+    process_keys: RefCell<Vec<ProcessKey>>,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(env: &'a Environment, base_dir: &'a Path) -> Reading<'a> {
-        Reading { env, base_dir, problems: RefCell::default() }
+        Reading {
+            env,
+            base_dir,
+            problems: RefCell::default(),
+            files: RefCell::default(),
+            process_keys: RefCell::default(),
+        }
     }
 
     /// Notes a problem.
     pub(super) fn note(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
+    }
+
+    /// Reads a file that the configuration names; its path is relative to the configuration's own folder. A reload watches it from now
+    /// on, whether it is there or not.
+    pub(super) fn file(&self, path: &Path, role: FileRole) -> io::Result<Vec<u8>> {
+        let (file, read) = NamedFile::read(&self.base_dir.join(path), role);
+        self.files.borrow_mut().add(file);
+        read
+    }
+
+    /// Notes that what stands at `place` comes from these variables, as far as they are the process's own.
+    pub(super) fn from_variables(&self, place: &str, variables: &[String]) {
+        let fixed = variables.iter().filter(|name| self.env.is_fixed(name));
+        let keys = fixed.map(|name| ProcessKey { place: place.to_owned(), variable: name.clone() });
+        self.process_keys.borrow_mut().extend(keys);
+    }
+
+    /// The keys that come from the process's own environment.
+    pub(super) fn process_keys(&self) -> Vec<ProcessKey> {
+        self.process_keys.borrow().clone()
+    }
+
+    /// The files that were read, and those that were looked for.
+    pub(super) fn files(&self) -> Files {
+        self.files.borrow().clone()
     }
 
     /// The value of a variable that overrides a setting, read by `read`; a bad one is noted.
@@ -276,7 +310,8 @@ impl<'a> Node<'a> {
         interpolate(text, self.reading.env).map_err(|error| self.error(error)).ok()
     }
 
-    fn place(&self) -> String {
+    /// Its path, as messages have it.
+    pub(super) fn place(&self) -> String {
         if self.path.is_empty() { "file".to_owned() } else { self.path.clone() }
     }
 }

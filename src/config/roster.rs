@@ -94,7 +94,7 @@ fn built_in(reading: &Reading<'_>, raw: &Raw<'_>, builtin: &Builtin, given: Opti
     // Keys in the file replace the variable: whatever that holds does not matter then.
     let keys = match given.and_then(|given| given.keys.clone()) {
         Some(keys) => Ok(keys),
-        None => key_of_variable(reading, builtin.key_env),
+        None => key_of_variable(reading, builtin),
     };
     let (Ok(base_url), Ok(keys)) = (base_url, keys) else { return Standing::Faulty };
     if let Some(given) = given {
@@ -205,12 +205,16 @@ fn builtin_base_url(
     })
 }
 
-fn key_of_variable(reading: &Reading<'_>, variable: &str) -> Result<RawKeys, Noted> {
+fn key_of_variable(reading: &Reading<'_>, builtin: &Builtin) -> Result<RawKeys, Noted> {
+    let variable = builtin.key_env;
     let Some(value) = reading.env.var(variable) else {
         return Ok(RawKeys { secrets: Vec::new(), unset: vec![variable.to_owned()] });
     };
     match credential::judge(value, Purpose::Provider) {
-        Ok(secret) => Ok(RawKeys { secrets: vec![secret], unset: Vec::new() }),
+        Ok(secret) => {
+            reading.from_variables(&format!("providers.{}", builtin.id), &[variable.to_owned()]);
+            Ok(RawKeys { secrets: vec![secret], unset: Vec::new() })
+        }
         Err(flaw) => {
             reading.note(Problem::error(variable, flaw.to_string()));
             Err(Noted)

@@ -107,6 +107,9 @@ impl Ledger {
 
     /// Works by these settings from now on.
     pub fn set_settings(&self, settings: LedgerSettings) {
+        if **self.core.settings.load() == settings {
+            return;
+        }
         self.core.settings.store(Arc::new(settings));
         // Retention may have changed. A thread that has ended deletes nothing.
         let _ = self.core.queue.send(Message::Prune);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Counts held bytes against `limits.buffered_bytes`.
 #[derive(Debug)]
 pub struct Budget {
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
 }
 
@@ -14,7 +14,12 @@ impl Budget {
     /// A budget of so many bytes.
     #[must_use]
     pub fn new(limit: usize) -> Arc<Budget> {
-        Arc::new(Budget { limit, used: AtomicUsize::new(0) })
+        Arc::new(Budget { limit: AtomicUsize::new(limit), used: AtomicUsize::new(0) })
+    }
+
+    /// From now on so many bytes may be held. What is held already stays.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Bytes held now.
@@ -25,8 +30,8 @@ impl Budget {
 
     /// Bytes that may be held at once.
     #[must_use]
-    pub const fn limit(&self) -> usize {
-        self.limit
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
     }
 
     /// A share that holds nothing yet.
@@ -35,9 +40,10 @@ impl Budget {
     }
 
     fn take(&self, bytes: usize) -> bool {
+        let limit = self.limit();
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|after| *after <= self.limit)
+                used.checked_add(bytes).filter(|after| *after <= limit)
             })
             .is_ok()
     }
@@ -102,6 +108,18 @@ mod tests {
         assert!(second.at_least(41));
         drop((first, second));
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn another_limit_holds_for_what_is_taken_next() {
+        let budget = Budget::new(100);
+        let (mut one, mut other) = (budget.empty(), budget.empty());
+        assert!(one.at_least(80));
+        budget.set_limit(50);
+        assert!(!other.at_least(1) && !one.at_least(81));
+        assert!(one.at_least(80), "what is held stays");
+        budget.set_limit(200);
+        assert!(other.at_least(100));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::admin::{self, Admin, AdminResponse, Body, Checks, Drain};
 use crate::keys::Key;
 use crate::ledger::{Ledger, Payer};
 use crate::proxy::{LocalAnswer, LocalApi, LocalBody};
+use crate::reload;
 use crate::routing::Snapshot;
 
 /// Tells what the admin API goes by, as the configuration in force has it.
@@ -26,6 +27,7 @@ pub(super) fn current_settings(snapshot: Arc<ArcSwap<Snapshot>>) -> Box<dyn Fn()
 pub(super) struct Local {
     pub(super) admin: Admin,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) reload: reload::Handle,
 }
 
 #[async_trait]
@@ -44,7 +46,7 @@ impl LocalApi for Local {
 
     fn ready(&self, draining: bool) -> LocalAnswer {
         let drain = if draining { Drain::Draining } else { Drain::Serving };
-        answer(admin::readyz(Checks::now(&self.ledger.health(), drain)))
+        answer(admin::readyz(Checks::now(&self.ledger.health(), drain, self.reload.state().condition())))
     }
 }
 

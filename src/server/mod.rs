@@ -4,6 +4,7 @@ mod authorities;
 mod listeners;
 mod local;
 mod logs;
+mod reload;
 mod scrape;
 mod shutdown;
 mod signals;
@@ -29,6 +30,7 @@ use self::listeners::{can_listen, raise_descriptor_limit};
 use self::local::{Local, current_settings};
 pub use self::logs::apply_levels;
 use self::logs::{LogFileError, apply_log};
+use self::reload::followers;
 use self::scrape::Scrape;
 use self::shutdown::{Shutdown, close, run_args, server_conf};
 pub use self::signals::Signals;
@@ -39,8 +41,9 @@ use crate::keys::{Keys, KeysError};
 use crate::ledger::Ledger;
 use crate::observe::{Metrics, logging};
 use crate::proxy::{Budget, Ending, Gateway, ReasoningMemory, RefusedState};
+use crate::reload::{Loaded, Parts};
 use crate::resolver::{MeasuredLookup, Resolver};
-use crate::routing::{Health, Inventory, Snapshot};
+use crate::routing::{Health, Inventory};
 use crate::store::{Store, StoreError};
 
 /// Idle connections to providers that are kept, for each worker thread.
@@ -71,6 +74,9 @@ pub enum StartError {
     /// A thread cannot be made.
     #[error("the system gives no thread: {0}")]
     Thread(io::Error),
+    /// The configuration cannot be watched and reloaded.
+    #[error("reloads of the configuration cannot be prepared: {0}")]
+    Reload(#[source] io::Error),
     /// The list of certificate authorities cannot be written.
     #[error("this system has no certificate authorities, and the built-in list cannot be written to {path}: {source}")]
     Roots {
@@ -90,11 +96,12 @@ pub enum StartError {
 /// # Errors
 /// When it cannot start.
 pub fn run(
-    snapshot: Snapshot,
+    loaded: Loaded,
     metrics: &Arc<Metrics>,
     log: &logging::Control,
     signals: &Signals,
 ) -> Result<(), StartError> {
+    let Loaded { path, snapshot, warnings, files } = loaded;
     let config = snapshot.config();
     let (listen, metrics_listen, h2c) = (config.listen, config.metrics_listen, config.h2c);
     let threads = config.threads.unwrap_or_else(available_threads);
@@ -120,12 +127,22 @@ pub fn run(
         database: store.path().to_owned(),
     };
     let ending = Arc::new(Ending::default());
+    let reload = crate::reload::start(Parts {
+        path,
+        files,
+        warnings,
+        snapshot: Arc::clone(&snapshot),
+        metrics: Arc::clone(metrics),
+        followers: followers(log, &budget, &ledger),
+    })
+    .map_err(StartError::Reload)?;
     let admin = Admin::new(AdminParts {
         settings: current_settings(Arc::clone(&snapshot)),
         keys: Arc::clone(&keys),
         ledger: Arc::clone(&ledger),
         data_dir: data_dir.clone(),
         log: log.clone(),
+        reload: reload.clone(),
     });
     let inventory = Arc::new(Inventory::new());
     let accounts = accounts::Parts { snapshot: Arc::clone(&snapshot), inventory: Arc::clone(&inventory) };
@@ -133,7 +150,7 @@ pub fn run(
         inventory,
         refused_state: RefusedState::default(),
         reasoning_memory: Arc::new(ReasoningMemory::default()),
-        local: Box::new(Local { admin, ledger: Arc::clone(&ledger) }),
+        local: Box::new(Local { admin, ledger: Arc::clone(&ledger), reload }),
         budget,
         ending: Arc::clone(&ending),
         snapshot: Arc::clone(&snapshot),

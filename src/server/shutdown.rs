@@ -167,7 +167,9 @@ fn close_in_time(ledger: &Arc<Ledger>, store: &Arc<Store>) -> bool {
     match closing.map(|_| closed.recv_timeout(CLOSE_TIME)) {
         Ok(Ok(closed)) => closed,
         Ok(Err(_)) | Err(_) => {
-            error!("the ledger could not be closed in time; the next start charges what was set aside for its last requests");
+            error!(
+                "the ledger could not be closed in time; the next start charges what was set aside for its last requests"
+            );
             false
         }
     }

@@ -43,6 +43,7 @@ mod proxies;
 mod quotas;
 mod recordings;
 mod secrets;
+mod reload;
 mod shutdown;
 mod silence;
 mod small_box;

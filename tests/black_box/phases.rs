@@ -72,7 +72,9 @@ async fn every_phase_ends_as_the_table_in_the_documents_says() {
             let rows = within_day(shape, way).await;
             match &same {
                 None => same = Some(rows),
-                Some(same) => assert_eq!(&rows, same, "{way:?} is as the other signals are, and {shape:?} as the other shape"),
+                Some(same) => {
+                    assert_eq!(&rows, same, "{way:?} is as the other signals are, and {shape:?} as the other shape")
+                }
             }
         }
         columns.push(same.expect("there is a way"));
@@ -106,7 +108,8 @@ fn table(columns: &[Rows]) -> String {
 }
 
 /// Where the table stands.
-const BEGIN: &str = "<!-- the table is made by tests/black_box/phases.rs: OVTH_WRITE_DOCS=1 cargo test --test black_box phases -->\n";
+const BEGIN: &str =
+    "<!-- the table is made by tests/black_box/phases.rs: OVTH_WRITE_DOCS=1 cargo test --test black_box phases -->\n";
 const END: &str = "<!-- end of the table -->";
 
 fn compare(table: &str) {

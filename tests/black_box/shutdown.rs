@@ -130,7 +130,8 @@ impl Starting {
     }
 
     fn signal(&self, name: &str) {
-        let asked = std::process::Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
+        let asked =
+            std::process::Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
         assert!(asked.unwrap().success());
     }
 
@@ -199,7 +200,9 @@ async fn new_connections_are_refused_while_it_drains() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_does_not_hold_the_end_and_is_settled() {
-    let first = Upstream::always(Answer::stream().event(Shape::Chat.opening()).flood(Shape::Chat.content(&"x".repeat(30_000)))).await;
+    let first =
+        Upstream::always(Answer::stream().event(Shape::Chat.opening()).flood(Shape::Chat.content(&"x".repeat(30_000))))
+            .await;
     let mut bed = Bed::start_with("shutdown_grace: 100ms\n", first, Upstream::silent().await).await;
     let mut deaf = bed.gateway.open(Shape::Chat, Shape::Chat.ask_stream(&bed.sole(), "go")).await;
     assert_eq!(deaf.head().await.status(), 200);
@@ -208,7 +211,11 @@ async fn a_client_that_does_not_read_does_not_hold_the_end_and_is_settled() {
     bed.gateway.start_again().await;
     let entries = bed.gateway.entries().await;
     assert_eq!(entries.len(), 1, "{entries:?}");
-    assert_eq!((&entries[0]["outcome"], &entries[0]["usage_source"]), (&"unavailable".into(), &"estimated".into()), "{entries:?}");
+    assert_eq!(
+        (&entries[0]["outcome"], &entries[0]["usage_source"]),
+        (&"unavailable".into(), &"estimated".into()),
+        "{entries:?}"
+    );
 }
 
 #[tokio::test]

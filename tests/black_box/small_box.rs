@@ -15,7 +15,9 @@ use ovth_gateway::keys::KeyId;
 use ovth_gateway::ledger::{Amount, Demand, EndUser, Entry, Facts, Ledger, Payer};
 use ovth_gateway::store::Store;
 
-use crate::support::{Answer, Connection, Gate, Gateway, LAUNCHER, Response, Shape, Upstream, Way, provider, send, tell};
+use crate::support::{
+    Answer, Connection, Gate, Gateway, LAUNCHER, Response, Shape, Upstream, Way, provider, send, tell,
+};
 
 /// What the process may have.
 const BYTES: u64 = 256 << 20;

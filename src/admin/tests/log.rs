@@ -18,7 +18,10 @@ async fn levels_are_changed_for_a_while_and_come_back() {
     let change = r#"{"level":"debug","levels":{"ovth::attempt":"off"},"duration_seconds":600}"#;
     let changed = told(&put(change).send(&house).await, 200);
     assert_eq!((&changed["level"], &changed["levels"]["ovth::attempt"]), (&"debug".into(), &"off".into()));
-    assert_eq!(changed["configured"], serde_json::json!({"level": "info", "levels": {"pingora": "off"}}));
+    assert_eq!(
+        changed["configured"],
+        serde_json::json!({"level": "info", "levels": {"notify": "off", "pingora": "off"}})
+    );
     assert!(changed["changed"] == true && changed["changed_until"].is_string(), "{changed}");
     assert_eq!(told(&get("/admin/log").send(&house).await, 200), changed);
 

@@ -9,8 +9,9 @@ use clap::Args;
 
 use self::report::Report;
 use super::failure::Failure;
-use super::{ConfigFile, load, print};
+use super::{ConfigFile, print};
 use crate::accounts;
+use crate::reload::{self, Loaded};
 
 /// Find dead keys, models that an account lacks, a wrong clock and unreadable files
 ///
@@ -36,7 +37,8 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 /// Whether all is well.
 fn examine(arguments: &Arguments) -> Result<bool, Failure> {
     let path = &arguments.config.path;
-    let (snapshot, problems) = load::snapshot(path).map_err(|problems| Failure::Config(format!("\n{problems}")))?;
+    let Loaded { snapshot, warnings: problems, .. } =
+        reload::load(path).map_err(|failed| Failure::Config(format!("\n{}", failed.problems)))?;
     let mut report = Report::default();
     report.add_problems(&problems);
     files::look_at(path, snapshot.config(), &mut report);

@@ -1,6 +1,7 @@
 //! The settings as the file has them: every key with its type, bounds and default, each by itself.
 
 mod capture;
+mod catalog;
 mod ledger;
 mod log;
 mod price;
@@ -13,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(in crate::config) use self::catalog::RawCatalog;
 pub(in crate::config) use self::price::RawPrice;
 pub(in crate::config) use self::provider::{RawKeys, RawProvider, url_shown};
 pub(in crate::config) use self::quota::doubts;
@@ -64,6 +66,7 @@ pub(in crate::config) struct Raw<'a> {
     pub(in crate::config) ledger: LedgerSettings,
     pub(in crate::config) log: LogSettings,
     pub(in crate::config) prices: Vec<RawPrice<'a>>,
+    pub(in crate::config) catalog: Option<RawCatalog>,
 }
 
 impl<'a> Raw<'a> {
@@ -93,6 +96,7 @@ impl<'a> Raw<'a> {
             ledger: ledger::ledger(&mut top),
             log: log::log(top.section("log")),
             prices: top.read("prices", |node| Some(RawPrice::read_all(node))).unwrap_or_default(),
+            catalog: RawCatalog::read(top.section("catalog")),
         };
         top.finish();
         raw

@@ -2,9 +2,10 @@
 
 use super::as_path;
 use crate::config::credential::{self, Purpose};
+use crate::config::files::as_text;
 use crate::config::interpolate::{InterpolationError, interpolate};
 use crate::config::node::Node;
-use crate::config::{Problem, Secret, environment};
+use crate::config::{FileRole, Problem, Secret};
 
 const MASTER_KEY_VARIABLE: &str = "OVTH_MASTER_KEY";
 
@@ -34,7 +35,10 @@ pub(in crate::config) fn secret(node: &Node<'_>, purpose: Purpose) -> Found {
             let source =
                 if done.variables.is_empty() { String::new() } else { format!("({}) ", done.variables.join(", ")) };
             match credential::judge(&done.text, purpose) {
-                Ok(secret) => Found::Secret(secret),
+                Ok(secret) => {
+                    node.reading.from_variables(&node.place(), &done.variables);
+                    Found::Secret(secret)
+                }
                 Err(flaw) => {
                     node.error(format_args!("{source}{flaw}"));
                     Found::Refused
@@ -60,7 +64,7 @@ fn secret_file(node: &Node<'_>, purpose: Purpose) -> Option<Secret> {
     let path = place.parsed("the path of a file", as_path)?;
     // As the file of settings has it: the path may come from a variable, and that may hold the key itself by mistake.
     let shown = place.shown();
-    match environment::read_text(&node.reading.base_dir.join(&path)) {
+    match node.reading.file(&path, FileRole::Key).and_then(as_text) {
         // Editors and `echo` end a file with a line end that is no part of the key.
         Ok(text) => credential::judge(text.trim_end_matches(['\r', '\n']), purpose)
             .map_err(|flaw| place.error(format_args!("the content of {shown} {flaw}")))
@@ -78,7 +82,10 @@ pub(in crate::config) fn master_key(root: &Node<'_>, given: Option<Node<'_>>) ->
     let Some(node) = given else {
         let problem = match root.reading.env.var(MASTER_KEY_VARIABLE) {
             Some(value) => match credential::judge(value, Purpose::Master) {
-                Ok(secret) => return Some(secret),
+                Ok(secret) => {
+                    root.reading.from_variables("master_key", &[MASTER_KEY_VARIABLE.to_owned()]);
+                    return Some(secret);
+                }
                 Err(flaw) => flaw.to_string(),
             },
             None => format!("is not set; {cure}"),

@@ -52,6 +52,8 @@ fn every_setting_is_in_the_example() {
     for setting in [
         "listen",
         "metrics",
+        "catalog",
+        "file",
         "data_dir",
         "threads",
         "h2c",

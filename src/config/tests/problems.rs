@@ -10,7 +10,7 @@ fn each_slip_is_told_with_path_value_and_cure() {
     for (yaml, expected) in [
         (
             "listn: 1",
-            "error: listn: is not a setting; known here: listen, metrics, data_dir, threads, h2c, master_key, limits, timeouts, commit_after, heartbeat, account_check, shutdown_grace, providers, routes, quota, keys, durability, on_ledger_error, retention, log, prices; did you mean \"listen\"?",
+            "error: listn: is not a setting; known here: listen, metrics, data_dir, threads, h2c, master_key, limits, timeouts, commit_after, heartbeat, account_check, shutdown_grace, providers, routes, quota, keys, durability, on_ledger_error, retention, log, prices, catalog; did you mean \"listen\"?",
         ),
         ("quota: {<<: {daily_tokens: 5}}", "error: quota.\"<<\": merge keys are not supported; write the settings out"),
         (
@@ -62,7 +62,10 @@ fn each_slip_is_told_with_path_value_and_cure() {
             "timeouts: {first_bite: 1}",
             "error: timeouts.first_bite: is not a setting; known here: connect, first_byte, idle, total; did you mean \"first_byte\"?",
         ),
-        ("shutdown_grace: 2h", "error: shutdown_grace: must be a time from 0s to 1h, such as 500ms, 5s or 30m; it is \"2h\""),
+        (
+            "shutdown_grace: 2h",
+            "error: shutdown_grace: must be a time from 0s to 1h, such as 500ms, 5s or 30m; it is \"2h\"",
+        ),
         ("heartbeat: [1]", &format!("error: heartbeat: {time}; it is a list")),
         (
             "quota: {daily_tokens: 5e5}",

@@ -10,8 +10,8 @@ const OWN: &str = "ovth";
 /// Other crates' records are written up to this level unless their target is named: below it they may hold what clients sent.
 const FOREIGN: LevelFilter = LevelFilter::Info;
 
-/// Targets whose records hold data that clients sent, at every level; they are off unless they are named.
-const SILENT: [&str; 1] = ["pingora"];
+/// Targets whose records hold data that clients sent, at every level, or tell at `info` of what is as usual; they are off unless they are named.
+const SILENT: [&str; 2] = ["pingora", "notify"];
 
 /// The level of the gateway's own records where nothing is said.
 const DEFAULT: LevelFilter = LevelFilter::Info;

@@ -6,6 +6,7 @@ mod gaps;
 mod ledger;
 mod lookups;
 mod names;
+mod reloads;
 mod status;
 mod target;
 
@@ -19,6 +20,7 @@ use self::declare::{counter, counters, gauge, gauges, histogram, histograms, reg
 pub use self::gaps::Gaps;
 pub use self::ledger::{CommitMetrics, LedgerMetrics};
 pub use self::lookups::{Lookup, LookupMetrics};
+pub use self::reloads::{ReloadOutcome, Reloads};
 use self::target::Targets;
 pub use self::target::{OTHER, TargetMetrics};
 use super::{Outcome, Record};
@@ -61,6 +63,8 @@ pub struct Metrics {
     pub access_records_dropped: IntCounter,
     /// Exchanges that were to be captured and were not, or not whole.
     pub captures_dropped: IntCounter,
+    /// Which configuration is in force, and how tries to replace it went; kept by whoever reloads.
+    pub reloads: Reloads,
     registry: Registry,
     in_flight: IntGauge,
     requests: IntCounterVec,
@@ -99,6 +103,7 @@ impl Metrics {
             log_records_dropped: counter(&registry, &names::LOG_RECORDS_DROPPED),
             access_records_dropped: counter(&registry, &names::ACCESS_RECORDS_DROPPED),
             captures_dropped: counter(&registry, &names::CAPTURES_DROPPED),
+            reloads: Reloads::new(&registry),
             in_flight: gauge(&registry, &names::REQUESTS_IN_FLIGHT),
             requests: counters(&registry, &names::REQUESTS),
             requests_ok: Default::default(),

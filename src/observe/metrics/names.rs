@@ -191,6 +191,20 @@ pub(super) const CAPTURES_DROPPED: Metric = Metric::plain(
     "ovth_captures_dropped_total",
     "Exchanges that were to be captured and were not, or not whole: too many waited, or the file could not be written.",
 );
+
+// The configuration.
+
+pub(super) const CONFIG_GENERATION: Metric =
+    Metric::plain("ovth_config_generation", "Which configuration is in force, counted from 1 at the start.");
+pub(super) const CONFIG_RELOADS: Metric = Metric::with(
+    "ovth_config_reloads_total",
+    &["outcome"],
+    "Tries to replace the configuration, by outcome (ok, invalid, needs_restart).",
+);
+pub(super) const CONFIG_LAST_SUCCESS: Metric = Metric::plain(
+    "ovth_config_last_success_timestamp_seconds",
+    "When the configuration in force was loaded, in seconds since 1970.",
+);
 pub(super) const BUILD_INFO: Metric =
     Metric::with("ovth_build_info", &["version"], "Always 1; its label tells which version runs.");
 

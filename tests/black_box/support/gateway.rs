@@ -33,6 +33,8 @@ pub(crate) struct Gateway {
     metrics_address: SocketAddr,
     folder: TempDir,
     environment: Vec<(String, String)>,
+    /// What starts the binary, when it is not started by itself.
+    starter: Vec<String>,
     child: Child,
     log: Arc<watch::Sender<Vec<String>>>,
     /// Takes the log until the process has ended.
@@ -48,16 +50,32 @@ impl Gateway {
 
     /// The same, with more environment variables; nothing of the test's own environment is inherited but `PATH`.
     pub(crate) async fn start_with(config: &str, environment: &[(&str, &str)]) -> Gateway {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("config.yaml"), config).expect("a configuration file");
         let environment: Vec<(String, String)> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Gateway::start_all(&[], config, environment, |_| {}).await
+    }
+
+    /// The same, by a program that runs what follows its own arguments, in a folder in which more was laid out.
+    pub(crate) async fn start_by(starter: &[&str], config: &str, lay_out: impl FnOnce(&Path)) -> Gateway {
+        Gateway::start_all(starter, config, Vec::new(), lay_out).await
+    }
+
+    async fn start_all(
+        starter: &[&str],
+        config: &str,
+        environment: Vec<(String, String)>,
+        lay_out: impl FnOnce(&Path),
+    ) -> Gateway {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("config.yaml"), config).expect("a configuration file");
+        lay_out(folder.path());
+        let starter: Vec<String> = starter.iter().map(|&word| word.to_owned()).collect();
         let address = free_address();
         let metrics_address = free_address();
         let log = Arc::new(watch::Sender::new(Vec::new()));
-        let (child, listener) = spawn(folder.path(), &environment, [address, metrics_address], &log);
+        let (child, listener) = spawn(folder.path(), (&starter, &environment), [address, metrics_address], &log);
         let key = String::new();
-        let mut gateway = Gateway { address, metrics_address, folder, environment, child, log, listener, key };
+        let mut gateway = Gateway { address, metrics_address, folder, environment, starter, child, log, listener, key };
         gateway.ready().await;
         gateway.key = gateway.mint("tests", None).await;
         gateway
@@ -226,8 +244,12 @@ impl Gateway {
 
     /// Starts the process again that has ended, on the same folder and ports.
     pub(crate) async fn start_again(&mut self) {
-        (self.child, self.listener) =
-            spawn(self.folder.path(), &self.environment, [self.address, self.metrics_address], &self.log);
+        (self.child, self.listener) = spawn(
+            self.folder.path(),
+            (&self.starter, &self.environment),
+            [self.address, self.metrics_address],
+            &self.log,
+        );
         self.ready().await;
     }
 
@@ -235,8 +257,12 @@ impl Gateway {
     pub(crate) async fn kill_and_restart(&mut self) {
         self.child.kill().expect("a process that runs");
         self.ended().await;
-        (self.child, self.listener) =
-            spawn(self.folder.path(), &self.environment, [self.address, self.metrics_address], &self.log);
+        (self.child, self.listener) = spawn(
+            self.folder.path(),
+            (&self.starter, &self.environment),
+            [self.address, self.metrics_address],
+            &self.log,
+        );
         self.ready().await;
     }
 
@@ -315,18 +341,24 @@ impl Drop for Gateway {
 
 fn spawn(
     folder: &Path,
-    environment: &[(String, String)],
+    (starter, environment): (&[String], &[(String, String)]),
     [address, metrics_address]: [SocketAddr; 2],
     log: &Arc<watch::Sender<Vec<String>>>,
 ) -> (Child, JoinHandle<()>) {
     let program = env!("CARGO_BIN_EXE_ovth");
-    let mut command = match environment.iter().find(|(name, _)| name == LAUNCHER) {
-        Some((_, launcher)) => {
+    let launcher = environment.iter().find(|(name, _)| name == LAUNCHER);
+    let mut command = match (starter, launcher) {
+        ([first, rest @ ..], _) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+        ([], Some((_, launcher))) => {
             let mut shell = Command::new("sh");
             shell.args(["-c", &format!("{launcher} && exec \"$0\" \"$@\""), program]);
             shell
         }
-        None => Command::new(program),
+        ([], None) => Command::new(program),
     };
     let mut child = command
         .args(["serve", "--config", "config.yaml"])
