@@ -9,7 +9,7 @@ ifneq ($(OVTH_RECORDINGS),)
 export OVTH_RECORDINGS
 endif
 
-.PHONY: help setup setup-test demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model image test-image check bench bench-ledger bench-translate fuzz
+.PHONY: help setup setup-test setup-check demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model image test-image check deny bench bench-ledger bench-translate fuzz
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ setup: ## Install what building needs, or say what to install.
 
 setup-test:
 	@scripts/setup.sh test
+
+setup-check:
+	@scripts/setup.sh check
 
 demo: setup ## Run the gateway against a provider in a box and show what goes in and out.
 	$(CARGO) run --locked -- demo $(ARGS)
@@ -59,10 +62,14 @@ image: ## Build the image with Docker.
 test-image: setup-test ## Build the image's last stage and run it, without Docker; as root, a few minutes. OVTH_STATIC names a static binary to take.
 	docker/test-image.sh $(OVTH_STATIC)
 
-check: setup ## Check format, lints and documentation.
+check: setup-check ## Check format, lints, documentation and dependencies.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	scripts/deny.sh
+
+deny: setup-check ## Check what dependencies may be: advisories, licences, sources.
+	scripts/deny.sh
 
 bench: setup ## Compare the gateway with the simulator alone and with nginx, if that is installed.
 	$(CARGO) bench --locked --bench gateway -- $(BENCH_ARGS)

@@ -3,6 +3,7 @@
 # where it may not, it says exactly what to install and ends with status 1.
 #   scripts/setup.sh build   what `cargo build` needs
 #   scripts/setup.sh test    that, and what the tests need; without the programs that some tests run against (caddy, nginx, prometheus), these say what they leave out
+#   scripts/setup.sh check   what `make check` needs: also cargo-deny, which takes minutes to build once
 set -euo pipefail
 
 purpose=${1:-build}
@@ -80,4 +81,10 @@ fi
 if ! have cargo; then
     echo "cargo is missing. Install Rust from https://rustup.rs and run this again." >&2
     exit 1
+fi
+
+if [ "$purpose" = check ] && ! cargo deny --version >/dev/null 2>&1; then
+    echo "Installing cargo-deny, which takes some minutes." >&2
+    # Without a network the checks that need it are left out, and say so.
+    cargo install --locked --quiet cargo-deny >&2 || echo "cargo-deny cannot be installed." >&2
 fi

@@ -1,15 +1,21 @@
 //! The blocking HTTP client of the command line and of background checks: bounded in time, trusting what the system trusts, and
-//! never going where a redirect points, as the keys that it sends are meant for one address only.
+//! never going where a redirect points, as the keys that it sends are meant for one address only, nor to addresses that are refused.
 
+use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::http::Uri;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use url::{Host, Url};
 
 /// A client for the server of that address. `connect` bounds a connection, TLS included; `whole` a request with its answer.
+/// A name that leads to an address which `refuses` tells is not asked.
 #[must_use]
-pub fn agent(url: &Url, connect: Duration, whole: Duration) -> Agent {
+pub fn agent(url: &Url, connect: Duration, whole: Duration, refuses: fn(IpAddr) -> bool) -> Agent {
     let mut config = Agent::config_builder()
         .user_agent(concat!("ovth/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)
@@ -30,7 +36,31 @@ pub fn agent(url: &Url, connect: Duration, whole: Duration) -> Agent {
             config = config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build());
         }
     }
-    config.build().new_agent()
+    let resolver = Guarded { own: DefaultResolver::default(), refuses };
+    Agent::with_parts(config.build(), DefaultConnector::default(), resolver)
+}
+
+/// Looks names up as usual, and refuses those that lead where nobody is to be asked.
+#[derive(Debug)]
+struct Guarded {
+    own: DefaultResolver,
+    refuses: fn(IpAddr) -> bool,
+}
+
+impl Resolver for Guarded {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.own.resolve(uri, config, timeout)?;
+        if found.iter().any(|address| (self.refuses)(address.ip())) {
+            let message = "its address is one that is not to be asked, such as that of a cloud's metadata service";
+            return Err(ureq::Error::Io(io::Error::new(io::ErrorKind::PermissionDenied, message)));
+        }
+        Ok(found)
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -39,5 +69,18 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_refused_is_not_asked() {
+        let url = Url::parse("http://127.0.0.1:1/latest").expect("a URL");
+        let second = Duration::from_secs(1);
+        let error = agent(&url, second, second, |ip| ip.is_loopback()).get(url.as_str()).call().err();
+        assert!(matches!(error, Some(ureq::Error::Io(error)) if error.kind() == io::ErrorKind::PermissionDenied));
     }
 }

@@ -9,7 +9,7 @@ use ureq::{Agent, Body};
 use url::Url;
 
 use super::list::{Models, Page};
-use crate::config::Secret;
+use crate::config::{Secret, is_metadata};
 use crate::fetch;
 use crate::providers::{Call, Upstream};
 
@@ -90,7 +90,8 @@ pub(super) struct Question<'a> {
 impl<'a> Question<'a> {
     pub(super) fn new(upstream: &'a Upstream, credential: Option<&'a Secret>) -> Result<Question<'a>, Fault> {
         let origin = origin(upstream).map_err(|error| Fault::Unreachable { reason: error.to_string() })?;
-        Ok(Question { upstream, credential, agent: fetch::agent(&origin, CONNECT, ANSWER), origin })
+        let refuses = if upstream.provider().metadata_addresses { |_| false } else { is_metadata };
+        Ok(Question { upstream, credential, agent: fetch::agent(&origin, CONNECT, ANSWER, refuses), origin })
     }
 
     /// Asks whether the key is taken, where the list does not tell that, and then for the whole list.

@@ -43,7 +43,7 @@ use tokio::task::spawn_blocking;
 use crate::config::{Quota, Secret};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
-use crate::observe::logging;
+use crate::observe::{Metrics, logging};
 use crate::reload;
 use crate::store::StoreError;
 use endpoints::{Call, Found};
@@ -77,6 +77,8 @@ pub struct AdminParts {
     pub log: logging::Control,
     /// Loads the configuration anew.
     pub reload: reload::Handle,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The admin API.
@@ -101,7 +103,7 @@ impl Admin {
             keys: parts.keys,
             ledger: parts.ledger,
             reload: parts.reload,
-            gate: Gate::new(),
+            gate: Gate::new(parts.metrics),
             readers: Arc::new(Semaphore::new(READERS)),
             upkeep: Upkeep::new(parts.data_dir),
             log: parts.log,
@@ -158,7 +160,8 @@ pub async fn handle(admin: &Admin, head: &Parts, body: Option<&[u8]>) -> Option<
     };
     let settings = admin.settings();
     if !found.call.is_open()
-        && let Err(refused) = admin.gate.admit(&settings.master_key, &head.headers).await
+        && let Err(refused) =
+            admin.gate.admit(&settings.master_key, &head.headers, head.extensions.get().copied()).await
     {
         return Some(*refused);
     }

@@ -47,6 +47,7 @@ fn house_with(quota: Quota) -> House {
         data_dir: folder.path().to_owned(),
         log: crate::observe::logging::Control::unheard().unwrap(),
         reload: reload(folder.path()),
+        metrics: Arc::default(),
     });
     House { store, keys, admin, folder }
 }

@@ -11,7 +11,7 @@ use super::routes;
 use super::scalar::show_size;
 use super::tree::Tree;
 use super::unreadable;
-use super::{Builtin, Config, Environment, FileRole, Files, NamedFile, Problem, Problems, Secret};
+use super::{Builtin, Config, Environment, FileRole, Files, NamedFile, Problem, Problems, Secret, is_metadata};
 
 /// What could be made of a configuration file, errors or not.
 #[derive(Debug)]
@@ -104,6 +104,15 @@ fn build(reading: &Reading<'_>, root: &Node<'_>, mut raw: Raw<'_>, builtins: &[B
         let cure = set_one_of(&roster.wanted_variables(None));
         root.place_of("providers").error(format_args!("no provider can be used: none has a key{cure}"));
     }
+    for provider in roster.usable() {
+        let literal = provider.base_url.host.parse().ok().filter(|_| !provider.metadata_addresses);
+        if literal.is_some_and(is_metadata) {
+            root.place_of("providers").place_of(&provider.id).place_of("base_url").error(
+                "is the address of a cloud's metadata service, which gives away this machine's credentials; if the provider really is there, set \
+                 metadata_addresses: true beside it",
+            );
+        }
+    }
     let known = roster.names();
     let prices = std::mem::take(&mut raw.prices).into_iter().filter_map(|price| price.checked(&known)).collect();
     let routes = routes::compile(raw.routes, &roster);
@@ -119,6 +128,10 @@ fn build(reading: &Reading<'_>, root: &Node<'_>, mut raw: Raw<'_>, builtins: &[B
         // Without one there is an error, and this is a draft.
         master_key: raw.master_key.unwrap_or_else(|| Secret::new("")),
         limits: raw.limits,
+        clients: raw.clients,
+        trusted_proxies: raw.trusted_proxies,
+        admin_listen: raw.admin_listen,
+        tls: raw.tls,
         timeouts: raw.timeouts,
         commit_after: raw.commit_after,
         heartbeat: raw.heartbeat,
@@ -147,6 +160,9 @@ fn override_by_environment(reading: &Reading<'_>, raw: &mut Raw<'_>) {
     if let Some(every) = reading.variable("OVTH_ACCOUNT_CHECK", raw::ACCOUNT_CHECK, raw::as_account_check) {
         raw.account_check = every;
     }
+    if let Some(listen) = reading.variable("OVTH_ADMIN_LISTEN", raw::ADDRESS, |text| text.parse().ok()) {
+        raw.admin_listen = Some(listen);
+    }
     if let Some(folder) = reading.variable("OVTH_DATA_DIR", raw::FOLDER, raw::as_path) {
         raw.data_dir = folder;
     }
@@ -157,6 +173,25 @@ fn override_by_environment(reading: &Reading<'_>, raw: &mut Raw<'_>) {
 
 /// Settings that are right by themselves and wrong together.
 fn check_together(root: &Node<'_>, raw: &Raw<'_>) {
+    if let Some(tls) = raw.tls.as_ref().and_then(|tls| tls.listen) {
+        let admin = raw.admin_listen.map(|admin| ("admin.listen", admin));
+        let others = [Some(("listen", raw.listen)), Some(("metrics.listen", raw.metrics_listen)), admin];
+        for (name, other) in others.into_iter().flatten() {
+            if overlap(tls, other) {
+                let place = root.place_of("tls").place_of("listen");
+                place.error(format_args!("{tls} cannot be shared with {name} ({other}); use another port"));
+            }
+        }
+    }
+    if let Some(admin) = raw.admin_listen {
+        for (name, other) in [("listen", raw.listen), ("metrics.listen", raw.metrics_listen)] {
+            if overlap(admin, other) {
+                root.place_of("admin")
+                    .place_of("listen")
+                    .error(format_args!("{admin} cannot be shared with {name} ({other}); use another port"));
+            }
+        }
+    }
     if overlap(raw.listen, raw.metrics_listen) {
         root.place_of("metrics").place_of("listen").error(format_args!(
             "{} cannot be shared with listen ({}); use another port",

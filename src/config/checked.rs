@@ -9,7 +9,8 @@ use http::{HeaderName, HeaderValue};
 use ovth_filters::Shape;
 
 use super::{
-    Allowance, Durability, Globs, LogSettings, OnLedgerError, Overshoot, PriceOverride, Retention, Secret, Weights,
+    Allowance, Durability, Globs, LogSettings, Networks, OnLedgerError, Overshoot, PriceOverride, Retention, Secret,
+    Tls, Weights,
 };
 
 /// The longest time that requests may be given to end when the process is told to.
@@ -32,6 +33,14 @@ pub struct Config {
     pub master_key: Secret,
     /// Bounds on memory.
     pub limits: Limits,
+    /// Bounds on clients and their connections.
+    pub clients: Clients,
+    /// The proxies in front that may tell a client's address.
+    pub trusted_proxies: Networks,
+    /// TLS towards clients, where the gateway speaks it itself.
+    pub tls: Option<Tls>,
+    /// Where the admin API listens by itself; with the other endpoints when absent.
+    pub admin_listen: Option<SocketAddr>,
     /// Bounds on time, for providers that do not set their own.
     pub timeouts: Timeouts,
     /// How long a stream may be silent before its status is sent to the client.
@@ -80,6 +89,51 @@ pub struct Limits {
     pub buffered_bytes: usize,
 }
 
+/// Bounds on what clients cost. None of them is about keys: they hold before a key is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// The largest head of a request, in bytes.
+    pub header_bytes: usize,
+    /// The most headers of a request.
+    pub header_count: usize,
+    /// The most connections at the same time.
+    pub connections: usize,
+    /// The most connections of one address (of IPv6 a network of 64 bits) at the same time; proxies that are trusted have no such bound.
+    pub connections_per_address: usize,
+    /// The most requests of one address under way at the same time, streams among them.
+    pub requests_per_address: usize,
+    /// The time to send a head, from its first byte (the first of a connection: from when it was made).
+    pub head_time: Duration,
+    /// The time to send a body, and one second more for each `body_rate` bytes of it that came.
+    pub body_time: Duration,
+    /// Bytes a second that a body must come with after `body_time`.
+    pub body_rate: usize,
+    /// The time that a client may take to read 64 KiB of its answer.
+    pub write_time: Duration,
+    /// How long a connection may be idle between two requests.
+    pub idle_time: Duration,
+    /// Whether the access log tells the client's address.
+    pub log_address: bool,
+}
+
+impl Default for Clients {
+    fn default() -> Clients {
+        Clients {
+            header_bytes: 32 << 10,
+            header_count: 100,
+            connections: 8_192,
+            connections_per_address: 1_024,
+            requests_per_address: 1_024,
+            head_time: Duration::from_secs(15),
+            body_time: Duration::from_secs(30),
+            body_rate: 1 << 10,
+            write_time: Duration::from_secs(30),
+            idle_time: Duration::from_secs(75),
+            log_address: true,
+        }
+    }
+}
+
 /// Bounds on time of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -112,6 +166,8 @@ pub struct Provider {
     pub models: Vec<String>,
     /// Whether it takes `stream_options`, so that streams can be asked for their token counts.
     pub stream_options: bool,
+    /// Whether it may be at an address where clouds have their metadata services.
+    pub metadata_addresses: bool,
 }
 
 /// A provider's base URL, taken apart.

@@ -16,6 +16,7 @@ mod files;
 mod interpolate;
 mod logs;
 mod nearest;
+mod network;
 mod node;
 mod problem;
 mod raw;
@@ -25,8 +26,10 @@ mod scalar;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tree;
 mod unreadable;
+mod validity;
 mod verbatim;
 
 pub use allowance::{
@@ -35,11 +38,13 @@ pub use allowance::{
 pub use base_url::BaseUrlError;
 pub use build::{Draft, load, load_draft, parse};
 pub use checked::{
-    BaseUrl, Builtin, Config, LedgerSettings, Limits, MAX_SHUTDOWN_GRACE, ProcessKey, Provider, Quota, Route, Strategy,
+    BaseUrl, Builtin, Clients, Config, LedgerSettings, Limits, MAX_SHUTDOWN_GRACE, ProcessKey, Provider, Quota, Route, Strategy,
     Timeouts,
 };
 pub use environment::Environment;
 pub use files::{Content, Digest, FileRole, Files, NamedFile};
 pub use logs::{AccessLogSettings, CaptureSettings, LogFormat, LogSettings, Redaction, RotateEvery, is_credential};
+pub use network::{Networks, client_of, is_metadata};
 pub use problem::{Problem, Problems, Severity};
 pub use secret::Secret;
+pub use tls::{Identity, Tls};

@@ -156,6 +156,7 @@ impl Offer<'_> {
             timeouts: given.map_or(timeouts, |given| given.timeouts.or(timeouts)),
             models: given.map(|given| given.models.clone()).unwrap_or_default(),
             stream_options: given.and_then(|given| given.stream_options).unwrap_or(true),
+            metadata_addresses: given.is_some_and(|given| given.metadata_addresses),
         }
     }
 }

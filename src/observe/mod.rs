@@ -10,7 +10,7 @@ pub mod logging;
 pub mod metrics;
 
 pub use capture::{CaptureSettings, Captured, Captures, Capturing, Upstream as CapturedUpstream};
-pub use metrics::{InFlight, Metrics, ReloadOutcome};
+pub use metrics::{ConnectionCut, InFlight, Metrics, ReloadOutcome};
 pub use outcome::Outcome;
 pub use record::{AttemptNote, Attempts, FailedAttempt, Record, ShortText};
 pub use rotation::{Every, LogFile};

@@ -25,6 +25,7 @@ use super::upstream::{self, Wire};
 use super::watch::{Interrupt, Watch};
 use crate::observe::{self, CapturedUpstream};
 use crate::providers::{Failure, Scope};
+use crate::resolver::without_metadata;
 use crate::routing::Target;
 
 /// After a write error an answer that is on its way is waited for so long.
@@ -186,7 +187,9 @@ impl Exchange<'_, '_> {
         let deadline = Instant::now() + upstream.timeouts().connect;
         let looked_up = self.gateway.resolver.addresses(upstream.host(), upstream.port());
         match self.watch.wait(self.downstream, Some(deadline), looked_up).await {
-            Ok(Ok(addresses)) => Ok(addresses),
+            Ok(Ok(addresses)) if upstream.provider().metadata_addresses => Ok(addresses),
+            Ok(Ok(addresses)) => without_metadata(addresses)
+                .ok_or_else(|| transport(target, "its address is that of a cloud's metadata service")),
             Ok(Err(_)) => Err(transport(target, "its name could not be resolved")),
             Err(Interrupt::Stage) => Err(unreached(target, "its name was not resolved in time")),
             Err(interrupt) => Err(interrupted(target, interrupt, "its name was not resolved in time")),

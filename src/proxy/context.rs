@@ -1,6 +1,6 @@
 //! What one request carries from phase to phase.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use ovth_filters::shapes::Peek;
 use ovth_filters::{Operation, Shape};
 
 use super::body::{RequestBody, ResponseBody, Translation};
+use super::guard::Visit;
 use super::intake::Body;
 use super::meter::Meter;
 use super::prepare::Prepared;
@@ -24,6 +25,8 @@ pub struct Context {
     pub(super) request_id: String,
     /// The configuration that this request began with.
     pub(super) snapshot: Arc<Snapshot>,
+    /// The request on its connection, which ends with this context: then the connection is ready for the next.
+    pub(super) visit: Option<Visit>,
     /// The attempt under way; the filters work on it.
     pub(super) attempt: Option<Attempt>,
     /// Closes the record and settles, at the latest when it is dropped.
@@ -45,12 +48,19 @@ impl Context {
             waited: Duration::ZERO,
             request_id: new_request_id(),
             snapshot,
+            visit: None,
             attempt: None,
             meter: None,
             capture: None,
             cut: false,
             in_flight: None,
         }
+    }
+
+    /// The client's address, if the access log may tell it.
+    pub(super) fn client_to_log(&self) -> Option<IpAddr> {
+        let visit = self.visit.as_ref().filter(|_| self.snapshot.config().clients.log_address)?;
+        Some(visit.client())
     }
 }
 

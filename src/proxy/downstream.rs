@@ -11,7 +11,7 @@ use pingora_core::Result;
 use pingora_proxy::Session;
 
 use super::body::PIECE_BYTES;
-use super::reply::{Marks, append_all, in_time, keep_alive_unless_shutting_down};
+use super::reply::{Marks, append_all, keep_alive_unless_shutting_down, put_body, put_head};
 use super::waited::timed;
 use crate::observe::Capturing;
 
@@ -145,7 +145,7 @@ impl<'a> Downstream<'a> {
         self.marks.put(&mut head)?;
         keep_alive_unless_shutting_down(self.session);
         self.status = Some(status);
-        timed(&mut self.waited, in_time(self.session.write_response_header(Box::new(head), false))).await
+        timed(&mut self.waited, put_head(self.session, head, false)).await
     }
 
     /// Writes body bytes, in pieces that a slow client can take in time.
@@ -156,9 +156,9 @@ impl<'a> Downstream<'a> {
         }
         while bytes.len() > PIECE_BYTES {
             let piece = bytes.split_to(PIECE_BYTES);
-            timed(&mut self.waited, in_time(self.session.write_response_body(Some(piece), false))).await?;
+            timed(&mut self.waited, put_body(self.session, Some(piece), false)).await?;
         }
-        timed(&mut self.waited, in_time(self.session.write_response_body(Some(bytes), end))).await
+        timed(&mut self.waited, put_body(self.session, Some(bytes), end)).await
     }
 
     /// Writes a whole answer with its length.

@@ -16,14 +16,14 @@ use super::authenticate::authenticate;
 use super::context::{Asked, Context};
 use super::downstream::Downstream;
 use super::ending::cut_error;
-use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError};
+use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError, Pace};
 use super::reasoning_memory::OwnMemory;
 use super::reply::{Marks, Reply};
 use super::targets::{End, try_targets};
 use super::watch::Watch;
 use super::{Gateway, count_tokens, fault, limits, refused_state};
 use crate::ledger::{Facts, Payer, Refusal};
-use crate::observe::{self, Captured, ShortText};
+use crate::observe::{self, Captured, ConnectionCut, ShortText};
 use crate::routing::{Ask, Plan};
 
 /// A limit that resets within so many seconds is worth a new try by the client's SDK: a minute, and the second under way, which
@@ -52,6 +52,9 @@ pub(super) async fn serve(
         },
         Err(IntakeError::ClientGone) => Err(gone()),
         Err(IntakeError::Refused(error)) => {
+            if let (ErrorClass::RequestTimeout, Some(visit)) = (error.class, &context.visit) {
+                visit.cut(ConnectionCut::SlowBody);
+            }
             mark_retry(&mut marks, &error);
             refuse(session, context, &marks, &error).await
         }
@@ -78,7 +81,7 @@ async fn prepare(
         admitted.map_err(|refusal| refused(gateway, marks, &payer, &refusal))?;
     }
     let until = Instant::from_std(context.arrived) + config.timeouts.total;
-    let bounds = Bounds { bytes: config.limits.body_bytes, until };
+    let bounds = Bounds { bytes: config.limits.body_bytes, until, pace: Pace::of(&config.clients) };
     let body = tokio::select! {
         biased;
         body = intake::read(session, bounds, &gateway.budget, &mut context.waited) => body?,

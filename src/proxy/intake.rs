@@ -9,11 +9,12 @@ use flate2::bufread::MultiGzDecoder;
 use http::{Version, header};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora_proxy::Session;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::body::BUDGET_RETRY_AFTER;
 use super::budget::{Budget, Held};
 use super::waited::timed;
+use crate::config::Clients;
 
 /// A client that sends no byte of its body for so long has gone or plays for time.
 const BODY_IDLE: Duration = Duration::from_secs(60);
@@ -49,6 +50,29 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
     /// By when it must be there.
     pub(super) until: Instant,
+    /// How fast it must come.
+    pub(super) pace: Pace,
+}
+
+/// How fast a body must come: a client that sends a byte now and then would hold its place for as long as it likes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    time: Duration,
+    /// Bytes a second; never 0.
+    rate: usize,
+}
+
+impl Pace {
+    /// As the bounds on clients have it.
+    pub(super) fn of(clients: &Clients) -> Pace {
+        Pace { time: clients.body_time, rate: clients.body_rate.max(1) }
+    }
+
+    /// The time that a body of which so many bytes have come may take.
+    fn after(self, bytes: usize) -> Duration {
+        let earned = Duration::from_secs((bytes / self.rate) as u64);
+        self.time.saturating_add(earned)
+    }
 }
 
 /// A whole request body and the share of the memory budget that it holds.
@@ -83,7 +107,8 @@ pub(super) async fn read(
     if expects_continue(session) && session.write_continue_response().await.is_err() {
         return Err(IntakeError::ClientGone);
     }
-    let collected = timed(waited, timeout_at(bounds.until, collect(session, declared, limit, &mut held))).await;
+    let collecting = Collecting { declared, limit, pace: bounds.pace, began: Instant::now() };
+    let collected = timed(waited, timeout_at(bounds.until, collect(session, collecting, &mut held))).await;
     let bytes = collected.unwrap_or_else(|_| Err(too_slow().into()))?;
     if !gzipped {
         return Ok(Body { bytes, held });
@@ -91,19 +116,31 @@ pub(super) async fn read(
     inflate_off_thread(bytes, limit, held).await
 }
 
-async fn collect(
-    session: &mut Session,
+/// What is known of a body while it comes.
+#[derive(Clone, Copy)]
+struct Collecting {
     declared: Option<usize>,
     limit: usize,
-    held: &mut Held,
-) -> Result<Bytes, IntakeError> {
-    let Some(first) = next_chunk(session).await? else { return Ok(Bytes::new()) };
+    pace: Pace,
+    began: Instant,
+}
+
+impl Collecting {
+    /// By when the next bytes must come, after so many.
+    fn until(&self, bytes: usize) -> Instant {
+        (Instant::now() + BODY_IDLE).min(self.began + self.pace.after(bytes))
+    }
+}
+
+async fn collect(session: &mut Session, collecting: Collecting, held: &mut Held) -> Result<Bytes, IntakeError> {
+    let Collecting { declared, limit, .. } = collecting;
+    let Some(first) = next_chunk(session, collecting.until(0)).await? else { return Ok(Bytes::new()) };
     if declared == Some(first.len()) {
         // The usual small request: it came with its head, and nothing is copied. One more read tells Pingora that it is done.
         if !held.at_least(first.len()) {
             return Err(budget_spent().into());
         }
-        return match next_chunk(session).await? {
+        return match next_chunk(session, collecting.until(first.len())).await? {
             None => Ok(first),
             Some(_) => Err(IntakeError::ClientGone),
         };
@@ -119,13 +156,13 @@ async fn collect(
             return Err(budget_spent().into());
         }
         whole.extend_from_slice(&bytes);
-        chunk = next_chunk(session).await?;
+        chunk = next_chunk(session, collecting.until(length)).await?;
     }
     Ok(whole.freeze())
 }
 
-async fn next_chunk(session: &mut Session) -> Result<Option<Bytes>, IntakeError> {
-    match timeout(BODY_IDLE, session.read_request_body()).await {
+async fn next_chunk(session: &mut Session, until: Instant) -> Result<Option<Bytes>, IntakeError> {
+    match timeout_at(until, session.read_request_body()).await {
         Ok(Ok(chunk)) => Ok(chunk),
         Ok(Err(_)) => Err(IntakeError::ClientGone),
         Err(_) => Err(too_slow().into()),

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use super::authenticate::authenticate;
 use super::context::Context;
 use super::endpoints::{self, Endpoint, Found};
-use super::intake::{self, Bounds, IntakeError};
+use super::guard::Unfit;
+use super::intake::{self, Bounds, IntakeError, Pace};
 use super::reply::{Marks, Reply, Source};
 use super::{Gateway, exchange};
 use crate::catalog::listing;
@@ -100,7 +101,7 @@ pub(super) async fn answer(
             Reply::error(shape, &error, marks.request_id()).with(header::ALLOW, HeaderValue::from_static(allow))
         }
         Found::Nothing => Reply::error(shape, &no_such_path(path), marks.request_id()),
-        Found::Endpoint(Endpoint::Admin) => match ask_admin(gateway, session).await {
+        Found::Endpoint(Endpoint::Admin) => match ask_admin(gateway, session, context).await {
             Ok(reply) => reply,
             Err(IntakeError::Refused(error)) => Reply::error(Shape::Chat, &error, marks.request_id()),
             Err(IntakeError::ClientGone) => return Err(exchange::gone()),
@@ -109,6 +110,16 @@ pub(super) async fn answer(
         Found::Endpoint(endpoint) => from_snapshot(gateway, session, context, shape, &endpoint),
     };
     gateway.metrics.local(name, reply.status());
+    reply.send(session, &marks).await.map(drop)
+}
+
+/// Answers a request that is not served, whatever it asks for.
+///
+/// # Errors
+/// When the client is gone.
+pub(super) async fn refuse(session: &mut Session, context: &Context, shape: Shape, unfit: &Unfit) -> Result<()> {
+    let marks = Marks::new(shape, context.request_id.clone(), !endpoints::is_admin(session.req_header().uri.path()));
+    let reply = Reply::error(shape, &unfit.error, marks.request_id()).with_status(unfit.status);
     reply.send(session, &marks).await.map(drop)
 }
 
@@ -171,13 +182,18 @@ async fn own_key(gateway: &Gateway, session: &Session, context: &Context, shape:
     }
 }
 
-async fn ask_admin(gateway: &Gateway, session: &mut Session) -> Result<Reply, IntakeError> {
-    let head = session.req_header().as_owned_parts();
+async fn ask_admin(gateway: &Gateway, session: &mut Session, context: &Context) -> Result<Reply, IntakeError> {
+    let mut head = session.req_header().as_owned_parts();
+    if let Some(visit) = &context.visit {
+        // The gate slows down addresses that try wrong keys.
+        head.extensions.insert(visit.client());
+    }
     // Without the master key nothing of the body is even read.
     if let Some(answer) = gateway.local.admin(&head, None).await {
         return Ok(answered(answer));
     }
-    let bounds = Bounds { bytes: ADMIN_BODY_BYTES, until: Instant::now() + ADMIN_BODY_TIME };
+    let pace = Pace::of(&context.snapshot.config().clients);
+    let bounds = Bounds { bytes: ADMIN_BODY_BYTES, until: Instant::now() + ADMIN_BODY_TIME, pace };
     let body = intake::read(session, bounds, &gateway.budget, &mut Duration::default()).await?;
     let answer = gateway.local.admin(&head, Some(&body.bytes)).await;
     Ok(answered(answer.expect("with a body there always is an answer")))

@@ -15,6 +15,7 @@ mod endpoints;
 mod entry;
 mod exchange;
 mod fault;
+pub mod guard;
 mod intake;
 mod limits;
 mod local;
@@ -52,6 +53,7 @@ pub use self::context::Context;
 pub use self::ending::Ending;
 pub use self::endpoints::exchange_paths;
 use self::endpoints::{Endpoint, Found};
+use self::guard::{Visit, judge};
 pub use self::local::{LocalAnswer, LocalApi, LocalBody};
 use self::meter::Meter;
 pub use self::reasoning_memory::ReasoningMemory;
@@ -114,6 +116,10 @@ impl ProxyHttp for Gateway {
 
     async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
         context.in_flight = Some(self.metrics.begin());
+        if let Some(connection) = guard::of(session) {
+            let (headers, config) = (&session.req_header().headers, context.snapshot.config());
+            context.visit = Some(Visit::begin(Arc::clone(connection), headers, config));
+        }
         // Without this the poll for a client that left eats the first byte of a pipelined request.
         session.set_pipelining_enabled(true);
         session.set_total_drain_timeout(Some(CLIENT_DRAIN));
@@ -195,7 +201,10 @@ impl ProxyHttp for Gateway {
     }
 
     /// Closes the record. Dropping the meter is what does it, so that a panic or a shutdown closes it as well.
-    async fn logging(&self, _session: &mut Session, _error: Option<&Error>, context: &mut Context) {
+    async fn logging(&self, _session: &mut Session, error: Option<&Error>, context: &mut Context) {
+        if let Some(visit) = context.visit.as_ref().filter(|_| error.is_some()) {
+            visit.given_up();
+        }
         if let Some(meter) = context.meter.take() {
             drop(meter);
         }
@@ -216,11 +225,19 @@ impl Gateway {
     async fn serve(&self, session: &mut Session, context: &mut Context) -> Result<()> {
         let request = session.req_header();
         let shape = endpoints::shape(request.uri.path());
-        match endpoints::find(&request.method, request.uri.path()) {
+        let mut found = endpoints::find(&request.method, request.uri.path());
+        if let Some(visit) = &mut context.visit {
+            match judge(visit, request, found, &context.snapshot.config().clients) {
+                Ok(served) => found = served,
+                Err(unfit) => return local::refuse(session, context, shape, &unfit).await,
+            }
+        }
+        match found {
             Found::Endpoint(Endpoint::Exchange { operation }) => {
                 let mut record = Record::new(context.request_id.as_str(), shape);
                 record.operation = Some(operation);
                 record.client_retry_count = retry_count(request);
+                record.client = context.client_to_log();
                 context.meter = Some(Meter::new(record, &self.metrics, &self.conversations, context.arrived));
                 exchange::serve(self, session, context, shape, operation).await?;
             }

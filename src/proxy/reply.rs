@@ -1,7 +1,6 @@
 //! Local answers and errors, in the caller's own shape, written so that the client can read them and the connection stays in step.
 
 use std::fmt;
-use std::future::Future;
 use std::io::Read;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::body::PIECE_BYTES;
+use super::guard::Patience;
 use super::intake::expects_continue;
 
 /// Of a request body that nobody wants, so much is still read, so that the client sees the answer and not a reset.
@@ -23,12 +23,6 @@ const DRAIN_BYTES: usize = 1024 * 1024;
 
 /// And for so long.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
-
-/// Seconds that an idle connection to a client is kept.
-const KEEPALIVE_SECONDS: u64 = 75;
-
-/// One write to a client may take so long: a client that stops reading would hold its exchange for good.
-const CLIENT_WRITE: Duration = Duration::from_secs(30);
 
 /// What every answer to one client carries.
 #[derive(Clone, Debug)]
@@ -183,6 +177,12 @@ impl Reply {
         self
     }
 
+    /// The same answer with another status, unless there is none.
+    pub(super) fn with_status(mut self, status: Option<u16>) -> Reply {
+        self.status = status.unwrap_or(self.status);
+        self
+    }
+
     /// The status.
     pub(super) const fn status(&self) -> u16 {
         self.status
@@ -207,9 +207,9 @@ impl Reply {
         }
         let length = self.body.length();
         let without_body = length == 0 || session.req_header().method == Method::HEAD;
-        in_time(session.write_response_header(Box::new(head), without_body)).await?;
+        put_head(session, head, without_body).await?;
         if without_body {
-            in_time(session.write_response_body(None, true)).await?;
+            put_body(session, None, true).await?;
         } else {
             match self.body {
                 Body::Bytes(bytes) => send_bytes(session, bytes).await?,
@@ -226,16 +226,16 @@ impl Reply {
 async fn send_bytes(session: &mut Session, mut body: Bytes) -> Result<()> {
     while body.len() > PIECE_BYTES {
         let piece = body.split_to(PIECE_BYTES);
-        in_time(session.write_response_body(Some(piece), false)).await?;
+        put_body(session, Some(piece), false).await?;
     }
-    in_time(session.write_response_body(Some(body), true)).await
+    put_body(session, Some(body), true).await
 }
 
 async fn send_stream(session: &mut Session, mut source: Source) -> Result<()> {
     loop {
         let (piece, rest) = source.piece().await?;
         let is_last = rest.length == 0;
-        in_time(session.write_response_body(Some(piece), is_last)).await?;
+        put_body(session, Some(piece), is_last).await?;
         if is_last {
             return Ok(());
         }
@@ -255,11 +255,22 @@ pub(super) fn append_all(head: &mut ResponseHeader, headers: HeaderMap) -> Resul
     Ok(())
 }
 
-/// Waits for a write to a client, within bounds. After an error nothing more may be written.
-pub(super) async fn in_time(write: impl Future<Output = Result<()>>) -> Result<()> {
-    timeout(CLIENT_WRITE, write)
-        .await
-        .unwrap_or_else(|_| Err(Error::explain(ErrorType::WriteTimedout, "the client does not read").into_down()))
+/// Writes a head, within the client's time.
+///
+/// # Errors
+/// When the client is gone or does not read. Nothing more may be written then.
+pub(super) async fn put_head(session: &mut Session, head: ResponseHeader, end: bool) -> Result<()> {
+    let patience = Patience::with(session);
+    patience.wait(session.write_response_header(Box::new(head), end)).await
+}
+
+/// Writes a piece of a body, within the client's time.
+///
+/// # Errors
+/// When the client is gone or does not read. Nothing more may be written then.
+pub(super) async fn put_body(session: &mut Session, piece: Option<Bytes>, end: bool) -> Result<()> {
+    let patience = Patience::with(session);
+    patience.wait(session.write_response_body(piece, end)).await
 }
 
 /// Keeps the client's connection open after this exchange, unless the process is about to end.
@@ -267,7 +278,8 @@ pub(super) fn keep_alive_unless_shutting_down(session: &mut Session) {
     if session.is_process_shutting_down() {
         session.set_keepalive(None);
     } else if session.get_keepalive().is_some() {
-        session.set_keepalive(Some(KEEPALIVE_SECONDS));
+        let seconds = Patience::with(session).idle_seconds();
+        session.set_keepalive(Some(seconds));
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use self::host::Host;
 pub use self::lookup::{Lookup, MeasuredLookup, SystemLookup};
+use crate::config::is_metadata;
 
 /// The most pairs of host and port that are remembered; the one that was not asked for the longest makes room.
 const MAX_HOSTS: usize = 256;
@@ -45,6 +46,17 @@ pub enum ResolveError {
         /// The name that was looked up.
         host: Arc<str>,
     },
+}
+
+/// The addresses without those at which clouds have their metadata services: a name that leads there, by a mistake or by somebody who may
+/// change it, would have the gateway ask that service. `None` when none is left.
+#[must_use]
+pub fn without_metadata(addresses: Arc<[SocketAddr]>) -> Option<Arc<[SocketAddr]>> {
+    if !addresses.iter().any(|address| is_metadata(address.ip())) {
+        return Some(addresses);
+    }
+    let left: Arc<[SocketAddr]> = addresses.iter().filter(|address| !is_metadata(address.ip())).copied().collect();
+    (!left.is_empty()).then_some(left)
 }
 
 /// The addresses of hosts, from memory.

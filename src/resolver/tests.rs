@@ -244,3 +244,12 @@ async fn the_system_knows_this_machine() {
     let addresses = Resolver::new().addresses("localhost", 80).await.unwrap();
     assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 80), "{addresses:?}");
 }
+
+#[test]
+fn addresses_of_metadata_services_are_left_out() {
+    let list = |ips: &[&str]| ips.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 80)).collect::<Arc<[_]>>();
+    let good = list(&["10.0.0.1", "::1"]);
+    assert!(Arc::ptr_eq(&without_metadata(Arc::clone(&good)).unwrap(), &good));
+    assert_eq!(without_metadata(list(&["169.254.169.254", "10.0.0.1"])), Some(list(&["10.0.0.1"])));
+    assert_eq!(without_metadata(list(&["169.254.169.254", "fe80::1"])), None);
+}

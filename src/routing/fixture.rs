@@ -30,6 +30,7 @@ pub(super) fn provider(id: &str) -> Provider {
         timeouts: Timeouts { connect: seconds, first_byte: seconds, idle: seconds, total: seconds },
         models: Vec::new(),
         stream_options: true,
+        metadata_addresses: false,
     }
 }
 
@@ -52,6 +53,10 @@ pub(super) fn config(providers: Vec<Provider>, routes: Vec<Route>) -> Config {
         h2c: false,
         master_key: Secret::new("m"),
         limits: Limits { body_bytes: 1, buffered_bytes: 1 },
+        clients: crate::config::Clients::default(),
+        trusted_proxies: crate::config::Networks::default(),
+        admin_listen: None,
+        tls: None,
         timeouts: Timeouts { connect: seconds, first_byte: seconds, idle: seconds, total: seconds },
         commit_after: seconds,
         heartbeat: seconds,

@@ -23,10 +23,10 @@ use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::v2::server::default_h2_options;
 use pingora_core::server::Server;
 use pingora_core::services::listening::Service;
-use pingora_proxy::ProxyServiceBuilder;
+use pingora_proxy::HttpProxy;
 
 use self::authorities::authorities;
-use self::listeners::{can_listen, raise_descriptor_limit};
+use self::listeners::{Bound, Clients, Reception, can_listen, room_for_connections};
 use self::local::{Local, current_settings};
 pub use self::logs::apply_levels;
 use self::logs::{LogFileError, apply_log};
@@ -40,6 +40,7 @@ use crate::conversations::Conversations;
 use crate::keys::{Keys, KeysError};
 use crate::ledger::Ledger;
 use crate::observe::{Metrics, logging};
+use crate::proxy::guard::{Door, Listener};
 use crate::proxy::{Budget, Ending, Gateway, ReasoningMemory, RefusedState};
 use crate::reload::{Loaded, Parts};
 use crate::resolver::{MeasuredLookup, Resolver};
@@ -104,11 +105,21 @@ pub fn run(
     let Loaded { path, snapshot, warnings, files } = loaded;
     let config = snapshot.config();
     let (listen, metrics_listen, h2c) = (config.listen, config.metrics_listen, config.h2c);
+    let (admin_listen, idle_time) = (config.admin_listen, config.clients.idle_time);
+    let header_bytes = config.clients.header_bytes;
     let threads = config.threads.unwrap_or_else(available_threads);
     let data_dir = config.data_dir.clone();
-    can_listen("listen", listen)?;
+    let main = if admin_listen.is_some() { Listener::Public } else { Listener::Main };
+    let tls_listen = config.tls.as_ref().and_then(|tls| tls.listen);
+    let mut sockets = vec![Bound::new("listen", listen, main)?.with_tls(config.tls.is_some() && tls_listen.is_none())];
+    if let Some(address) = tls_listen {
+        sockets.push(Bound::new("tls.listen", address, main)?.with_tls(true));
+    }
+    if let Some(address) = admin_listen {
+        sockets.push(Bound::new("admin.listen", address, Listener::Admin)?);
+    }
     can_listen("metrics.listen", metrics_listen)?;
-    raise_descriptor_limit();
+    let room = room_for_connections();
 
     let store = Arc::new(Store::open(&data_dir)?);
     apply_log(log, config)?;
@@ -143,9 +154,14 @@ pub fn run(
         data_dir: data_dir.clone(),
         log: log.clone(),
         reload: reload.clone(),
+        metrics: Arc::clone(metrics),
     });
     let inventory = Arc::new(Inventory::new());
     let accounts = accounts::Parts { snapshot: Arc::clone(&snapshot), inventory: Arc::clone(&inventory) };
+    let in_force = Arc::clone(&snapshot);
+    let certified = Arc::clone(&snapshot);
+    let certificate = move || Some(certified.load().config().tls.as_ref()?.identity.server_config());
+    let door = Door::new(move |show| show(in_force.load().config()), room, Arc::clone(metrics));
     let gateway = Gateway {
         inventory,
         refused_state: RefusedState::default(),
@@ -168,19 +184,23 @@ pub fn run(
     server.bootstrap();
     let mut options = HttpServerOptions::default();
     options.h2c = h2c;
-    let mut proxy =
-        ProxyServiceBuilder::new(&server.configuration, gateway).name("gateway").server_options(options).build();
-    if let Some(app) = proxy.app_logic_mut() {
-        let mut h2 = default_h2_options();
-        h2.initial_window_size(H2_WINDOW_BYTES).initial_connection_window_size(H2_WINDOW_BYTES * 4);
-        app.h2_options = Some(h2);
-    }
-    proxy.threads = Some(threads);
-    proxy.add_tcp(&listen.to_string());
+    options.h2_idle_timeout = Some(idle_time);
+    let mut h2 = default_h2_options();
+    h2.initial_window_size(H2_WINDOW_BYTES).initial_connection_window_size(H2_WINDOW_BYTES * 4);
+    h2.max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX));
+    let mut proxy = HttpProxy::new(gateway, Arc::clone(&server.configuration));
+    proxy.server_options = Some(options);
+    proxy.h2_options = Some(h2);
+    proxy.handle_init_modules();
+    let clients = Clients::new(
+        Reception { proxy: Arc::new(proxy), door, h2c, certificate: Box::new(certificate) },
+        sockets,
+        threads,
+    );
     let mut scrape = Service::new("metrics".to_owned(), scrape);
     scrape.threads = Some(1);
     scrape.add_tcp(&metrics_listen.to_string());
-    server.add_service(proxy);
+    server.add_service(clients);
     server.add_service(scrape);
 
     let shutdown = Shutdown {

@@ -2,6 +2,7 @@
 
 mod capture;
 mod catalog;
+mod edge;
 mod ledger;
 mod log;
 mod price;
@@ -9,6 +10,7 @@ mod provider;
 mod quota;
 mod route;
 mod secret;
+mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,7 +23,7 @@ pub(in crate::config) use self::quota::doubts;
 pub(in crate::config) use self::route::RawRoute;
 use super::node::{Fields, Node};
 use super::scalar;
-use super::{LedgerSettings, Limits, LogSettings, MAX_SHUTDOWN_GRACE, Quota, Secret, Timeouts};
+use super::{Clients, LedgerSettings, Limits, LogSettings, MAX_SHUTDOWN_GRACE, Networks, Quota, Secret, Timeouts, Tls};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -55,6 +57,10 @@ pub(in crate::config) struct Raw<'a> {
     pub(in crate::config) h2c: bool,
     pub(in crate::config) master_key: Option<Secret>,
     pub(in crate::config) limits: Limits,
+    pub(in crate::config) clients: Clients,
+    pub(in crate::config) trusted_proxies: Networks,
+    pub(in crate::config) admin_listen: Option<SocketAddr>,
+    pub(in crate::config) tls: Option<Tls>,
     pub(in crate::config) timeouts: Timeouts,
     pub(in crate::config) commit_after: Duration,
     pub(in crate::config) heartbeat: Duration,
@@ -81,6 +87,10 @@ impl<'a> Raw<'a> {
             h2c: top.read("h2c", Node::flag).unwrap_or(false),
             master_key: secret::master_key(root, top.field("master_key")),
             limits: limits(top.section("limits")),
+            clients: edge::clients(top.section("clients")),
+            trusted_proxies: top.read("trusted_proxies", edge::trusted_proxies).unwrap_or_default(),
+            admin_listen: edge::admin_listen(top.section("admin")),
+            tls: tls::tls(top.section("tls")),
             timeouts: RawTimeouts::read(top.section("timeouts")).or(TIMEOUTS),
             commit_after: top
                 .read("commit_after", |node| node.duration(Duration::ZERO..=MAX_TIME))

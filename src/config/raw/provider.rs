@@ -46,6 +46,7 @@ pub(in crate::config) struct RawProvider<'a> {
     pub(in crate::config) timeouts: RawTimeouts,
     pub(in crate::config) models: Vec<String>,
     pub(in crate::config) stream_options: Option<bool>,
+    pub(in crate::config) metadata_addresses: bool,
 }
 
 impl<'a> RawProvider<'a> {
@@ -68,6 +69,7 @@ impl<'a> RawProvider<'a> {
             timeouts: RawTimeouts::read(fields.section("timeouts")),
             models: fields.read("models", |node| Some(claimed_models(node))).unwrap_or_default(),
             stream_options: fields.read("stream_options", Node::flag),
+            metadata_addresses: fields.read("metadata_addresses", Node::flag).unwrap_or(false),
             node,
         };
         fields.finish();

@@ -1,6 +1,7 @@
 //! Whole files against what they become: settings, or the exact problems.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod edge;
 mod environment;
 mod example;
 mod good;

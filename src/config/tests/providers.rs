@@ -109,7 +109,7 @@ fn each_slip_is_told_with_path_value_and_cure() {
         ("openai: {base_url: '${NOWHERE}'}", "error: providers.openai.base_url: needs NOWHERE, which is not set"),
         (
             "openai: {baseurl: 'https://h/v1'}",
-            "error: providers.openai.baseurl: is not a setting; known here: base_url, api_key, api_keys, shapes, headers, timeouts, models, stream_options; did you mean \"base_url\"?",
+            "error: providers.openai.baseurl: is not a setting; known here: base_url, api_key, api_keys, shapes, headers, timeouts, models, stream_options, metadata_addresses; did you mean \"base_url\"?",
         ),
         (
             "openai: {api_key: a, api_keys: [b]}",

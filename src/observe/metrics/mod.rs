@@ -2,6 +2,7 @@
 
 mod cost;
 mod declare;
+mod edge;
 mod gaps;
 mod ledger;
 mod lookups;
@@ -17,6 +18,7 @@ use ovth_filters::{Operation, Shape};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 use self::declare::{counter, counters, gauge, gauges, histogram, histograms, register};
+pub use self::edge::{ConnectionCut, Edge};
 pub use self::gaps::Gaps;
 pub use self::ledger::{CommitMetrics, LedgerMetrics};
 pub use self::lookups::{Lookup, LookupMetrics};
@@ -65,6 +67,8 @@ pub struct Metrics {
     pub captures_dropped: IntCounter,
     /// Which configuration is in force, and how tries to replace it went; kept by whoever reloads.
     pub reloads: Reloads,
+    /// Connections, and clients that were turned away or cut; counted by whoever does so.
+    pub edge: Edge,
     registry: Registry,
     in_flight: IntGauge,
     requests: IntCounterVec,
@@ -104,6 +108,7 @@ impl Metrics {
             access_records_dropped: counter(&registry, &names::ACCESS_RECORDS_DROPPED),
             captures_dropped: counter(&registry, &names::CAPTURES_DROPPED),
             reloads: Reloads::new(&registry),
+            edge: Edge::new(&registry),
             in_flight: gauge(&registry, &names::REQUESTS_IN_FLIGHT),
             requests: counters(&registry, &names::REQUESTS),
             requests_ok: Default::default(),

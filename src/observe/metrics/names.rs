@@ -205,6 +205,22 @@ pub(super) const CONFIG_LAST_SUCCESS: Metric = Metric::plain(
     "ovth_config_last_success_timestamp_seconds",
     "When the configuration in force was loaded, in seconds since 1970.",
 );
+// Clients.
+
+pub(super) const CLIENT_CONNECTIONS: Metric =
+    Metric::plain("ovth_connections", "Connections of clients now, idle ones among them.");
+pub(super) const CLIENTS_REFUSED: Metric = Metric::with(
+    "ovth_clients_refused_total",
+    &["limit"],
+    "Connections and requests that were turned away, by the setting of clients that bounds them (connections, connections_per_address, requests_per_address).",
+);
+pub(super) const CLIENTS_CUT: Metric = Metric::with(
+    "ovth_clients_cut_total",
+    &["reason"],
+    "Clients that were cut, by reason (slow_head, large_head, slow_body, slow_reader, resets, handshake).",
+);
+pub(super) const WRONG_MASTER_KEYS: Metric =
+    Metric::plain("ovth_wrong_master_keys_total", "Requests to the admin API with a wrong master key.");
 pub(super) const BUILD_INFO: Metric =
     Metric::with("ovth_build_info", &["version"], "Always 1; its label tells which version runs.");
 

@@ -3,6 +3,7 @@
 mod attempts;
 mod short;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub(super) const TARGET: &str = "ovth::access";
 mod field {
     pub(super) const REQUEST_ID: &str = "request_id";
     pub(super) const UPSTREAM_REQUEST_ID: &str = "upstream_request_id";
+    pub(super) const CLIENT: &str = "client";
     pub(super) const KEY_ID: &str = "key_id";
     pub(super) const OPERATION: &str = "operation";
     pub(super) const SHAPE: &str = "shape";
@@ -65,6 +67,8 @@ pub struct Record {
     pub request_id: Arc<str>,
     /// The id that the provider gave to the attempt that was served.
     pub upstream_request_id: Option<ShortText>,
+    /// The client's address, as far as proxies that are trusted tell it; absent where it is not to be logged.
+    pub client: Option<IpAddr>,
     /// The id of the client's key; never the key.
     pub key_id: Option<Arc<str>>,
     /// What was asked; absent for a path that is no operation.
@@ -121,6 +125,7 @@ impl Record {
         Record {
             request_id: request_id.into(),
             upstream_request_id: None,
+            client: None,
             key_id: None,
             operation: None,
             shape,
@@ -175,6 +180,9 @@ impl Source for Record {
         let mut fields = Fields(visitor);
         fields.put(field::REQUEST_ID, &*self.request_id)?;
         fields.put_some(field::UPSTREAM_REQUEST_ID, self.upstream_request_id.as_deref())?;
+        if let Some(client) = &self.client {
+            fields.value(field::CLIENT, Value::from_display(client))?;
+        }
         fields.put_some(field::KEY_ID, self.key_id.as_deref())?;
         fields.put_some(field::OPERATION, self.operation.map(Operation::as_str))?;
         fields.put(field::SHAPE, self.shape.as_str())?;

@@ -29,6 +29,7 @@ fn provider(id: &str, shapes: &[Shape], path: &str, timeouts: Timeouts) -> Provi
         timeouts,
         models: vec!["exact".into(), "family-*".into()],
         stream_options: true,
+        metadata_addresses: false,
     }
 }
 

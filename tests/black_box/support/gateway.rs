@@ -50,14 +50,31 @@ impl Gateway {
 
     /// The same, with more environment variables; nothing of the test's own environment is inherited but `PATH`.
     pub(crate) async fn start_with(config: &str, environment: &[(&str, &str)]) -> Gateway {
-        let environment: Vec<(String, String)> =
-            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Gateway::start_all(&[], config, environment, |_| {}).await
+        let mut gateway = Gateway::start_all(&[], config, owned(environment), |_| {}).await;
+        gateway.key = gateway.mint("tests", None).await;
+        gateway
+    }
+
+    /// The same, with files beside its configuration.
+    pub(crate) async fn start_with_files(config: &str, files: &[(&str, &str)]) -> Gateway {
+        Gateway::start_by(&[], config, |folder| {
+            for (name, content) in files {
+                std::fs::write(folder.join(name), content).expect("a file");
+            }
+        })
+        .await
+    }
+
+    /// Starts without minting a key, for which the admin API would have to be where it usually is.
+    pub(crate) async fn start_without_key(config: &str) -> Gateway {
+        Gateway::start_all(&[], config, Vec::new(), |_| {}).await
     }
 
     /// The same, by a program that runs what follows its own arguments, in a folder in which more was laid out.
     pub(crate) async fn start_by(starter: &[&str], config: &str, lay_out: impl FnOnce(&Path)) -> Gateway {
-        Gateway::start_all(starter, config, Vec::new(), lay_out).await
+        let mut gateway = Gateway::start_all(starter, config, Vec::new(), lay_out).await;
+        gateway.key = gateway.mint("tests", None).await;
+        gateway
     }
 
     async fn start_all(
@@ -77,8 +94,12 @@ impl Gateway {
         let key = String::new();
         let mut gateway = Gateway { address, metrics_address, folder, environment, starter, child, log, listener, key };
         gateway.ready().await;
-        gateway.key = gateway.mint("tests", None).await;
         gateway
+    }
+
+    /// The key of its admin API.
+    pub(crate) fn master_key(&self) -> &'static str {
+        MASTER_KEY
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -337,6 +358,10 @@ impl Drop for Gateway {
             eprintln!("--- the gateway's log, last lines ---\n{}\n---", lines[shown..].join("\n"));
         }
     }
+}
+
+fn owned(environment: &[(&str, &str)]) -> Vec<(String, String)> {
+    environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn spawn(

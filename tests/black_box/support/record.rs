@@ -11,6 +11,7 @@ pub(crate) struct Record {
     /// `ok`, `client_abort`, or the class of the error.
     pub(crate) outcome: String,
     pub(crate) route: Option<String>,
+    pub(crate) client: Option<String>,
     pub(crate) provider: Option<String>,
     pub(crate) attempt_count: usize,
     #[serde(default)]

@@ -1,0 +1,193 @@
+//! Clients that send or read a byte a second: they are cut at their bounds, and others do not notice them.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::support::{Answer, Bed, Connection, Shape, Upstream, Way, tell, within};
+
+/// What a slow client is slow at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slow {
+    Head,
+    Body,
+    Reader,
+}
+
+/// A gateway in front of an upstream that answers a stream with 2 MiB, and anything else at once.
+async fn bed(settings: &str) -> Bed {
+    let word = "word ".repeat(1_600);
+    let words: Vec<&str> = (0..256).map(|_| word.as_str()).collect();
+    let streamed = Answer::streamed(Shape::Chat, &words);
+    let first = Upstream::new(move |seen| {
+        if seen.json()["stream"] == true { streamed.clone() } else { Answer::plain(Shape::Chat, "served") }
+    })
+    .await;
+    Bed::start_with(settings, first, Upstream::silent().await).await
+}
+
+/// A connection whose own buffers take next to nothing.
+async fn connect(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let stream = within("a connection", socket.connect(address)).await.expect("the gateway accepts connections");
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Is slow until it is cut.
+async fn be_slow(address: SocketAddr, key: String, slow: Slow) {
+    let mut stream = connect(address).await;
+    let body = Shape::Chat.ask_stream("sole-0", "go");
+    let line = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {key}\r\n");
+    let begin = match slow {
+        Slow::Head => format!("{line}x-slow: "),
+        Slow::Body => format!("{line}content-length: 1000000\r\n\r\n{{"),
+        Slow::Reader => format!("{line}content-length: {}\r\n\r\n{body}", body.len()),
+    };
+    if stream.write_all(begin.as_bytes()).await.is_err() {
+        return;
+    }
+    let mut byte = [0; 1];
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let is_cut = match slow {
+            // What the gateway answers before it closes is the end as well.
+            Slow::Head | Slow::Body => stream.write_all(b" ").await.is_err() || stream.try_read(&mut byte).is_ok(),
+            Slow::Reader => !matches!(stream.read(&mut byte).await, Ok(1)),
+        };
+        if is_cut {
+            return;
+        }
+    }
+}
+
+fn start(bed: &Bed, counts: [(Slow, usize); 3]) -> JoinSet<()> {
+    let mut clients = JoinSet::new();
+    for (slow, count) in counts {
+        for _ in 0..count {
+            clients.spawn(be_slow(bed.gateway.address(), bed.gateway.key().to_owned(), slow));
+        }
+    }
+    clients
+}
+
+async fn metric(bed: &Bed, line: &str) -> u64 {
+    let page = bed.gateway.metrics().await;
+    let value = page.lines().find_map(|text| text.strip_prefix(line)).expect("a metric").trim();
+    value.parse().expect("a whole number")
+}
+
+/// Waits until so many clients were cut for each reason.
+async fn all_cut(bed: &Bed, counts: [(Slow, usize); 3], patience: Duration) {
+    let began = Instant::now();
+    for (slow, count) in counts {
+        let reason = match slow {
+            Slow::Head => "slow_head",
+            Slow::Body => "slow_body",
+            Slow::Reader => "slow_reader",
+        };
+        let line = format!("ovth_clients_cut_total{{reason=\"{reason}\"}}");
+        loop {
+            let cut = metric(bed, &line).await;
+            if cut >= count as u64 {
+                break;
+            }
+            assert!(began.elapsed() < patience, "{cut} of {count} were cut: {reason}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Sends requests one after another on one connection, until `enough`, and tells how long each took.
+async fn ask_until(bed: &Bed, pause: Duration, enough: impl Fn(usize) -> bool) -> Vec<Duration> {
+    let mut connection = Connection::open(bed.gateway.address()).await;
+    let request = bed.gateway.request(Shape::Chat, Shape::Chat.ask("sole-1", "hello"));
+    let mut took = Vec::new();
+    while !enough(took.len()) {
+        let began = Instant::now();
+        let response = connection.exchange(&request, Way::Sized).await;
+        took.push(began.elapsed());
+        assert_eq!(response.status, 200, "{response:?}");
+        tokio::time::sleep(pause).await;
+    }
+    took
+}
+
+#[tokio::test]
+async fn slow_clients_are_cut_while_others_are_served() {
+    const COUNTS: [(Slow, usize); 3] = [(Slow::Head, 10), (Slow::Body, 10), (Slow::Reader, 10)];
+    let bed = bed("clients: {head_time: 2s, body_time: 2s, write_time: 2s}\n").await;
+    let mut clients = start(&bed, COUNTS);
+    let served = ask_until(&bed, Duration::from_millis(10), |served| served >= 100).await;
+    assert_eq!(served.len(), 100);
+    all_cut(&bed, COUNTS, Duration::from_secs(60)).await;
+    within("the clients to see their end", async { while clients.join_next().await.is_some() {} }).await;
+    within("every connection to be closed", async { while metric(&bed, "ovth_connections ").await > 0 {} }).await;
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)].as_secs_f64() * 1_000.0
+}
+
+/// Latencies of others, in two connections, for a few seconds.
+async fn measured(bed: &Bed, into: &mut Vec<Duration>) {
+    let until = Instant::now() + Duration::from_secs(5);
+    let ask = || ask_until(bed, Duration::from_millis(10), |_| Instant::now() >= until);
+    let (one, other) = tokio::join!(ask(), ask());
+    into.extend(one);
+    into.extend(other);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn a_thousand_slow_clients_do_not_slow_down_others() {
+    const COUNTS: [(Slow, usize); 3] = [(Slow::Head, 400), (Slow::Body, 300), (Slow::Reader, 300)];
+    const ROUNDS: usize = 6;
+    rlimit::increase_nofile_limit(rlimit::INFINITY).expect("files may be opened");
+    let bed = bed("clients: {head_time: 15s, body_time: 15s, write_time: 15s}\n").await;
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    // The first requests of a process are slow.
+    measured(&bed, &mut Vec::new()).await;
+    for round in 1..=ROUNDS {
+        measured(&bed, &mut without).await;
+        let mut clients = start(&bed, COUNTS);
+        within("all slow clients to be connected", async {
+            while metric(&bed, "ovth_connections ").await < 1_000 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        // Streams begin with their first bytes.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        measured(&bed, &mut with).await;
+        assert!(metric(&bed, "ovth_connections ").await >= 1_000, "all of them were there all the time");
+        if round == ROUNDS {
+            all_cut(&bed, COUNTS, Duration::from_secs(120)).await;
+        }
+        clients.shutdown().await;
+        within("every connection to be closed", async {
+            while metric(&bed, "ovth_connections ").await > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+    without.sort_unstable();
+    with.sort_unstable();
+    tell(&format!(
+        "others, without and with 1,000 slow clients ({} and {} requests): p50 {:.2} and {:.2} ms, p99 {:.2} and {:.2} ms; resident {} KiB",
+        without.len(),
+        with.len(),
+        percentile(&without, 50),
+        percentile(&with, 50),
+        percentile(&without, 99),
+        percentile(&with, 99),
+        bed.gateway.resident_kib(),
+    ));
+    // A tenth, and a millisecond for a machine that does other things as well.
+    assert!(percentile(&with, 99) <= percentile(&without, 99) * 1.1 + 1.0, "others are slowed down");
+}
