@@ -59,7 +59,7 @@ fn ask(arguments: &Arguments) -> Result<bool, Failure> {
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().push(if arguments.live { "healthz" } else { "readyz" });
     }
-    let asked = fetch::agent(&url, BOUND, BOUND).get(url.as_str()).call();
+    let asked = fetch::agent(&url, BOUND, BOUND, |_| false).get(url.as_str()).call();
     let answered = asked.and_then(|response| {
         let (status, body) = (response.status(), response.into_body());
         Ok((status, body.into_with_config().limit(MAX_ANSWER_BYTES).read_to_string()?))
