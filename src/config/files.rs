@@ -24,6 +24,10 @@ pub enum FileRole {
     Key,
     /// The operator's own catalogue.
     Catalogue,
+    /// The certificate that clients are shown, with those that vouch for it.
+    Certificate,
+    /// The key of that certificate.
+    CertificateKey,
 }
 
 impl FileRole {
@@ -35,19 +39,25 @@ impl FileRole {
             FileRole::Environment => "environment",
             FileRole::Key => "key",
             FileRole::Catalogue => "catalogue",
+            FileRole::Certificate => "certificate",
+            FileRole::CertificateKey => "certificate_key",
         }
     }
 
     /// Whether little but secrets is in it, so that not even a digest of it should be shown.
     #[must_use]
     pub const fn is_secret(self) -> bool {
-        matches!(self, FileRole::Environment | FileRole::Key)
+        matches!(self, FileRole::Environment | FileRole::Key | FileRole::CertificateKey)
     }
 
     /// The most bytes of such a file.
     const fn most_bytes(self) -> u64 {
         match self {
-            FileRole::Config | FileRole::Environment | FileRole::Key => MAX_TEXT_BYTES,
+            FileRole::Config
+            | FileRole::Environment
+            | FileRole::Key
+            | FileRole::Certificate
+            | FileRole::CertificateKey => MAX_TEXT_BYTES,
             FileRole::Catalogue => MAX_CATALOGUE_BYTES,
         }
     }

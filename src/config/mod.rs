@@ -38,8 +38,8 @@ pub use allowance::{
 pub use base_url::BaseUrlError;
 pub use build::{Draft, load, load_draft, parse};
 pub use checked::{
-    BaseUrl, Builtin, Clients, Config, LedgerSettings, Limits, MAX_SHUTDOWN_GRACE, ProcessKey, Provider, Quota, Route, Strategy,
-    Timeouts,
+    BaseUrl, Builtin, Clients, Config, LedgerSettings, Limits, MAX_SHUTDOWN_GRACE, ProcessKey, Provider, Quota, Route,
+    Strategy, Timeouts,
 };
 pub use environment::Environment;
 pub use files::{Content, Digest, FileRole, Files, NamedFile};

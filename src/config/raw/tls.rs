@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::{address, as_path};
-use crate::config::environment::read_text;
+use crate::config::FileRole;
+use crate::config::files::as_text;
 use crate::config::node::{Fields, Node};
 use crate::config::tls::{Identity, Tls, doubt};
 
@@ -28,7 +29,7 @@ pub(super) fn tls(mut fields: Fields<'_>) -> Option<Tls> {
     let listen = listen.and_then(|node| address(&node));
     fields.finish();
     let (cert, key) = (cert?, key?);
-    let (cert_file, key_file) = (file(&cert), file(&key));
+    let (cert_file, key_file) = (file(&cert, FileRole::Certificate), file(&key, FileRole::CertificateKey));
     let ((cert_path, cert_pem), (key_path, key_pem)) = (cert_file?, key_file?);
     warn_of_permissions(&key, &key_path);
     match Identity::from_pem(cert_pem.as_bytes(), key_pem.as_bytes()) {
@@ -47,10 +48,10 @@ pub(super) fn tls(mut fields: Fields<'_>) -> Option<Tls> {
 }
 
 /// A file's path, relative to the configuration's folder, and its text.
-fn file(node: &Node<'_>) -> Option<(PathBuf, String)> {
-    let path = node.reading.base_dir.join(node.parsed("the path of a file", as_path)?);
-    match read_text(&path) {
-        Ok(text) => Some((path, text)),
+fn file(node: &Node<'_>, role: FileRole) -> Option<(PathBuf, String)> {
+    let path = node.parsed("the path of a file", as_path)?;
+    match node.reading.file(&path, role).and_then(as_text) {
+        Ok(text) => Some((node.reading.base_dir.join(path), text)),
         Err(error) => {
             node.error(format_args!("{} cannot be read: {error}", node.shown()));
             None
