@@ -76,6 +76,18 @@ impl Held {
 }
 
 impl Held {
+    /// Gives back what is over so many.
+    pub(super) fn at_most(&mut self, bytes: usize) {
+        let over = self.bytes.saturating_sub(bytes);
+        self.budget.used.fetch_sub(over, Ordering::Relaxed);
+        self.bytes -= over;
+    }
+
+    /// Whether so many could be held if nothing else were.
+    pub(super) fn could_hold(&self, bytes: usize) -> bool {
+        bytes <= self.budget.limit()
+    }
+
     /// Gives everything back.
     pub(super) fn release(&mut self) {
         self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
@@ -103,6 +115,10 @@ mod tests {
         assert!(!first.at_least(101));
         assert!(first.at_least(7), "it never shrinks by itself");
         assert_eq!(budget.used(), 100);
+        first.at_most(30);
+        first.at_most(70);
+        assert_eq!(budget.used(), 30);
+        assert!(first.could_hold(100) && !first.could_hold(101));
         first.release();
         assert_eq!(budget.used(), 0);
         assert!(second.at_least(41));

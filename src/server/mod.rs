@@ -3,6 +3,7 @@
 mod authorities;
 mod listeners;
 mod local;
+mod memory;
 mod logs;
 mod reload;
 mod scrape;
@@ -28,6 +29,7 @@ use pingora_proxy::HttpProxy;
 use self::authorities::authorities;
 use self::listeners::{Bound, Clients, Reception, can_listen, room_for_connections};
 use self::local::{Local, current_settings};
+use self::memory::body_budget;
 pub use self::logs::apply_levels;
 use self::logs::{LogFileError, apply_log};
 use self::reload::followers;
@@ -127,7 +129,7 @@ pub fn run(
     let ledger = Arc::new(Ledger::open_measured(Arc::clone(&store), config.ledger, metrics.commits.clone())?);
     let mut connections = ConnectorOptions::new(POOL_PER_THREAD * threads);
     connections.ca_file = authorities(&data_dir)?;
-    let (budget, health) = (Budget::new(config.limits.buffered_bytes), Arc::new(Health::new()));
+    let (budget, health) = (Budget::new(body_budget(config.limits.buffered_bytes)), Arc::new(Health::new()));
     let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
     let scrape = Scrape {
         metrics: Arc::clone(metrics),
