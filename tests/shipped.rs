@@ -182,7 +182,8 @@ fn the_image_is_the_binary_alone_and_its_settings_are_ones_that_the_gateway_know
     assert_eq!(set["OVTH_SHUTDOWN_GRACE"], "8s");
     let sources =
         files(&root().join("src")).iter().map(|path| fs::read_to_string(path).unwrap_or_default()).collect::<String>();
-    for name in set.keys() {
+    // Those of the allocator are glibc's own.
+    for name in set.keys().filter(|name| !name.starts_with("MALLOC_")) {
         assert!(sources.contains(&format!("\"{name}\"")), "{name} is set in the image, and nothing reads it");
     }
     // What the build needs is let through to the builder, and no key.

@@ -245,8 +245,11 @@ mod tests {
     #[test]
     fn what_a_translation_takes_grows_with_the_objects_and_not_with_braces_in_texts() {
         let of = |body: &str| (cost(body.as_bytes()) - 2 * body.len()) / OBJECT_BYTES;
-        assert_eq!(of(r#"{"messages":[{"role":"user","content":"fn main() { {\"no\":1} { } }"}, {
-            "role": "user"}]}"#), 3);
+        assert_eq!(
+            of(r#"{"messages":[{"role":"user","content":"fn main() { {\"no\":1} { } }"}, {
+            "role": "user"}]}"#),
+            3
+        );
         assert_eq!(of("{{{{"), 0);
         assert_eq!(cost(b""), 0);
     }

@@ -78,7 +78,8 @@ mod tests {
     fn the_least_limit_of_a_group_and_those_above_it_holds() {
         let two = [("a/b/memory.max", "max\n"), ("a/memory.max", "268435456\n"), ("memory.max", "max\n")];
         assert_eq!(found(&two, "0::/a/b\n"), Some(256 << 20));
-        let one = [("memory/a/memory.limit_in_bytes", "9223372036854771712\n"), ("memory/memory.limit_in_bytes", "1000\n")];
+        let one =
+            [("memory/a/memory.limit_in_bytes", "9223372036854771712\n"), ("memory/memory.limit_in_bytes", "1000\n")];
         assert_eq!(found(&one, "3:cpuset:/x\n4:memory:/a\n0::/\n"), Some(1_000));
         // In a container the path is that of the host, and the group itself is the root.
         assert_eq!(found(&[("memory.max", "4096")], "0::/docker/0123\n"), Some(4_096));

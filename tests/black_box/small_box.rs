@@ -21,6 +21,8 @@ use crate::support::{
 
 /// What the process may have.
 const BYTES: u64 = 256 << 20;
+/// What the image and the unit for systemd set: else glibc keeps what is freed, in a place for each thread.
+const ALLOCATOR: &str = "export MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=1048576 MALLOC_MMAP_THRESHOLD_=262144";
 /// Streams at the same time.
 const STREAMS: usize = 500;
 /// A body with images.
@@ -56,8 +58,8 @@ impl Bound {
     /// What brings a process under it.
     fn launcher(&self) -> String {
         match self {
-            Bound::Group(group) => format!("echo $$ > {}/cgroup.procs", group.display()),
-            Bound::Space => format!("ulimit -v {}", 4 * BYTES / 1024),
+            Bound::Group(group) => format!("{ALLOCATOR} && echo $$ > {}/cgroup.procs", group.display()),
+            Bound::Space => format!("{ALLOCATOR} && ulimit -v {}", 4 * BYTES / 1024),
         }
     }
 }
