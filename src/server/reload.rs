@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::memory::body_budget;
 use super::logs::apply_log;
 use crate::config::Problem;
 use crate::ledger::Ledger;
@@ -17,7 +18,7 @@ pub(super) fn followers(log: &logging::Control, budget: &Arc<Budget>, ledger: &A
             apply_log(&log, config).map_err(|error| Problem::error(error.setting, error.source.to_string()))
         }),
         Box::new(move |config| {
-            budget.set_limit(config.limits.buffered_bytes);
+            budget.set_limit(body_budget(config.limits.buffered_bytes));
             Ok(())
         }),
         Box::new(move |config| {
