@@ -8,6 +8,7 @@ import pathlib
 HERE = pathlib.Path(__file__).resolve().parent
 # Larger ones make a fuzzer slow.
 MAX_BYTES = 48 * 1024
+FOLDERS = [("chat-completions", "chat"), ("messages", "messages"), ("generate-content", "generate_content")]
 
 
 def inputs(shape: str, exchange: dict) -> list[tuple[str, bytes]]:
@@ -31,7 +32,7 @@ def main() -> None:
         roots.append(pathlib.Path(os.environ["OVTH_RECORDINGS"]))
     seeds = 0
     for root in roots:
-        for folder, shape in [("chat-completions", "chat"), ("messages", "messages")]:
+        for folder, shape in FOLDERS:
             for path in sorted((root / folder).glob("*.json")):
                 for target, body in inputs(shape, json.loads(path.read_bytes())):
                     if len(body) > MAX_BYTES:

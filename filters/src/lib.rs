@@ -1,5 +1,6 @@
 //! Pure reading and rewriting of LLM API traffic: bytes in, bytes out; no I/O, no clock, no async.
 
+pub mod embeddings;
 pub mod json;
 pub mod money;
 pub mod neutral;

@@ -10,8 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use ovth_filters::json::{Json, ValueKind, View, members, splice};
 use ovth_filters::prefix::Prefix;
-use ovth_filters::shapes::{Edits, Strip, decode_error, peek, strip_state};
-use ovth_filters::sse::{Framer, Piece};
+use ovth_filters::shapes::{Edits, InPath, Strip, decode_error, peek, peek_in_path, strip_state};
+use ovth_filters::sse::{ArrayFramer, ArrayWriter, Framer, Piece};
 use ovth_filters::tap::Tap;
 use ovth_filters::tokens::{Family, estimate_input};
 use ovth_filters::{Operation, Shape};
@@ -247,5 +247,81 @@ pub fn stream(upstream: Shape, data: &[u8]) {
     let mut tap = Tap::new(upstream);
     for event in judge::feed::events(&bytes, &[]) {
         let _ = tap.event(&event);
+    }
+}
+
+/// The pair that a byte chooses, of those with generate_content: its client first.
+fn google_pair(which: u8) -> (Shape, Shape) {
+    let other = if which & 1 == 0 { Shape::Chat } else { Shape::Messages };
+    if which & 2 == 0 { (Shape::GenerateContent, other) } else { (other, Shape::GenerateContent) }
+}
+
+/// A request of a Gemini client to one of the others, or of one of those to Google; and as it passes.
+pub fn google_request(data: &[u8]) {
+    let Some(([low, high, how, which], body)) = split(data) else { return };
+    let profile = judge::ask::profile(u16::from_le_bytes([low, high]));
+    let (client, upstream) = google_pair(which);
+    judge::request::judge_request(client, body, judge::ask::upstream(upstream, &profile, how));
+
+    let path = InPath { model: "models/m", stream: how & 8 == 8 };
+    let operation = if how & 16 == 0 { Operation::Generate } else { Operation::CountTokens };
+    let body = Bytes::copy_from_slice(body);
+    let is_json = View::parse(&body).is_ok();
+    if let Ok(found) = peek_in_path(Shape::GenerateContent, operation, path, &body) {
+        let edits = Edits { model: "x\"y", ask_usage: true, completion_tokens_field: true, max_output: Some(100) };
+        let edited = splice(&body, &found.edits(&edits)).concat();
+        assert!(!is_json || View::parse(&edited).is_ok(), "an edit keeps it JSON");
+    }
+    for strip in [Strip::Foreign, Strip::All] {
+        let stripped = Bytes::from(splice(&body, &strip_state(Shape::GenerateContent, &body, strip)).concat());
+        assert!(!is_json || View::parse(&stripped).is_ok());
+        assert_eq!(strip_state(Shape::GenerateContent, &stripped, strip), [], "nothing is left to strip");
+    }
+    let _ = estimate_input(Shape::GenerateContent, &body, Family::of(Shape::GenerateContent, "gemini"));
+    let _ = Prefix::of(Shape::GenerateContent, &body);
+}
+
+/// A whole answer of Google's to one of the others, or of one of those to a Gemini client.
+pub fn google_answer(data: &[u8]) {
+    let Some(([how, _, _, which], body)) = split(data) else { return };
+    let (client, upstream) = google_pair(which);
+    judge::feed::judge_answer_to(client, upstream, body, &judge::ask::answering(how));
+    let _ = Tap::new(Shape::GenerateContent).body(body);
+}
+
+/// The same for a stream, in both framings.
+pub fn google_stream(data: &[u8]) {
+    let Some(([how, seed, _, which], bytes)) = split(data) else { return };
+    let bytes = Bytes::copy_from_slice(bytes);
+    let (client, upstream) = google_pair(which);
+    let cuts = cuts(seed, bytes.len());
+    judge::feed::judge_stream_to(client, upstream, &bytes, (&cuts, &judge::ask::answering(how)));
+    let mut tap = Tap::new(Shape::GenerateContent);
+    for event in judge::feed::events(&bytes, &[]) {
+        let _ = tap.event(&event);
+    }
+    let pieces = |cuts: &[usize]| {
+        let mut framer = ArrayFramer::new(4_096);
+        let mut all = Vec::new();
+        let mut from = 0;
+        for to in cuts.iter().copied().chain([bytes.len()]) {
+            framer.push(bytes.slice(from..to));
+            from = to;
+            while let Some(piece) = framer.next() {
+                all.extend_from_slice(piece.bytes());
+            }
+        }
+        framer.finish().into_iter().for_each(|piece| all.extend_from_slice(piece.bytes()));
+        all
+    };
+    let events = pieces(&[]);
+    assert_eq!(events, pieces(&cuts), "splits make no difference");
+    if let Ok(elements) = serde_json::from_slice::<Vec<serde_json::Map<String, Value>>>(&bytes) {
+        let mut out = bytes::BytesMut::new();
+        let mut writer = ArrayWriter::default();
+        writer.write(&events, &mut out);
+        writer.finish(&mut out);
+        let again: Vec<serde_json::Map<String, Value>> = serde_json::from_slice(&out).expect("it is an array again");
+        assert_eq!(again, elements);
     }
 }

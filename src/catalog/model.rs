@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ovth_filters::Shape;
-use ovth_filters::neutral::{Effort, Thinking};
+use ovth_filters::neutral::{BudgetBounds, Effort, Thinking};
 use ovth_filters::shapes::{Needs, Parameters};
 use serde::Deserialize;
 
@@ -62,6 +62,8 @@ pub struct Model {
 pub struct Reasons {
     /// By a budget, by effort, always, not at all.
     pub thinking: Thinking,
+    /// The budgets that it takes, where the catalogue tells them.
+    pub budget: Option<BudgetBounds>,
     /// The efforts that it takes; empty where the catalogue does not list them.
     pub efforts: Vec<Effort>,
     /// Whether its efforts are known and `none` is not one of them.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ovth_filters::neutral::{Effort, Thinking};
+use ovth_filters::neutral::{BudgetBounds, Effort, Thinking};
 use ovth_filters::shapes::Parameters;
 use serde::Deserialize;
 
@@ -27,6 +27,16 @@ pub(super) struct Reasoning {
     always_on: bool,
     levels: Vec<Box<str>>,
     modes: Vec<Box<str>>,
+    budget_tokens: Option<BudgetTokens>,
+    can_be_switched_off: bool,
+}
+
+/// The budgets that a model takes, in tokens.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+struct BudgetTokens {
+    min: u64,
+    max: Option<u64>,
 }
 
 impl Params {
@@ -61,8 +71,12 @@ impl Params {
         };
         let text_goes_back =
             self.conditional.get("reasoning_content").map(|condition| condition.starts_with("must be sent back"));
+        let budget = reasoning.budget_tokens.and_then(|tokens| {
+            Some(BudgetBounds { least: tokens.min, most: tokens.max?, may_be_off: reasoning.can_be_switched_off })
+        });
         Reasons {
             thinking,
+            budget,
             efforts: reasoning.levels.iter().filter_map(|level| Effort::named(level)).collect(),
             refuses_none: !reasoning.levels.is_empty() && !reasoning.levels.iter().any(|level| &**level == "none"),
             toggle: reasoning.control.as_deref().is_some_and(|control| control.starts_with("toggle")),

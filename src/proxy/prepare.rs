@@ -134,7 +134,8 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
         target: Arc::clone(target),
         memory: asked.memory.clone(),
         max_output: asked.output_bound,
-        stream: !asked.peek.stream && is_slow(asked, target),
+        // Also where the path and not the body says it.
+        stream: asked.peek.stream || is_slow(asked, target),
         without_state,
     };
     let work = move || {

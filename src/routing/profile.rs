@@ -47,6 +47,7 @@ pub(super) fn of(served: &Served<'_>, credential: Option<&Secret>) -> Profile {
         rests_by_default,
         max_output: entry.max_output_tokens,
         thinking: entry.reasons.thinking,
+        budget: entry.reasons.budget,
         // Its maker serves it in that shape alone, so that is where its signatures are from.
         reads_signatures: entry.shapes == [Shape::Messages],
         efforts: entry.reasons.efforts.clone(),

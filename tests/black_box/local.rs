@@ -120,7 +120,7 @@ async fn an_unknown_model_is_told_with_the_nearest_names() {
 #[tokio::test]
 async fn a_model_of_another_shape_is_a_400_that_says_so() {
     let gateway = gateway().await;
-    for (shape, model) in [(Shape::Chat, "gemini-3.8-flash"), (Shape::Messages, "gpt-5.5-pro")] {
+    for (shape, model) in [(Shape::Chat, "gpt-5.5-pro"), (Shape::Messages, "gpt-5.5-pro")] {
         let response = gateway.post(shape, shape.ask(model, "hello")).await;
         assert_eq!(response.status, 400, "{response:?}");
         shape.error_type(&response.json());

@@ -6,7 +6,7 @@ pub(crate) mod codec;
 mod end_user;
 pub(crate) mod envelope;
 mod error;
-mod generate_content;
+pub(crate) mod generate_content;
 mod media;
 mod messages;
 mod observed;
@@ -52,7 +52,8 @@ pub(crate) fn codec(shape: Shape) -> Option<&'static dyn codec::Codec> {
     match shape {
         Shape::Chat => Some(&chat::Chat),
         Shape::Messages => Some(&messages::Messages),
-        Shape::Responses | Shape::GenerateContent => None,
+        Shape::GenerateContent => Some(&generate_content::GenerateContent),
+        Shape::Responses => None,
     }
 }
 

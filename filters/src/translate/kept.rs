@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::neutral::{Answering, Event, Opening, Part, Profile, Reasoning, Request, Role};
+use crate::neutral::{Answering, Event, Opening, Part, Profile, Reasoning, Request, Role, State, StateFormat};
 use crate::shapes::envelope;
 
 /// Of one answer, calls and reasoning are kept up to this size together; an answer with more keeps none.
@@ -16,7 +16,7 @@ const RECALLED_BYTES: usize = 4 * 1024 * 1024;
 pub struct Kept {
     /// The ids of the calls, as the client was told them.
     pub calls: Vec<String>,
-    /// The reasoning that has state, in order, each with its origin.
+    /// The reasoning that has state, in order, each with its origin. State that belongs to a call stands by itself, with the call's id.
     pub reasoning: Vec<Reasoning<'static>>,
 }
 
@@ -30,20 +30,28 @@ impl Kept {
 
     /// Of a whole answer.
     pub(super) fn of(parts: &[Part<'static>], answering: &Answering) -> Option<Kept> {
-        let mut calls = Vec::new();
-        let mut reasoning = Vec::new();
-        for part in parts {
-            match part {
-                Part::ToolCall(call) => calls.push(call.id.to_string()),
-                Part::Reasoning(thought) if thought.state.is_some() => reasoning.push(thought),
-                _ => {}
-            }
-        }
-        let size = calls.iter().map(String::len).chain(reasoning.iter().map(|thought| size(thought))).sum::<usize>();
-        if calls.is_empty() || size > KEPT_BYTES {
+        if !parts.iter().any(|part| matches!(part, Part::ToolCall(_))) {
             return None;
         }
-        Kept::new(calls, reasoning.into_iter().cloned().collect(), answering)
+        let mut calls = Vec::new();
+        let mut reasoning = Vec::new();
+        let mut bytes = 0_usize;
+        for part in parts {
+            match part {
+                Part::ToolCall(call) => {
+                    bytes = bytes.saturating_add(call.id.len());
+                    calls.push(call.id.to_string());
+                    reasoning.extend(call.state.as_ref().map(|state| of_call(state, &call.id)));
+                }
+                Part::Reasoning(thought) if thought.state.is_some() => reasoning.push(thought.clone()),
+                _ => continue,
+            }
+            bytes = bytes.saturating_add(reasoning.last().map_or(0, size));
+            if bytes > KEPT_BYTES {
+                return None;
+            }
+        }
+        Kept::new(calls, reasoning, answering)
     }
 
     fn new(calls: Vec<String>, mut reasoning: Vec<Reasoning<'static>>, answering: &Answering) -> Option<Kept> {
@@ -79,9 +87,14 @@ impl Keeper {
                 self.grow(size_of::<Reasoning<'_>>());
                 self.reasoning.push((*part, Reasoning { summary: *summary, ..Reasoning::default() }));
             }
-            Event::Open { what: Opening::ToolCall { id, .. }, .. } => {
+            Event::Open { part, what: Opening::ToolCall { id, state, .. } } => {
                 self.grow(id.len());
                 self.calls.push(id.clone());
+                if let Some(state) = state {
+                    let thought = of_call(state, id);
+                    self.grow(size(&thought));
+                    self.reasoning.push((*part, thought));
+                }
             }
             Event::Reasoning { part, text } => {
                 self.grow(text.len());
@@ -122,7 +135,11 @@ impl Keeper {
 pub(super) fn put_back(request: &mut Request<'_>, profile: &Profile, recall: Recall<'_>) {
     let mut room = RECALLED_BYTES;
     for message in request.messages.iter_mut().rev().filter(|message| message.role == Role::Assistant) {
-        let has_state = |part: &Part<'_>| matches!(part, Part::Reasoning(thought) if thought.state.is_some());
+        let has_state = |part: &Part<'_>| match part {
+            Part::Reasoning(thought) => thought.state.is_some(),
+            Part::ToolCall(call) => call.state.is_some(),
+            _ => false,
+        };
         if message.parts.iter().any(has_state) {
             continue;
         }
@@ -141,9 +158,36 @@ pub(super) fn put_back(request: &mut Request<'_>, profile: &Profile, recall: Rec
         }
         let Some(left) = room.checked_sub(own.iter().map(|thought| size(thought)).sum()) else { return };
         room = left;
-        message.parts.retain(|part| !matches!(part, Part::Reasoning(_)));
-        message.parts.splice(0..0, own.into_iter().cloned().map(Part::Reasoning));
+        let mut thoughts = Vec::new();
+        for thought in own {
+            if !give_to_call(thought, &mut message.parts) {
+                thoughts.push(Part::Reasoning(thought.clone()));
+            }
+        }
+        if !thoughts.is_empty() {
+            message.parts.retain(|part| !matches!(part, Part::Reasoning(_)));
+            message.parts.splice(0..0, thoughts);
+        }
     }
+}
+
+/// State of a call, as it is remembered.
+fn of_call(state: &State<'static>, id: &str) -> Reasoning<'static> {
+    let state = State { id: Some(id.to_owned().into()), ..state.clone() };
+    Reasoning { state: Some(state), ..Reasoning::default() }
+}
+
+/// Gives state to the call that it is of; `false` when it is of none.
+fn give_to_call(thought: &Reasoning<'static>, parts: &mut [Part<'_>]) -> bool {
+    let state = thought.state.as_ref().filter(|state| state.format == StateFormat::GoogleSignature);
+    let Some((state, id)) = state.and_then(|state| Some((state, state.id.as_deref()?))) else { return false };
+    let call = parts.iter_mut().find_map(|part| match part {
+        Part::ToolCall(call) if call.id == id => Some(call),
+        _ => None,
+    });
+    let Some(call) = call else { return false };
+    call.state = Some(state.clone());
+    true
 }
 
 fn size(reasoning: &Reasoning<'_>) -> usize {

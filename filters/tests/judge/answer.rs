@@ -42,6 +42,12 @@ pub(crate) fn whole(shape: Shape, body: &[u8]) -> Said {
             said.finish = text(&choice["finish_reason"]).to_owned();
             said
         }
+        Shape::GenerateContent => {
+            let mut said = Said::default();
+            google_pieces(&body, &mut said);
+            assert!(!said.finish.is_empty() && body["usageMetadata"]["totalTokenCount"].is_u64());
+            said
+        }
         _ => {
             assert_eq!((&body["type"], &body["role"]), (&Value::from("message"), &Value::from("assistant")));
             let mut said = Said::default();
@@ -80,7 +86,16 @@ pub(crate) fn stream(shape: Shape, bytes: &[u8]) -> (Said, End) {
             continue;
         }
         let data: Value = serde_json::from_slice(&data).unwrap_or_else(|_| panic!("no JSON: {}", lossy(&event.bytes)));
-        if shape == Shape::Chat {
+        if shape == Shape::GenerateContent {
+            if data.get("error").is_some() {
+                end = End::Error;
+                continue;
+            }
+            google_pieces(&data, &mut reader.said);
+            if !reader.said.finish.is_empty() {
+                end = End::Success;
+            }
+        } else if shape == Shape::Chat {
             if data.get("error").is_some() {
                 end = End::Error;
                 continue;
@@ -225,6 +240,28 @@ impl Reader {
             kind => panic!("no such event: {kind}"),
         }
     }
+}
+
+/// A whole answer of generate_content, or a piece of one.
+fn google_pieces(answer: &Value, said: &mut Said) {
+    assert!(!text(&answer["responseId"]).is_empty() && answer["modelVersion"].is_string());
+    let candidate = &answer["candidates"][0];
+    assert!(candidate["content"].is_null() || candidate["content"]["role"] == "model");
+    for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
+        if part["thought"] == true {
+            said.reasoning += text(&part["text"]);
+        } else if part.get("functionCall").is_some() {
+            let call = &part["functionCall"];
+            assert!(call["args"].is_object(), "arguments are an object");
+            let is_first = said.calls.is_empty();
+            assert!(!is_first || part["thoughtSignature"].is_string(), "the first call is signed");
+            said.calls.push((id(&call["id"]), name(&call["name"]), call["args"].to_string()));
+        } else {
+            assert!(part["text"] != "", "no text is empty");
+            said.text += text(&part["text"]);
+        }
+    }
+    text(&candidate["finishReason"]).clone_into(&mut said.finish);
 }
 
 fn chat_pieces(message: &Value, said: &mut Said) {

@@ -41,12 +41,11 @@ pub(crate) fn events(bytes: &Bytes, cuts: &[usize]) -> Vec<RawEvent> {
 
 /// What the client of the other shape gets of a stream, its error event included.
 pub(crate) fn streamed(
-    upstream: Shape,
+    (upstream, client): (Shape, Shape),
     bytes: &Bytes,
     cuts: &[usize],
     answering: &Answering,
 ) -> (Bytes, Option<ApiError>) {
-    let client = other(upstream);
     let mut translator = StreamTranslator::new(upstream, client, answering).unwrap();
     let mut out = BytesMut::new();
     let mut failure = None;
@@ -76,9 +75,18 @@ pub(crate) fn streamed(
 
 /// Everything that holds of a provider's stream.
 pub(crate) fn judge_stream(upstream: Shape, bytes: &Bytes, cuts: &[usize], answering: &Answering) {
-    let client = other(upstream);
-    let (told, failure) = streamed(upstream, bytes, &[], answering);
-    let (split, same) = streamed(upstream, bytes, cuts, answering);
+    judge_stream_to(other(upstream), upstream, bytes, (cuts, answering));
+}
+
+/// The same for that client.
+pub(crate) fn judge_stream_to(
+    client: Shape,
+    upstream: Shape,
+    bytes: &Bytes,
+    (cuts, answering): (&[usize], &Answering),
+) {
+    let (told, failure) = streamed((upstream, client), bytes, &[], answering);
+    let (split, same) = streamed((upstream, client), bytes, cuts, answering);
     assert_eq!((&told, &failure), (&split, &same), "splits make no difference");
     let (said, end) = stream(client, &told);
     assert_eq!(end, if failure.is_some() { End::Error } else { End::Success }, "one end, and the right one");
@@ -97,7 +105,11 @@ pub(crate) fn judge_stream(upstream: Shape, bytes: &Bytes, cuts: &[usize], answe
 
 /// Everything that holds of a provider's whole answer.
 pub(crate) fn judge_answer(upstream: Shape, body: &[u8], answering: &Answering) {
-    let client = other(upstream);
+    judge_answer_to(other(upstream), upstream, body, answering);
+}
+
+/// The same for that client.
+pub(crate) fn judge_answer_to(client: Shape, upstream: Shape, body: &[u8], answering: &Answering) {
     let told = response(upstream, client, body, answering);
     let streamed = response_as_stream(upstream, client, body, answering);
     match (told, streamed) {

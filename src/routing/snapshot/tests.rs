@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use ovth_filters::Shape::{Chat, Messages};
-use ovth_filters::neutral::ErrorClass;
+use ovth_filters::neutral::{BudgetBounds, Effort, ErrorClass, Thinking};
 use ovth_filters::shapes::Parameters;
 
 use super::super::fixture::{
@@ -113,13 +113,7 @@ fn a_model_of_another_shape_is_refused_with_the_place_to_go() {
     let snapshot = snapshot(labs(), guide_routes());
     let cases = [
         (Chat, "gpt-5.5-pro", "gpt-5.5-pro at openai (responses)", "choose another model"),
-        (Chat, "gemini-3.5-flash", "gemini-3.5-flash at google (generate_content)", "choose another model"),
-        (
-            Messages,
-            "gemini-99",
-            "it is not in the catalogue; google (generate_content) would be asked",
-            "choose another model",
-        ),
+        (Messages, "gpt-5.5-pro", "gpt-5.5-pro at openai (responses)", "choose another model"),
     ];
     for (shape, name, place, cure) in cases {
         let error = snapshot.plan(&ask(shape, name)).unwrap_err();
@@ -142,6 +136,21 @@ fn a_model_that_is_not_served_in_the_client_s_shape_is_translated_to() {
     assert_eq!(shapes(Messages, "gpt-5"), ["openai/gpt-5 (chat)", "openrouter/openai/gpt-5 (messages)"]);
     assert_eq!(shapes(Chat, "cheap"), ["anthropic/claude-haiku-4-5 (messages)"]);
     assert_eq!(shapes(Chat, "claude-opus-99"), ["anthropic/claude-opus-99 (messages)"]);
+    let gemini = ["google/gemini-3.5-flash (generate_content)", "openrouter/google/gemini-3.5-flash (chat)"];
+    assert_eq!(shapes(Chat, "gemini-3.5-flash"), gemini);
+    assert_eq!(shapes(Messages, "gemini-99"), ["google/gemini-99 (generate_content)"]);
+}
+
+#[test]
+fn what_a_gemini_model_takes_is_told_to_who_writes_its_requests() {
+    let snapshot = snapshot(labs(), vec![]);
+    let profile = |name| snapshot.plan(&ask(Chat, name)).unwrap().targets.first().unwrap().profile.clone();
+    let pro = profile("gemini-2.5-pro");
+    assert_eq!(pro.thinking, Thinking::Budget);
+    assert_eq!(pro.budget, Some(BudgetBounds { least: 128, most: 32_768, may_be_off: false }));
+    let flash = profile("gemini-3.8-flash");
+    assert_eq!((flash.thinking, flash.budget), (Thinking::Unknown, None));
+    assert_eq!(flash.efforts, [Effort::Low, Effort::Medium, Effort::High]);
 }
 
 #[test]
@@ -486,7 +495,7 @@ fn a_route_without_providers_is_told_of_once_by_the_configuration() {
 fn a_route_that_hides_a_model_or_answers_nobody_is_a_warning() {
     let routes = vec![
         route("GPT-5.2", Strategy::Ordered, &["openai"], &["gpt-6-luna"]),
-        route("g", Strategy::CheapestCapable, &["google"], &[]),
+        route("g", Strategy::Ordered, &["openai"], &["gpt-5.5-pro"]),
     ];
     let (_, problems) = build(config(labs(), routes)).unwrap();
     let expected = [

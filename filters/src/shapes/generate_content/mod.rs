@@ -28,6 +28,8 @@ use crate::sse::RawEvent;
 
 pub use path::{Framing, ModelCall};
 pub(super) use peek::no_contents;
+#[cfg(test)]
+pub(crate) use signature::state as signature_state;
 pub(super) use strip::strip;
 
 /// The rules of the generate_content shape.

@@ -26,7 +26,7 @@ fn calls(turn: usize) -> impl Iterator<Item = (String, &'static str, String)> {
     })
 }
 
-fn chat(turns: usize) -> Value {
+pub(super) fn chat(turns: usize) -> Value {
     let mut messages = vec![
         json!({"role": "system", "content": "You are an agent."}),
         json!({"role": "developer", "content": "Be careful."}),
@@ -61,7 +61,7 @@ fn chat(turns: usize) -> Value {
     json!({"model": "m", "max_tokens": 20_000, "reasoning_effort": "high", "tools": tools, "messages": messages})
 }
 
-fn messages(turns: usize) -> Value {
+pub(super) fn messages(turns: usize) -> Value {
     let mut messages = vec![json!({"role": "user", "content": [
         {"type": "text", "text": "Fix this."},
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}},

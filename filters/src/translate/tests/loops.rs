@@ -57,7 +57,7 @@ fn answered(shape: Shape, exchange: &super::recordings::Exchange) -> Option<(Res
 }
 
 /// The next request of that client, with all of the answer in it.
-fn next_request(client: Shape, answer: &Value) -> Value {
+pub(super) fn next_request(client: Shape, answer: &Value) -> Value {
     let user = |text: &str| json!({"role": "user", "content": text});
     let mut messages = vec![user("one")];
     if client == Shape::Chat {

@@ -7,6 +7,7 @@ mod any;
 mod details;
 mod errors;
 mod fixtures;
+mod google;
 mod kept;
 mod loops;
 mod pitfalls;

@@ -117,8 +117,8 @@ fn guessed(url: &str, usual: &'static str) -> Option<&'static str> {
     ];
     let path = url.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
     let known = TYPES.iter().find(|(ending, _)| path.ends_with(ending)).map(|(_, kind)| *kind);
-    // What kind of picture it is, its address alone may not tell: the provider sees it.
-    known.or((!usual.starts_with("image/")).then_some(usual))
+    // What kind of picture it is, its address alone may not tell; who fetches it sees.
+    known.or(Some(if usual.starts_with("image/") { "image/jpeg" } else { usual }))
 }
 
 /// A text of its own with what is known of it above.

@@ -322,7 +322,7 @@ fn media_go_as_bytes_or_by_address() {
     assert_eq!(
         sent.body["contents"][0]["parts"],
         json!([
-            {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgoAAAAN"}}, {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://x/y.jpg?z"}}, {"fileData": {"fileUri": "https://x/y"}},
+            {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgoAAAAN"}}, {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://x/y.jpg?z"}}, {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://x/y"}},
             {"inlineData": {"mimeType": "audio/mp3", "data": "UklG"}}, {"inlineData": {"mimeType": "application/pdf", "data": "JVBERi0x"}},
             {"inlineData": {"mimeType": "text/plain", "data": "aGk="}},
         ])
@@ -340,6 +340,8 @@ fn pitfall_44_choices_become_modes_and_strict_tools_are_validated_unless_a_call_
     assert_eq!(mode(json!({"tools": [strict]})), json!({"mode": "VALIDATED"}));
     assert_eq!(mode(json!({"tools": [strict], "tool_choice": "auto"})), json!({"mode": "VALIDATED"}));
     assert_eq!(mode(json!({"tools": [strict], "tool_choice": "required"})), json!({"mode": "ANY"}));
+    let old = chat(&asking(&json!({"tools": [strict]})), &oldest());
+    assert_eq!((old.losses.contains("approximated:tools.strict"), old.body.get("toolConfig")), (true, None));
     assert_eq!(
         mode(json!({"tools": [strict], "tool_choice": {"type": "function", "function": {"name": "f"}}})),
         json!({"mode": "ANY", "allowedFunctionNames": ["f"]})

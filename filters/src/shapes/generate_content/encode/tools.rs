@@ -50,6 +50,11 @@ impl<'r> Tools<'r> {
                 Tool::Hosted(tool) => target.losses.dropped(format!("tools.{}", tool.kind)),
             }
         }
+        if is_strict && target.form() == GoogleForm::OpenApi {
+            // Models from before that mode.
+            target.losses.approximated("tools.strict");
+            is_strict = false;
+        }
         let config = choice(request, !functions.is_empty(), is_strict, target)?;
         let declared = if functions.is_empty() { Vec::new() } else { vec![Wire { function_declarations: functions }] };
         Ok(Tools { declared, config })

@@ -9,7 +9,7 @@ mod wrong;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::json::{Json, ValueKind, View};
 use crate::neutral::{
@@ -162,10 +162,14 @@ fn give_state_to_calls(parts: &mut Vec<Part<'_>>) {
     if !parts.iter().any(is_of_a_call) {
         return;
     }
+    let calls: HashSet<String> = parts.iter_mut().filter_map(as_call).map(|call| call.id.to_string()).collect();
+    let is_of_these = |state: &State<'_>| {
+        state.format == StateFormat::GoogleSignature && state.id.as_deref().is_some_and(|id| calls.contains(id))
+    };
     let mut states: HashMap<String, VecDeque<State<'_>>> = HashMap::new();
     parts.retain_mut(|part| match part {
         Part::Reasoning(reasoning) if reasoning.text.is_empty() => match reasoning.state.take() {
-            Some(state) if state.format == StateFormat::GoogleSignature && state.id.is_some() => {
+            Some(state) if is_of_these(&state) => {
                 let id = state.id.as_deref().unwrap_or_default().to_owned();
                 states.entry(id).or_default().push_back(state);
                 false
