@@ -154,9 +154,12 @@ async fn a_tls_handshake_that_does_not_come_is_cut() {
     }
     assert!(gateway.metrics().await.contains("ovth_clients_cut_total{reason=\"handshake\"} 2\n"));
     // After the handshake the preface of HTTP/2 has its time as well.
-    let mut quiet = secured(tls, "gateway.test", &cert, b"h2").await.unwrap();
-    let mut byte = [0; 64];
-    within("its end", async { while quiet.read(&mut byte).await.is_ok_and(|read| read > 0) {} }).await;
+    for begin in [&b""[..], b"PRI * HTTP/2.0"] {
+        let mut quiet = secured(tls, "gateway.test", &cert, b"h2").await.unwrap();
+        quiet.write_all(begin).await.unwrap();
+        let mut bytes = [0; 64];
+        within("its end", async { while quiet.read(&mut bytes).await.is_ok_and(|read| read > 0) {} }).await;
+    }
 }
 
 fn located(response: &Response) -> Option<&str> {

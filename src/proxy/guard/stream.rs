@@ -56,13 +56,15 @@ struct Waiting {
     since: Instant,
     head: Head,
     clients: Clients,
+    /// Bytes that have come.
+    bytes: usize,
     /// Whether a request came before: then the connection may be idle, and the head's time begins with its first byte.
     is_idle: bool,
 }
 
 impl Waiting {
     fn new(turn: u32, clients: Clients) -> Waiting {
-        Waiting { turn, since: Instant::now(), head: Head::new(), clients, is_idle: turn > 0 }
+        Waiting { turn, since: Instant::now(), head: Head::new(), bytes: 0, clients, is_idle: turn > 0 }
     }
 
     fn until(&self) -> Instant {
@@ -153,17 +155,17 @@ impl GuardedStream {
             return Poll::Ready(Ok(()));
         }
         self.waiting.begins();
-        let clients = self.waiting.clients;
-        let most = if self.connection.is_http2() {
-            // Pingora bounds the heads of HTTP/2; here only the preface is awaited.
-            Most { bytes: usize::MAX, headers: usize::MAX - 1 }
-        } else {
-            Most { bytes: clients.header_bytes, headers: clients.header_count }
-        };
-        let taken = self.waiting.head.take(bytes, most);
+        self.waiting.bytes = self.waiting.bytes.saturating_add(bytes.len());
         if self.connection.is_http2() {
-            self.connection.http2_has_begun();
-        } else if taken.is_err() {
+            // Here only the preface is awaited; Pingora bounds the heads of HTTP/2, and the time without any.
+            if self.waiting.bytes >= PREFACE.len() {
+                self.connection.http2_has_begun();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        let clients = self.waiting.clients;
+        let most = Most { bytes: clients.header_bytes, headers: clients.header_count };
+        if self.waiting.head.take(bytes, most).is_err() {
             buf.set_filled(before);
             let answer = to_large_head(self.waiting.head.shape(), &clients);
             return self.refuse(ConnectionCut::LargeHead, answer, cx);
