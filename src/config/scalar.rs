@@ -53,6 +53,9 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
 
 /// A time, in the largest unit that needs no fraction.
 pub(super) fn show_duration(time: Duration) -> String {
+    if time.is_zero() {
+        return "0s".to_owned();
+    }
     let milliseconds = time.as_millis();
     for (unit, length) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
         if milliseconds >= length && milliseconds.is_multiple_of(length) {
