@@ -125,8 +125,9 @@ async fn slow_clients_are_cut_while_others_are_served() {
     let served = ask_until(&bed, Duration::from_millis(10), |served| served >= 100).await;
     assert_eq!(served.len(), 100);
     all_cut(&bed, COUNTS, Duration::from_secs(60)).await;
-    within("the clients to see their end", async { while clients.join_next().await.is_some() {} }).await;
     within("every connection to be closed", async { while metric(&bed, "ovth_connections ").await > 0 {} }).await;
+    // Those that read a byte a second have some hours to go with what came before.
+    clients.shutdown().await;
 }
 
 fn percentile(sorted: &[Duration], percent: usize) -> f64 {
