@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::memory::body_budget;
 use super::logs::apply_log;
+use super::memory::body_budget;
 use crate::config::Problem;
 use crate::ledger::Ledger;
 use crate::observe::logging;

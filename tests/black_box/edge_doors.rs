@@ -162,6 +162,30 @@ async fn a_tls_handshake_that_does_not_come_is_cut() {
     }
 }
 
+#[tokio::test]
+async fn another_certificate_takes_over_and_connections_stay() {
+    let tls = free_address();
+    let ((old, old_key), (new, new_key)) = (certificate("gateway.test"), certificate("gateway.test"));
+    let (config, _upstream) = config(&format!("tls: {{listen: '{tls}', cert: cert.pem, key: key.pem}}\n")).await;
+    let gateway = Gateway::start_with_files(&config, &[("cert.pem", &old), ("key.pem", &old_key)]).await;
+    let mut stays = secured(tls, "gateway.test", &old, b"http/1.1").await.unwrap();
+
+    std::fs::write(gateway.folder().join("cert.pem"), &new).unwrap();
+    std::fs::write(gateway.folder().join("key.pem"), &new_key).unwrap();
+    let reloaded = gateway.ask_admin("POST", "/admin/reload", "").await;
+    assert_eq!(reloaded.status, 200, "{reloaded:?}");
+    assert!(secured(tls, "gateway.test", &new, b"http/1.1").await.is_ok());
+    assert!(secured(tls, "gateway.test", &old, b"http/1.1").await.is_err());
+    let answer = plain_exchange(&mut stays, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    // A pair that does not fit together changes nothing.
+    std::fs::write(gateway.folder().join("key.pem"), &old_key).unwrap();
+    let refused = gateway.ask_admin("POST", "/admin/reload", "").await;
+    assert!(refused.status >= 400 && refused.text().contains("tls.key"), "{refused:?}");
+    assert!(secured(tls, "gateway.test", &new, b"h2").await.is_ok());
+}
+
 fn located(response: &Response) -> Option<&str> {
     response.header("location")
 }
