@@ -63,6 +63,28 @@ const FILES: &[Starter] = &[
     Starter { path: ".env", text: DOTENV, mode: SECRET },
     Starter { path: "docker-compose.yml", text: include_str!("../../docker/docker-compose.yml"), mode: OPEN },
     Starter { path: "conf/Caddyfile", text: include_str!("../../conf/Caddyfile"), mode: OPEN },
+    Starter {
+        path: "conf/prometheus/compose.yml",
+        text: include_str!("../../conf/prometheus/compose.yml"),
+        mode: OPEN,
+    },
+    Starter { path: "conf/prometheus/alerts.yml", text: include_str!("../../conf/prometheus/alerts.yml"), mode: OPEN },
+    // A folder before those inside of it, so that each is given to the owner of the whole.
+    Starter {
+        path: "conf/grafana/ovth-gateway.json",
+        text: include_str!("../../conf/grafana/ovth-gateway.json"),
+        mode: OPEN,
+    },
+    Starter {
+        path: "conf/grafana/datasources/prometheus.yml",
+        text: include_str!("../../conf/grafana/datasources/prometheus.yml"),
+        mode: OPEN,
+    },
+    Starter {
+        path: "conf/grafana/dashboards/ovth.yml",
+        text: include_str!("../../conf/grafana/dashboards/ovth.yml"),
+        mode: OPEN,
+    },
 ];
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
@@ -176,6 +198,17 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         write_all(&other.path().join("a/b")).unwrap();
         assert!(!fs::read_to_string(other.path().join("a/b/.env")).unwrap().contains(key), "each has a key of its own");
+    }
+
+    #[test]
+    fn all_that_the_compose_file_mounts_is_written() {
+        let compose = include_str!("../../docker/docker-compose.yml");
+        let mounts = compose.lines().filter_map(|line| line.trim().strip_prefix("- ./")?.split_once(':'));
+        let mounted: Vec<&str> = mounts.map(|(source, _)| source).filter(|source| *source != "data").collect();
+        assert!(mounted.len() >= 3, "{mounted:?}");
+        for source in mounted {
+            assert!(FILES.iter().any(|file| file.path.starts_with(source)), "{source}");
+        }
     }
 
     #[test]
