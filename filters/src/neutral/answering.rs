@@ -1,6 +1,8 @@
 //! What the way back has to know of the way there: how an answer is to be told to the client that asked.
 
-use super::Origin;
+use std::sync::Arc;
+
+use super::{Grouped, Origin};
 
 /// How an answer is to be told. The encoder of the request makes it, the encoder of the answer reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +11,14 @@ pub struct Answering {
     pub tool_names: Vec<(String, String)>,
     /// Custom (free text) tools, by the client's name, that the provider was told are functions taking `{"input": string}`.
     pub custom_tools: Vec<String>,
+    /// Tools that a client of responses knows by a name within a group.
+    pub groups: Vec<Grouped>,
+    /// What the client's shape repeats of a request in its answers: members of an object as JSON, a comma behind each but the last.
+    pub echo: Arc<str>,
+    /// Reasoning that is no summary is the model's thoughts as they are: the host shows all and signs nothing.
+    pub raw_thoughts: bool,
+    /// The model may call several tools by one call of `parallel`, which is none of the client's.
+    pub splits_parallel: bool,
     /// A chat client knows tools only as `functions`: it is told the first call as `function_call` and no other.
     pub deprecated_functions: bool,
     /// A chat client wants token counts in its stream.

@@ -32,5 +32,5 @@ pub use profile::{BudgetBounds, HostRules, Profile, SystemRole, Thinking};
 pub use reasoning::{Effort, Origin, Reasoning, ReasoningAsk, ReasoningMode, State, StateFormat};
 pub use request::{Output, Request, Sampling, Tier};
 pub use response::Response;
-pub use tool::{CustomTool, Function, HostedTool, Tool, ToolChoice};
+pub use tool::{CustomTool, Function, Grouped, HostedTool, Tool, ToolChoice};
 pub use usage::Usage;

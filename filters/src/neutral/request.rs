@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{CacheMark, Message, ReasoningAsk, TextPart, Tool, ToolChoice};
+use super::{CacheMark, Grouped, Message, ReasoningAsk, TextPart, Tool, ToolChoice};
 use crate::json::Json;
 
 /// A request, as it was read from a client's body. What is not set is the provider's default.
@@ -16,6 +16,8 @@ pub struct Request<'a> {
     pub messages: Vec<Message<'a>>,
     /// The tools, in the client's order.
     pub tools: Vec<Tool<'a>>,
+    /// Those of them that the client knows by a name within a group.
+    pub groups: Vec<Grouped>,
     /// Whether a chat client knows tools only as `functions`, which OpenAI deprecated: it is answered with one `function_call`.
     pub deprecated_functions: bool,
     /// Which of them to use.

@@ -97,3 +97,14 @@ impl ToolChoice<'_> {
         matches!(self, ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. })
     }
 }
+
+/// A function that its client knows by a name within a group (a `namespace` of responses); other shapes have one name for the two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grouped {
+    /// The one name.
+    pub name: String,
+    /// The name of the group.
+    pub group: String,
+    /// The name within it.
+    pub own: String,
+}

@@ -1,5 +1,7 @@
 //! What a shape has to be able to do so that it can be translated to and from every other.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 
 use crate::json::View;
@@ -14,6 +16,11 @@ pub(crate) trait Codec: Sync {
     /// # Errors
     /// `BadRequest`, naming the field, for what the shape's own API would refuse and cannot be put right.
     fn decode_request<'a>(&self, body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, ApiError>;
+
+    /// What an answer in this shape repeats of a client's request: see [`Answering::echo`].
+    fn echo(&self, _body: View<'_>) -> Arc<str> {
+        Arc::default()
+    }
 
     /// Writes the body of an upstream request, and what the way back has to know (`tool_names`, `custom_tools`, `stops`; the rest
     /// of [`Answering`] is filled in by the caller). The same request and profile give the same bytes, and a request that goes on from another has its bytes

@@ -1,7 +1,8 @@
 //! How opaque state travels through a shape that has no field for it: in an envelope that says whose it is.
 //!
 //! `gw1.<provider>.<model family>.<account>.<payload>`, each part in base64url without padding but the first; the payload is
-//! JSON: what [`State`] holds but its origin, and of its `extra` the name of the format and whether the text is a summary. Nothing in it is secret: a client could have had all of it in the provider's own
+//! JSON: what [`State`] holds but its origin, and of its `extra` the name of the format, the text that it is of where that is not shown, and whether that is a
+//! summary. Nothing in it is secret: a client could have had all of it in the provider's own
 //! shape.
 
 use std::borrow::Cow;
@@ -30,6 +31,9 @@ struct Payload<'a> {
     /// The provider's own name of a format that is not known here.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none", borrow)]
     name: Option<Cow<'a, str>>,
+    /// The text that it is of, where that does not stand beside it.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none", borrow)]
+    text: Option<Cow<'a, str>>,
     /// Whether the text beside it is a summary, where its format does not tell.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     summary: Option<bool>,
@@ -42,6 +46,8 @@ struct Extra<'a> {
     format: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
 }
 
 /// The formats by the names that stand in envelopes; they may not change.
@@ -77,6 +83,7 @@ pub(crate) fn seal(state: &State<'_>, origin: &Origin<'_>) -> String {
         data: Cow::Borrowed(&state.data),
         id: state.id.as_deref().map(Cow::Borrowed),
         name: extra("format").and_then(View::string),
+        text: extra("text").and_then(View::string),
         summary: extra("summary").and_then(View::bool),
     };
     let payload = serde_json::to_vec(&payload).expect("strings always have a JSON form");
@@ -105,8 +112,8 @@ pub(crate) fn open(text: &str) -> Option<State<'static>> {
         Format::Plain => StateFormat::Plain,
         Format::Unknown => StateFormat::Unknown,
     };
-    let extra = Extra { format: payload.name.as_deref(), summary: payload.summary };
-    let has_extra = extra.format.is_some() || extra.summary.is_some();
+    let extra = Extra { format: payload.name.as_deref(), summary: payload.summary, text: payload.text.as_deref() };
+    let has_extra = extra.format.is_some() || extra.summary.is_some() || extra.text.is_some();
     let extra = has_extra.then(|| Json::of(&extra));
     Some(State {
         format,

@@ -1,16 +1,24 @@
 //! The API shapes: what a request asks, what an answer says, and how errors look, one folder a shape.
 
 mod attachments;
+mod call_state;
 mod chat;
 pub(crate) mod codec;
+mod efforts;
 mod end_user;
 pub(crate) mod envelope;
 mod error;
+mod fields;
+mod files;
 pub(crate) mod generate_content;
 mod media;
 mod messages;
+mod object;
 mod observed;
+mod openai_identity;
+mod openai_schema;
 mod output_bound;
+mod own_stops;
 mod parameters;
 mod peek;
 mod provider_error;
@@ -52,8 +60,8 @@ pub(crate) fn codec(shape: Shape) -> Option<&'static dyn codec::Codec> {
     match shape {
         Shape::Chat => Some(&chat::Chat),
         Shape::Messages => Some(&messages::Messages),
+        Shape::Responses => Some(&responses::Responses),
         Shape::GenerateContent => Some(&generate_content::GenerateContent),
-        Shape::Responses => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Puts a streamed answer together again, for clients that want it whole.
 
 use super::custom::CustomCalls;
+use super::parallel::ParallelCalls;
 use super::stops::StopScanner;
 use super::{Answer, Kept, pair};
 use crate::Shape;
@@ -11,6 +12,7 @@ use crate::sse::RawEvent;
 /// One streamed answer on its way to be a whole one.
 pub struct Aggregate {
     decoder: Box<dyn DecodeStream>,
+    parallel: Option<ParallelCalls>,
     custom: Option<CustomCalls>,
     stops: Option<StopScanner>,
     to: &'static dyn Codec,
@@ -28,6 +30,7 @@ impl Aggregate {
         let (to, from) = pair(client, upstream)?;
         Ok(Aggregate {
             decoder: from.stream_decoder(&answering.seed),
+            parallel: ParallelCalls::new(answering),
             custom: CustomCalls::new(answering),
             stops: StopScanner::new(&answering.stops),
             to,
@@ -76,6 +79,9 @@ impl Aggregate {
     }
 
     fn collect(&mut self) {
+        if let Some(parallel) = &mut self.parallel {
+            parallel.filter(&mut self.events);
+        }
         if let Some(custom) = &mut self.custom {
             custom.filter(&mut self.events);
         }

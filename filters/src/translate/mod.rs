@@ -3,6 +3,7 @@
 mod aggregate;
 mod custom;
 mod kept;
+mod parallel;
 mod stops;
 mod stream;
 
@@ -96,6 +97,8 @@ pub fn request_recalling(
     answering.include_usage = include_usage;
     answering.deprecated_functions = request.deprecated_functions;
     answering.hide_reasoning = hide;
+    answering.groups = std::mem::take(&mut request.groups);
+    answering.echo = from.echo(view);
     answering.origin = upstream.profile.origin.clone();
     answering.model.clone_from(&upstream.profile.model);
     if request.require_parameters
@@ -186,6 +189,9 @@ fn read(from: &dyn codec::Codec, body: &[u8], answering: &Answering) -> Result<R
 
 /// Does what a provider was not able to do.
 fn tidy(response: &mut Response, answering: &Answering) {
+    if answering.splits_parallel {
+        parallel::split_all(response);
+    }
     if let Some(custom) = custom::CustomCalls::new(answering) {
         custom.unwrap_all(response);
     }

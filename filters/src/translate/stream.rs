@@ -5,15 +5,19 @@ use bytes::BytesMut;
 use super::custom::CustomCalls;
 use super::kept::{Keeper, Kept};
 use super::pair;
+use super::parallel::ParallelCalls;
 use super::stops::StopScanner;
 use crate::Shape;
 use crate::neutral::{Answering, ApiError, Event};
 use crate::shapes::codec::{DecodeStream, EncodeStream};
+use crate::shapes::encode_error_event;
 use crate::sse::RawEvent;
 
 /// Translates one streamed answer. Feed it every event of the provider, comments included; it writes whole events only.
 pub struct StreamTranslator {
+    client: Shape,
     decoder: Box<dyn DecodeStream>,
+    parallel: Option<ParallelCalls>,
     custom: Option<CustomCalls>,
     stops: Option<StopScanner>,
     encoder: Box<dyn EncodeStream>,
@@ -30,7 +34,9 @@ impl StreamTranslator {
     pub fn new(upstream: Shape, client: Shape, answering: &Answering) -> Result<StreamTranslator, ApiError> {
         let (to, from) = pair(client, upstream)?;
         Ok(StreamTranslator {
+            client,
             decoder: from.stream_decoder(&answering.seed),
+            parallel: ParallelCalls::new(answering),
             custom: CustomCalls::new(answering),
             stops: StopScanner::new(&answering.stops),
             encoder: to.stream_encoder(answering),
@@ -60,6 +66,18 @@ impl StreamTranslator {
         self.write(out)
     }
 
+    /// Writes the event that ends the stream with that error, in its place among those that were written: the shape of responses numbers
+    /// them. Call it once, after an `Err`, or when the answer cannot go on; nothing is written after it.
+    pub fn fail(&mut self, error: ApiError, request_id: &str, out: &mut BytesMut) {
+        self.ended = true;
+        let before = out.len();
+        let own = encode_error_event(self.client, &error, request_id);
+        self.encoder.event(&Event::Error(Box::new(error)), out);
+        if out.len() == before {
+            out.extend_from_slice(&own);
+        }
+    }
+
     /// Whether the stream has its last mark: the rest of what the provider sends does not matter.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
@@ -72,6 +90,9 @@ impl StreamTranslator {
     }
 
     fn write(&mut self, out: &mut BytesMut) -> Result<(), ApiError> {
+        if let Some(parallel) = &mut self.parallel {
+            parallel.filter(&mut self.events);
+        }
         if let Some(custom) = &mut self.custom {
             custom.filter(&mut self.events);
         }

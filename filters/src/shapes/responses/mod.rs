@@ -1,17 +1,26 @@
 //! OpenAI Responses.
 
+mod decode;
+mod echo;
+mod encode;
 mod error;
 mod peek;
 mod skim;
 mod stream;
+mod stream_decode;
+mod stream_encode;
 mod usage;
 
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use super::codec::{Codec, DecodeStream, EncodeStream};
 use super::{EncodedError, EventKind, Observed, Peek, Rules};
 use crate::Operation;
-use crate::neutral::ApiError;
+use crate::json::View;
+use crate::neutral::{Answering, ApiError, Losses, Profile, Request, Response};
 use crate::sse::RawEvent;
 pub(crate) use skim::Skim;
 
@@ -47,5 +56,40 @@ impl Rules for Responses {
 
     fn read_body(&self, body: &[u8], seen: &mut Observed) -> EventKind {
         stream::read_body(body, seen)
+    }
+}
+
+impl Codec for Responses {
+    fn decode_request<'a>(&self, body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, ApiError> {
+        decode::request(body, losses)
+    }
+
+    fn echo(&self, body: View<'_>) -> Arc<str> {
+        echo::of(body)
+    }
+
+    fn encode_request(
+        &self,
+        request: &Request<'_>,
+        profile: &Profile,
+        losses: &mut Losses,
+    ) -> Result<(Vec<u8>, Answering), ApiError> {
+        encode::request(request, profile, losses)
+    }
+
+    fn decode_response(&self, body: View<'_>, seed: &str) -> Result<Response, ApiError> {
+        stream_decode::whole(body, seed)
+    }
+
+    fn encode_response(&self, response: &Response, answering: &Answering) -> Vec<u8> {
+        stream_encode::whole(response, answering)
+    }
+
+    fn stream_decoder(&self, seed: &str) -> Box<dyn DecodeStream> {
+        Box::new(stream_decode::Decoder::new(seed))
+    }
+
+    fn stream_encoder(&self, answering: &Answering) -> Box<dyn EncodeStream> {
+        Box::new(stream_encode::Encoder::new(answering))
     }
 }

@@ -1,15 +1,10 @@
 //! The parts that the content of a chat message is made of.
 
-use std::borrow::Cow;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
-use super::super::super::media::{parse_data_url, sniff};
+use super::super::super::files::{address, file};
 use super::{mark, wrong};
 use crate::Shape;
 use crate::json::{ValueKind, View};
-use crate::neutral::{ApiError, CacheMark, Document, Image, Media, Opaque, Part, Reasoning, Sound, Source, TextPart};
+use crate::neutral::{ApiError, CacheMark, Document, Image, Media, Opaque, Part, Reasoning, Sound, TextPart};
 
 /// Reads content: a string, or parts. Where it is neither, the message has none.
 ///
@@ -72,7 +67,7 @@ fn part<'a>(field: &str, view: View<'a>) -> Result<Part<'a>, ApiError> {
             let format = audio.member("format").and_then(View::string).unwrap_or_default();
             Ok(Part::Sound(Sound { data, format, cache }))
         }
-        "file" | "input_file" => file(view.member("file").unwrap_or(view), cache)
+        "file" | "input_file" => file(Shape::Chat, view.member("file").unwrap_or(view), cache)
             .ok_or_else(|| missing("file", "an object with `file_data` (a data URL) or `file_id`")),
         "video_url" => {
             let holder = view.member("video_url").ok_or_else(|| missing("video_url", "an object with a url"))?;
@@ -91,52 +86,6 @@ fn part<'a>(field: &str, view: View<'a>) -> Result<Part<'a>, ApiError> {
 }
 
 const ADDRESS: &str = "an https address or a data URL in base64";
-
-/// An address, or the data in it.
-fn address(url: Cow<'_, str>) -> Option<Source<'_>> {
-    let is_data = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-    if !is_data {
-        return (!url.is_empty()).then_some(Source::Url(url));
-    }
-    match url {
-        Cow::Borrowed(url) => {
-            let (media_type, data) = parse_data_url(url)?;
-            Some(Source::Base64 { media_type: media_type.into(), data: data.into() })
-        }
-        Cow::Owned(url) => {
-            let (media_type, data) = parse_data_url(&url)?;
-            Some(Source::Base64 { media_type: media_type.to_owned().into(), data: data.to_owned().into() })
-        }
-    }
-}
-
-/// Reads a file; pictures and texts become what they are.
-fn file(view: View<'_>, cache: Option<CacheMark>) -> Option<Part<'_>> {
-    let title = view.member("filename").or(view.member("file_name")).and_then(View::string);
-    let data = view.member("file_data").or(view.member("file_url")).and_then(View::string);
-    let source = match data.filter(|data| !data.is_empty()) {
-        Some(data) if data.contains(':') => address(data)?,
-        // Without `data:` before it.
-        Some(data) => Source::Base64 { media_type: sniff(&data).unwrap_or_default().into(), data },
-        None => Source::File { shape: Shape::Chat, id: view.member("file_id").and_then(View::string)? },
-    };
-    let source = match source {
-        Source::Base64 { media_type, data } if media_type.starts_with("image/") => {
-            let source = Source::Base64 { media_type, data };
-            return Some(Part::Image(Image { source, detail: None, cache }));
-        }
-        Source::Base64 { media_type, data } if media_type.starts_with("text/") => match decoded(&data) {
-            Some(text) => Source::Text(text.into()),
-            None => Source::Base64 { media_type, data },
-        },
-        source => source,
-    };
-    Some(Part::Document(Document { source, title, context: None, citations: false, cache }))
-}
-
-fn decoded(data: &str) -> Option<String> {
-    String::from_utf8(STANDARD.decode(data).ok()?).ok()
-}
 
 /// Reads `{"type": "thinking", "thinking": [{"type": "text", "text": "..."}]}`, or a plain string in it.
 fn thinking(view: View<'_>) -> Reasoning<'_> {

@@ -12,8 +12,9 @@ mod tests;
 
 use std::borrow::Cow;
 
+use super::super::fields::{bound_at, flag, mark, number, refused, text, tier, whole, wrong};
 use crate::json::{ValueKind, View};
-use crate::neutral::{ApiError, CacheMark, ErrorClass, Losses, Output, Request, Tier};
+use crate::neutral::{ApiError, ErrorClass, Losses, Output, Request};
 
 /// Reads a request; see [`super::super::codec::Codec::decode_request`].
 pub(super) fn request<'a>(body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, ApiError> {
@@ -148,13 +149,6 @@ fn says_nothing(name: &str, value: View<'_>) -> bool {
     }
 }
 
-fn bound_at(name: &str, value: View<'_>) -> Result<u64, ApiError> {
-    match whole(name, value)? {
-        0 => Err(wrong(name, "at least 1")),
-        bound => Ok(bound),
-    }
-}
-
 fn seed(value: View<'_>) -> Result<i64, ApiError> {
     let whole = value.raw().parse().ok();
     whole
@@ -170,16 +164,6 @@ fn stops(value: View<'_>) -> Result<Vec<Cow<'_, str>>, ApiError> {
     let mut stops = stops.ok_or_else(|| wrong("stop", "a string or an array of strings"))?;
     stops.retain(|stop| !stop.is_empty());
     Ok(stops)
-}
-
-fn tier(word: Cow<'_, str>) -> Tier<'_> {
-    match &*word {
-        "auto" => Tier::Auto,
-        "default" | "standard" => Tier::Standard,
-        "flex" => Tier::Flex,
-        "priority" | "fast" => Tier::Priority,
-        _ => Tier::Other(word),
-    }
 }
 
 /// Reads `response_format`; `None` when it is of a kind that only some hosts have.
@@ -208,38 +192,4 @@ fn output(value: View<'_>) -> Result<Option<Output<'_>>, ApiError> {
         }
         _ => None,
     })
-}
-
-/// Where a cache may be cut, as `cache_control` (Anthropic, OpenRouter) or `prompt_cache_breakpoint` (OpenAI) says it.
-fn mark(value: View<'_>) -> Option<CacheMark> {
-    if value.kind() != ValueKind::Object {
-        return None;
-    }
-    let ttl = value.member("ttl").and_then(View::string);
-    Some(CacheMark { long: matches!(ttl.as_deref(), Some("1h" | "12h")) })
-}
-
-fn flag(name: &str, value: View<'_>) -> Result<bool, ApiError> {
-    value.bool().ok_or_else(|| wrong(name, "true or false"))
-}
-
-fn number(name: &str, value: View<'_>) -> Result<f64, ApiError> {
-    value.f64().ok_or_else(|| wrong(name, "a number"))
-}
-
-fn whole(name: &str, value: View<'_>) -> Result<u64, ApiError> {
-    value.u64().ok_or_else(|| wrong(name, "a whole number that is not negative"))
-}
-
-fn text<'a>(name: &str, value: View<'a>) -> Result<Cow<'a, str>, ApiError> {
-    value.string().ok_or_else(|| wrong(name, "a string"))
-}
-
-/// What a client is told of a field that is not as it must be.
-fn wrong(field: &str, must_be: &str) -> ApiError {
-    refused(field, format!("`{field}` must be {must_be}"))
-}
-
-fn refused(field: &str, message: impl Into<String>) -> ApiError {
-    ApiError::new(ErrorClass::BadRequest, message).with_param(field)
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::super::super::files::{file_name, titled};
 use super::super::super::media::{data_url, sniff};
 use super::Target;
 use super::wire::{Audio, Breakpoint, CacheControl, Content, File, ImageUrl, Kind, Mark, Part as Wire};
@@ -124,36 +125,4 @@ pub(super) fn joined(parts: &[Wire<'_>], between: &str) -> String {
         _ => None,
     });
     texts.collect::<Vec<_>>().join(between)
-}
-
-/// The name of a file. OpenAI tells from it what the file is.
-fn file_name<'r>(title: Option<&'r str>, source: &Source<'_>) -> Cow<'r, str> {
-    let is_other = match source {
-        Source::Base64 { media_type, data } => {
-            sniff(data).unwrap_or(media_type) != "application/pdf" && !media_type.is_empty()
-        }
-        _ => false,
-    };
-    match title {
-        None if is_other => "document".into(),
-        None => "document.pdf".into(),
-        Some(title) if is_other || title.to_ascii_lowercase().ends_with(".pdf") => title.into(),
-        Some(title) => format!("{title}.pdf").into(),
-    }
-}
-
-/// A text of its own with what is known of it above.
-fn titled(title: Option<&str>, context: Option<&str>, text: &str) -> String {
-    let mut all = String::new();
-    for (name, value) in [("Title: ", title), ("Source: ", context)] {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            all.push_str(name);
-            all.push_str(value);
-            all.push('\n');
-        }
-    }
-    if !all.is_empty() {
-        all.push('\n');
-    }
-    all + text
 }

@@ -21,6 +21,7 @@ pub(super) fn write(
             "mcp_servers" if value.view().elements().next().is_none() => {}
             "mcp_servers" => return Err(target.refuses("mcp_servers", "MCP servers that the provider is to call")),
             "container" => return Err(target.refuses("container", "a container of another provider's")),
+            "text.verbosity" if is_taken("verbosity", reasons, target) => put("verbosity", value, body),
             name if is_taken(name, reasons, target) => put(name, value, body),
             name => target.losses.dropped(name.to_owned()),
         }

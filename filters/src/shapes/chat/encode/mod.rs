@@ -53,7 +53,8 @@ pub(super) fn request(
         return Err(target.refuses("messages", "a request without any message"));
     }
     body.put("messages", &messages);
-    let answering = Answering { tool_names: target.names.changed(), stops, ..Answering::default() };
+    let raw_thoughts = !profile.host.router_fields;
+    let answering = Answering { tool_names: target.names.changed(), stops, raw_thoughts, ..Answering::default() };
     Ok((body.finish(), answering))
 }
 

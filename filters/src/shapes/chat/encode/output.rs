@@ -4,14 +4,9 @@ use std::borrow::Cow;
 
 use super::Target;
 use super::wire::{Format, Object, Schema};
-use crate::json::{Json, ValueKind, View};
+use crate::json::Json;
 use crate::neutral::{self, Request};
-
-/// The name of a schema that has none.
-const NAME: &str = "structured_output";
-
-/// The longest name, in characters.
-const MAX_NAME: usize = 64;
+use crate::shapes::openai_schema::{NAME, fits_strict, legal};
 
 /// What to say of it.
 pub(super) struct Output<'r> {
@@ -59,73 +54,4 @@ fn is_strict(schema: &Json<'_>, target: &mut Target<'_>) -> bool {
         target.losses.approximated("schema");
     }
     fits
-}
-
-/// The name without what OpenAI refuses in it.
-fn legal(name: &str) -> Cow<'_, str> {
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if name.is_empty() {
-        return Cow::Borrowed(NAME);
-    }
-    if name.len() <= MAX_NAME && name.chars().all(is_legal) {
-        return Cow::Borrowed(name);
-    }
-    name.chars().take(MAX_NAME).map(|c| if is_legal(c) { c } else { '_' }).collect::<String>().into()
-}
-
-/// Whether OpenAI takes the schema with `strict`: objects are closed and all they have is required.
-pub(super) fn fits_strict(schema: &Json<'_>) -> bool {
-    let root = schema.view();
-    root.member("type").and_then(View::string).as_deref() == Some("object") && fits(root)
-}
-
-fn fits(schema: View<'_>) -> bool {
-    if schema.kind() != ValueKind::Object {
-        return false;
-    }
-    let mut is_object = false;
-    let (mut closed, mut properties, mut required) = (false, Vec::new(), Vec::new());
-    for (name, value) in schema.members() {
-        let below = match &*name {
-            "type" => {
-                is_object |= value.string().as_deref() == Some("object")
-                    || value.elements().any(|kind| kind.string().as_deref() == Some("object"));
-                true
-            }
-            "additionalProperties" => {
-                closed = value.bool() == Some(false);
-                true
-            }
-            "required" => {
-                required = value.elements().filter_map(View::string).collect();
-                true
-            }
-            "properties" => {
-                properties = value.members().map(|(name, _)| name).collect();
-                value.members().all(|(_, schema)| fits(schema))
-            }
-            "$defs" | "definitions" => value.members().all(|(_, schema)| fits(schema)),
-            "items" => fits(value),
-            "anyOf" => value.elements().all(fits),
-            "allOf"
-            | "oneOf"
-            | "not"
-            | "if"
-            | "then"
-            | "else"
-            | "dependentRequired"
-            | "dependentSchemas"
-            | "patternProperties"
-            | "propertyNames"
-            | "unevaluatedProperties"
-            | "prefixItems"
-            | "$schema"
-            | "$id" => false,
-            _ => true,
-        };
-        if !below {
-            return false;
-        }
-    }
-    !is_object || (closed && properties.iter().all(|name| required.contains(name)))
 }

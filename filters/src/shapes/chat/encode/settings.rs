@@ -1,24 +1,12 @@
 //! The fields of a chat request that are neither conversation nor tools: bounds, sampling, who it is for.
 
-use std::borrow::Cow;
-
-use sha2::{Digest as _, Sha256};
-
 use super::Target;
 use super::wire::{CacheControl, Object};
 use crate::neutral::{ApiError, Request, Tier};
-use crate::shapes::Parameters;
+use crate::shapes::{Parameters, openai_identity, own_stops};
 
 /// Stop texts that chat takes at most.
 const MAX_STOPS: usize = 4;
-
-/// Stop texts that the gateway looks for itself at most, and the bytes that each may have: all are looked for in every piece of
-/// an answer.
-const MAX_OWN_STOPS: usize = 64;
-const MAX_OWN_STOP_BYTES: usize = 1024;
-
-/// The longest `safety_identifier`, in characters.
-const MAX_IDENTIFIER: usize = 64;
 
 /// Asks for token counts at the end of a stream.
 pub(super) const INCLUDE_USAGE: StreamOptions = StreamOptions { include_usage: true };
@@ -123,14 +111,11 @@ fn stops(
     let stops: Vec<&str> = request.stop.iter().map(|stop| &**stop).filter(|stop| !stop.is_empty()).collect();
     let sent = if target.takes(Parameters::STOP, reasons) { stops.len().min(MAX_STOPS) } else { 0 };
     let (sent, own) = stops.split_at_checked(sent).unwrap_or_default();
-    if own.len() > MAX_OWN_STOPS || own.iter().any(|stop| stop.len() > MAX_OWN_STOP_BYTES) {
-        let what = format!("more than {MAX_OWN_STOPS} stop texts, or one of more than {MAX_OWN_STOP_BYTES} bytes,");
-        return Err(target.refuses("stop_sequences", &what));
-    }
+    let own = own_stops::bounded(own).map_err(|what| target.refuses("stop_sequences", &what))?;
     if !sent.is_empty() {
         body.put("stop", sent);
     }
-    Ok(own.iter().map(|stop| (*stop).to_owned()).collect())
+    Ok(own)
 }
 
 /// Whom the answer is for, and the cache that their requests share.
@@ -139,25 +124,16 @@ fn identity(request: &Request<'_>, target: &Target<'_>, body: &mut Object) {
     let user = request.end_user.as_deref().filter(|user| !user.is_empty());
     if let Some(user) = user {
         let name = if host.openai_fields { "safety_identifier" } else { "user" };
-        let is_short = user.chars().count() <= MAX_IDENTIFIER;
-        body.put(name, &if is_short { Cow::Borrowed(user) } else { Cow::Owned(digest(user)) });
+        body.put(name, &openai_identity::identifier(user));
     }
     if host.openai_fields {
-        // Requests of one user go to the same machines, where their prompts are cached.
-        let of_user = || user.map(|user| Cow::Owned(digest(&format!("prompt_cache_key\0{user}"))));
-        let key = request.cache_key.as_deref().map(Cow::Borrowed).or_else(of_user);
-        body.put_some("prompt_cache_key", key);
+        body.put_some("prompt_cache_key", openai_identity::cache_key(request));
     } else if host.router_fields {
         body.put_some("prompt_cache_key", request.cache_key.as_deref());
     }
     if let (Some(cache), true) = (request.cache, host.router_fields) {
         body.put("cache_control", &CacheControl { kind: "ephemeral", ttl: cache.long.then_some("1h") });
     }
-}
-
-/// SHA-256 in hexadecimal: 64 characters.
-fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn tier(request: &Request<'_>, target: &Target<'_>, body: &mut Object) {

@@ -5,8 +5,7 @@ use serde::Serialize;
 use super::Target;
 use super::wire::Object;
 use crate::neutral::{Effort, ReasoningAsk, ReasoningMode, Request, Thinking as Takes};
-
-use crate::shapes::Parameters;
+use crate::shapes::{Parameters, efforts};
 
 /// What it is told.
 pub(super) struct Thinking {
@@ -167,32 +166,14 @@ fn within_bound(tokens: u64, request: &Request<'_>, target: &mut Target<'_>) -> 
     }
 }
 
-/// A budget has no place here; the least effort of those that come near is always `low` where the model has no less.
+/// A budget has no place here.
 fn of_budget(tokens: u64, words: Words, target: &mut Target<'_>) -> Told {
-    let effort = Effort::of_budget(tokens);
-    let efforts = &target.profile.efforts;
-    if efforts.is_empty() && words == Words::Toggle {
+    if target.profile.efforts.is_empty() && words == Words::Toggle {
         return Told::On;
     }
-    if efforts.is_empty() {
-        // The levels that every host knows.
-        return Told::Effort(effort.clamp(Effort::Low, Effort::High));
-    }
-    if effort == Effort::Minimal && !efforts.contains(&effort) {
-        return Told::Effort(nearest(Effort::Low, target));
-    }
-    Told::Effort(nearest(effort, target))
+    Told::Effort(efforts::of_budget(tokens, target.profile, target.losses))
 }
 
-/// The effort that the model takes: the highest that is not above, else its lowest; up to `high` when its levels are not known.
 fn nearest(effort: Effort, target: &mut Target<'_>) -> Effort {
-    let efforts = &target.profile.efforts;
-    // Every host that knows levels knows these; a router knows all.
-    let is_common = effort <= Effort::High || target.profile.host.router_fields;
-    if efforts.contains(&effort) || (efforts.is_empty() && is_common) {
-        return effort;
-    }
-    target.losses.approximated("reasoning.effort");
-    let below = efforts.iter().filter(|known| **known < effort).max();
-    below.or(efforts.iter().min()).copied().unwrap_or(Effort::High)
+    efforts::nearest(effort, target.profile, target.losses)
 }

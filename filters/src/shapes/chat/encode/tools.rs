@@ -1,14 +1,13 @@
 //! The tools of a request and which of them to use, as chat says it.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::Target;
-use super::output::fits_strict;
 use super::wire::{Allowed, Choice, Custom, Function, Name, NamedTool, Object, Tool as Wire};
-use crate::json::{Json, View};
+use crate::json::Json;
 use crate::neutral::{self, ApiError, Request, Tool, ToolChoice};
 use crate::shapes::Parameters;
+use crate::shapes::openai_schema::{fits_strict, with_properties};
 
 /// What to say of them.
 pub(super) struct Tools<'r> {
@@ -112,19 +111,6 @@ fn wire_function<'r>(function: &'r neutral::Function<'_>, target: &mut Target<'_
         parameters: function.parameters.as_ref().map(with_properties),
         strict,
     }
-}
-
-/// The schema of arguments. OpenAI refuses an object of which it is not said what it has.
-fn with_properties<'r>(schema: &'r Json<'_>) -> Cow<'r, Json<'r>> {
-    let view = schema.view();
-    let is_object = view.member("type").and_then(View::string).as_deref() == Some("object");
-    let names: Vec<_> = view.members().map(|(name, _)| name).collect();
-    let says = |name: &str| names.iter().any(|known| known == name);
-    if !is_object || ["properties", "$ref", "anyOf", "oneOf", "allOf"].into_iter().any(says) {
-        return Cow::Borrowed(schema);
-    }
-    let open = view.raw().strip_suffix('}').unwrap_or_default().trim_end();
-    Json::parse(&format!(r#"{open},"properties":{{}}}}"#)).map_or(Cow::Borrowed(schema), Cow::Owned)
 }
 
 fn choice<'r>(

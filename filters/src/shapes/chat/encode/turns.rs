@@ -8,11 +8,12 @@ use super::content::joined;
 use super::wire::{Call, CalledCustom, CalledFunction, Content, Kind, Mark, Message as Wire, Part as WirePart};
 use crate::neutral::{ApiError, Message, Part, Request, Role, TextPart, ToolCall, ToolResult};
 use crate::shapes::Parameters;
+use crate::shapes::files::found_tool;
 
 /// Between texts that were blocks of their own, for hosts that take strings only.
 const BETWEEN: &str = "\n\n";
 
-/// The longest id of a call that OpenAI takes, in bytes.
+/// The longest id of a call that OpenAI takes here, in bytes.
 const MAX_CALL_ID: usize = 40;
 
 /// Writes the conversation, with that as the last of its instructions.
@@ -253,14 +254,6 @@ fn result_texts<'r>(
         }
     }
     Ok(texts)
-}
-
-/// The tool that a search for tools found, which messages clients tell by a block of its own.
-fn found_tool<'p>(part: &'p Part<'_>) -> Option<Cow<'p, str>> {
-    match part {
-        Part::Opaque(block) if block.kind == "tool_reference" => block.raw.view().member("tool_name")?.string(),
-        _ => None,
-    }
 }
 
 /// A result of which the model never made the call, as words of the user's.

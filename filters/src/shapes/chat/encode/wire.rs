@@ -1,4 +1,4 @@
-//! The JSON of a chat request: messages, parts, tools, and the writer of the object that holds them.
+//! The JSON of a chat request: messages, parts, tools.
 
 use std::borrow::Cow;
 
@@ -6,34 +6,7 @@ use serde::Serialize;
 
 use crate::json::Json;
 
-/// Writes an object member by member, in the order of the calls.
-pub(super) struct Object(Vec<u8>);
-
-impl Object {
-    pub(super) fn new() -> Object {
-        Object(vec![b'{'])
-    }
-
-    pub(super) fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-        self.0.extend(crate::json::quoted(name));
-        self.0.push(b':');
-        serde_json::to_writer(&mut self.0, value).expect("what a request holds has a JSON form, and memory takes it");
-    }
-
-    pub(super) fn put_some<T: Serialize>(&mut self, name: &str, value: Option<T>) {
-        if let Some(value) = value {
-            self.put(name, &value);
-        }
-    }
-
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.0.push(b'}');
-        self.0
-    }
-}
+pub(super) use super::super::super::object::Object;
 
 #[derive(Serialize)]
 pub(super) struct Message<'a> {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Shape;
 use crate::neutral::{
-    CitationKind, Document, Effort, ErrorClass, Image, Origin, Reasoning, ReasoningMode, Source, State, Tool,
-    ToolChoice,
+    CitationKind, Document, Effort, ErrorClass, Image, Origin, Reasoning, ReasoningMode, Source, State, StateFormat,
+    Tool, ToolChoice,
 };
 use crate::shapes::envelope;
 

@@ -1,4 +1,4 @@
 //! What the gateway has to know of requests and answers of this shape.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod rules;
