@@ -13,6 +13,7 @@ mod loops;
 mod pitfalls;
 mod recordings;
 mod requests;
+mod responses;
 mod routing;
 mod streams;
 

@@ -4,6 +4,9 @@
 
 mod items;
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use super::super::codec::DecodeStream;

@@ -8,6 +8,9 @@ mod reasoning;
 mod response;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use bytes::BytesMut;
 
 use super::super::codec::EncodeStream;
