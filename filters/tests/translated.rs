@@ -4,13 +4,18 @@
 mod judge;
 
 use bytes::Bytes;
-use judge::ask::{answering, other, profile, upstream};
-use judge::feed::{judge_answer, judge_stream};
+use judge::ask::{answering, profile, upstream};
+use judge::feed::{judge_answer_to, judge_stream_to};
 use judge::request::judge_request;
 use ovth_filters::Shape;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+/// The other one of the two older shapes.
+fn other(shape: Shape) -> Shape {
+    if shape == Shape::Chat { Shape::Messages } else { Shape::Chat }
+}
 
 /// Words that requests and answers are made of, in places where they need not belong.
 const WORDS: &[&str] = &[
@@ -263,6 +268,62 @@ fn messages_event() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// An item of a responses request, or of an answer.
+fn item() -> impl Strategy<Value = Value> {
+    let part = prop_oneof![
+        text().prop_map(|text| json!({"type": "input_text", "text": text})),
+        text().prop_map(|text| json!({"type": "output_text", "text": text, "annotations": [{"type": "url_citation", "url": "u", "start_index": 3}]})),
+        text().prop_map(|text| json!({"type": "refusal", "refusal": text})),
+        Just(json!({"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo="})),
+        any_value(),
+    ];
+    let role = mostly(["system", "developer", "user", "assistant", "user"].map(Value::from).to_vec());
+    let content = prop_oneof![text(), vec(part, 0..4).prop_map(Value::from)];
+    let arguments = mostly(vec![json!("{}"), json!("{\"a\": 1}"), json!(""), json!("{"), json!({"a": 1})]);
+    let called = mostly(vec![json!("f"), json!("g.h"), json!("parallel"), json!("get_weather"), json!("")]);
+    let encrypted = mostly(vec![json!("gAAA"), json!("gw1.YQ.Yg.Yw.e30"), Value::Null, json!("")]);
+    prop_oneof![
+        4 => (role, content).prop_map(|(role, content)| json!({"type": "message", "role": role, "content": content})),
+        3 => (id(), called, arguments).prop_map(|(id, name, arguments)| json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments})),
+        1 => (id(), text()).prop_map(|(id, input)| json!({"type": "custom_tool_call", "call_id": id, "name": "get_weather", "input": input})),
+        3 => (id(), text()).prop_map(|(id, output)| json!({"type": "function_call_output", "call_id": id, "output": output})),
+        2 => (encrypted, text()).prop_map(|(encrypted, text)| json!({"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": text}], "encrypted_content": encrypted})),
+        1 => Just(json!({"type": "web_search_call", "id": "ws_1", "status": "completed"})),
+        1 => any_value(),
+    ]
+}
+
+fn responses_body(items: Vec<Value>, settings: Vec<(String, Value)>) -> Vec<u8> {
+    let mut body = json!({"model": "m", "max_output_tokens": 100, "input": items});
+    settings.into_iter().for_each(|(name, value)| body[name] = value);
+    body.to_string().into_bytes()
+}
+
+fn responses_event() -> impl Strategy<Value = Value> {
+    let index = || mostly(vec![json!(0), json!(1), json!(2)]);
+    let delta = prop::sample::select(vec![
+        "output_text.delta",
+        "refusal.delta",
+        "reasoning_summary_text.delta",
+        "reasoning_text.delta",
+        "function_call_arguments.delta",
+        "custom_tool_call_input.delta",
+        "output_text.done",
+        "function_call_arguments.done",
+        "output_text.annotation.added",
+        "later.delta",
+    ]);
+    let end = mostly(vec![json!("completed"), json!("completed"), json!("incomplete"), json!("failed")]);
+    prop_oneof![
+        3 => (index(), item()).prop_map(|(index, item)| json!({"type": "response.output_item.added", "output_index": index, "item": item})),
+        3 => (index(), item()).prop_map(|(index, item)| json!({"type": "response.output_item.done", "output_index": index, "item": item})),
+        6 => (index(), index(), delta, text()).prop_map(|(index, inner, kind, text)| json!({"type": format!("response.{kind}"), "output_index": index, "content_index": inner, "summary_index": inner, "delta": text, "text": text, "arguments": text, "annotation": {"type": "url_citation", "url": text}})),
+        1 => Just(json!({"type": "response.created", "response": {"id": "resp_1", "model": "m", "status": "in_progress"}})),
+        1 => (end, vec(item(), 0..3)).prop_map(|(end, output)| json!({"type": format!("response.{}", end.as_str().unwrap_or("completed")), "response": {"status": end, "output": output, "usage": {"input_tokens": 3, "output_tokens": 4}}})),
+        1 => prop_oneof![Just(json!({"type": "error", "code": "server_error", "message": "busy"})), any_value()],
+    ]
+}
+
 /// Places to cut at.
 fn cuts() -> impl Strategy<Value = Vec<prop::sample::Index>> {
     vec(any::<prop::sample::Index>(), 0..8)
@@ -276,17 +337,19 @@ fn places(cuts: &[prop::sample::Index], length: usize) -> Vec<usize> {
 
 proptest! {
     #[test]
-    fn any_chat_request_is_refused_or_becomes_one_that_messages_takes(
+    fn any_chat_request_is_refused_or_becomes_one_that_the_others_take(
         messages in vec(chat_message(), 0..8), settings in settings(), target in any::<u16>(), how in any::<u8>(),
+        to in prop::sample::select(vec![Shape::Messages, Shape::Responses]),
     ) {
-        judge_request(Shape::Chat, &body(messages, settings), upstream(Shape::Messages, &profile(target), how));
+        judge_request(Shape::Chat, &body(messages, settings), upstream(to, &profile(target), how));
     }
 
     #[test]
-    fn any_messages_request_is_refused_or_becomes_one_that_chat_takes(
+    fn any_messages_request_is_refused_or_becomes_one_that_the_others_take(
         messages in vec(messages_message(), 0..8), settings in settings(), target in any::<u16>(), how in any::<u8>(),
+        to in prop::sample::select(vec![Shape::Chat, Shape::Responses]),
     ) {
-        judge_request(Shape::Messages, &body(messages, settings), upstream(Shape::Chat, &profile(target), how));
+        judge_request(Shape::Messages, &body(messages, settings), upstream(to, &profile(target), how));
     }
 
     #[test]
@@ -299,18 +362,20 @@ proptest! {
     #[test]
     fn any_chat_stream_gives_the_same_wherever_it_is_cut(
         events in vec((chat_chunk(), 0_u8..9), 0..16), done in any::<bool>(), how in any::<u8>(), cuts in cuts(),
+        to in prop::sample::select(vec![Shape::Messages, Shape::Responses]),
     ) {
         let end: &[u8] = if done { b"data: [DONE]\n\n" } else { b"" };
         let bytes = Bytes::from([&*streamed(events), end].concat());
-        judge_stream(Shape::Chat, &bytes, &places(&cuts, bytes.len()), &answering(how));
+        judge_stream_to(to, Shape::Chat, &bytes, (&places(&cuts, bytes.len()), &answering(how)));
     }
 
     #[test]
     fn any_messages_stream_gives_the_same_wherever_it_is_cut(
         events in vec((messages_event(), 0_u8..9), 0..20), how in any::<u8>(), cuts in cuts(),
+        to in prop::sample::select(vec![Shape::Chat, Shape::Responses]),
     ) {
         let bytes = streamed(events);
-        judge_stream(Shape::Messages, &bytes, &places(&cuts, bytes.len()), &answering(how));
+        judge_stream_to(to, Shape::Messages, &bytes, (&places(&cuts, bytes.len()), &answering(how)));
     }
 
     #[test]
@@ -323,11 +388,48 @@ proptest! {
             let delta = choice.remove("delta").unwrap_or_default();
             choice.insert("message".to_owned(), delta);
         }
-        judge_answer(Shape::Chat, chat.to_string().as_bytes(), &answering);
+        for to in [Shape::Messages, Shape::Responses] {
+            judge_answer_to(to, Shape::Chat, chat.to_string().as_bytes(), &answering);
+        }
         let messages = json!({"type": "message", "role": "assistant", "content": blocks.first().unwrap()["content"], "stop_reason": reason});
-        judge_answer(Shape::Messages, messages.to_string().as_bytes(), &answering);
+        for to in [Shape::Chat, Shape::Responses] {
+            judge_answer_to(to, Shape::Messages, messages.to_string().as_bytes(), &answering);
+            judge_answer_to(Shape::Messages, Shape::Responses, anything.to_string().as_bytes(), &answering);
+        }
         for shape in [Shape::Chat, Shape::Messages] {
-            judge_answer(shape, anything.to_string().as_bytes(), &answering);
+            judge_answer_to(other(shape), shape, anything.to_string().as_bytes(), &answering);
+        }
+    }
+
+    #[test]
+    fn any_responses_request_is_refused_or_becomes_one_that_the_others_take(
+        items in vec(item(), 0..8), settings in settings(), target in any::<u16>(), how in any::<u8>(),
+        to in prop::sample::select(vec![Shape::Chat, Shape::Messages, Shape::GenerateContent]),
+    ) {
+        judge_request(Shape::Responses, &responses_body(items, settings), upstream(to, &profile(target), how));
+    }
+
+    #[test]
+    fn any_json_is_a_request_of_responses_or_refused(value in any_value(), target in any::<u16>(), how in any::<u8>()) {
+        judge_request(Shape::Responses, value.to_string().as_bytes(), upstream(Shape::Messages, &profile(target), how));
+    }
+
+    #[test]
+    fn any_responses_stream_gives_the_same_wherever_it_is_cut(
+        events in vec((responses_event(), 0_u8..9), 0..20), how in any::<u8>(), cuts in cuts(),
+        to in prop::sample::select(vec![Shape::Chat, Shape::Messages, Shape::GenerateContent]),
+    ) {
+        let bytes = streamed(events);
+        judge_stream_to(to, Shape::Responses, &bytes, (&places(&cuts, bytes.len()), &answering(how)));
+    }
+
+    #[test]
+    fn any_responses_answer_says_the_same_whole_and_as_a_stream(
+        output in vec(item(), 0..6), status in mostly(vec![json!("completed"), json!("incomplete")]), how in any::<u8>(),
+    ) {
+        let body = json!({"id": "resp_1", "model": "m", "status": status, "incomplete_details": {"reason": "max_output_tokens"}, "output": output});
+        for to in [Shape::Chat, Shape::Messages, Shape::GenerateContent] {
+            judge_answer_to(to, Shape::Responses, body.to_string().as_bytes(), &answering(how));
         }
     }
 }

@@ -178,11 +178,17 @@ pub fn passing(data: &[u8]) {
     let _ = Tap::new(shape).body(&body);
 }
 
-/// A request to the other shape.
+/// One of the other shapes, which a byte of the header chooses.
+fn another(shape: Shape, choice: u8) -> Shape {
+    let others: Vec<Shape> = Shape::ALL.into_iter().filter(|it| *it != shape).collect();
+    others[usize::from(choice) % others.len()]
+}
+
+/// A request to another shape.
 pub fn request(client: Shape, data: &[u8]) {
-    let Some(([low, high, how, _], body)) = split(data) else { return };
+    let Some(([low, high, how, to], body)) = split(data) else { return };
     let profile = judge::ask::profile(u16::from_le_bytes([low, high]));
-    judge::request::judge_request(client, body, judge::ask::upstream(judge::ask::other(client), &profile, how));
+    judge::request::judge_request(client, body, judge::ask::upstream(another(client, to), &profile, how));
 }
 
 /// A conversation whose thinking has an envelope made of these bytes, and a call whose state is one.
@@ -224,7 +230,7 @@ pub fn envelope(data: &[u8]) {
     let profile = judge::ask::profile(u16::from_le_bytes([low, high]));
     for (client, body) in [(Shape::Messages, body), (Shape::Chat, chat)] {
         let body = Bytes::from(body.to_string());
-        let upstream = judge::ask::upstream(judge::ask::other(client), &profile, how);
+        let upstream = judge::ask::upstream(another(client, where_), &profile, how);
         let taken = judge::request::judge_request(client, &body, upstream);
         assert!(taken, "whatever an envelope holds, the conversation goes on");
         for strip in [Strip::Foreign, Strip::All] {
@@ -233,17 +239,18 @@ pub fn envelope(data: &[u8]) {
     }
 }
 
-/// A provider's whole answer to the other shape.
+/// A provider's whole answer to another shape.
 pub fn answer(upstream: Shape, data: &[u8]) {
-    let Some(([how, ..], body)) = split(data) else { return };
-    judge::feed::judge_answer(upstream, body, &judge::ask::answering(how));
+    let Some(([how, _, to, _], body)) = split(data) else { return };
+    judge::feed::judge_answer_to(another(upstream, to), upstream, body, &judge::ask::answering(how));
 }
 
-/// A provider's stream to the other shape.
+/// A provider's stream to another shape.
 pub fn stream(upstream: Shape, data: &[u8]) {
-    let Some(([how, seed, ..], bytes)) = split(data) else { return };
+    let Some(([how, seed, to, _], bytes)) = split(data) else { return };
     let bytes = Bytes::copy_from_slice(bytes);
-    judge::feed::judge_stream(upstream, &bytes, &cuts(seed, bytes.len()), &judge::ask::answering(how));
+    let cuts = cuts(seed, bytes.len());
+    judge::feed::judge_stream_to(another(upstream, to), upstream, &bytes, (&cuts, &judge::ask::answering(how)));
     let mut tap = Tap::new(upstream);
     for event in judge::feed::events(&bytes, &[]) {
         let _ = tap.event(&event);

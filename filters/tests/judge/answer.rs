@@ -10,6 +10,8 @@ use serde_json::Value;
 pub(crate) struct Said {
     /// The text of all parts, one after the other.
     pub(crate) text: String,
+    /// Refusals, in shapes that have a place for them.
+    pub(crate) refusal: String,
     /// Reasoning that may be read.
     pub(crate) reasoning: String,
     /// Calls of tools: id, name, arguments.
@@ -48,6 +50,7 @@ pub(crate) fn whole(shape: Shape, body: &[u8]) -> Said {
             assert!(!said.finish.is_empty() && body["usageMetadata"]["totalTokenCount"].is_u64());
             said
         }
+        Shape::Responses => super::responses::whole(&body),
         _ => {
             assert_eq!((&body["type"], &body["role"]), (&Value::from("message"), &Value::from("assistant")));
             let mut said = Said::default();
@@ -71,6 +74,9 @@ pub(crate) fn whole(shape: Shape, body: &[u8]) -> Said {
 
 /// Reads a stream: every event is whole and valid, at most one ends it, and nothing follows that one.
 pub(crate) fn stream(shape: Shape, bytes: &[u8]) -> (Said, End) {
+    if shape == Shape::Responses {
+        return super::responses::stream(events(bytes));
+    }
     let mut end = End::Cut;
     let mut reader = Reader::default();
     for event in events(bytes) {
@@ -266,7 +272,7 @@ fn google_pieces(answer: &Value, said: &mut Said) {
 
 fn chat_pieces(message: &Value, said: &mut Said) {
     said.text += text(&message["content"]);
-    said.text += text(&message["refusal"]);
+    said.refusal += text(&message["refusal"]);
     said.reasoning += text(&message["reasoning"]);
     assert_eq!(text(&message["reasoning"]), text(&message["reasoning_content"]), "both names say the same");
     for call in message["tool_calls"].as_array().into_iter().flatten() {
@@ -276,19 +282,19 @@ fn chat_pieces(message: &Value, said: &mut Said) {
     }
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn id(value: &Value) -> String {
+pub(super) fn id(value: &Value) -> String {
     assert!(!text(value).is_empty(), "an id is not empty");
     text(value).to_owned()
 }
 
-fn name(value: &Value) -> String {
+pub(super) fn name(value: &Value) -> String {
     value.as_str().expect("a name is text").to_owned()
 }
 
-fn lossy(bytes: &[u8]) -> String {
+pub(super) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -5,11 +5,6 @@ use ovth_filters::neutral::{Answering, Effort, HostRules, Origin, Profile, Syste
 use ovth_filters::shapes::Parameters;
 use ovth_filters::translate::Upstream;
 
-/// The other one of the shapes that can be translated.
-pub(crate) fn other(shape: Shape) -> Shape {
-    if shape == Shape::Chat { Shape::Messages } else { Shape::Chat }
-}
-
 /// Whose state the targets take.
 pub(crate) fn origin() -> Origin<'static> {
     Origin { provider: "anthropic".into(), family: "claude-opus".into(), account: "a1".into() }
@@ -72,6 +67,10 @@ pub(crate) fn answering(number: u8) -> Answering {
     Answering {
         tool_names: if bit(0) { names.to_vec() } else { Vec::new() },
         custom_tools: if bit(1) { vec!["apply patch".to_owned(), "get_weather".to_owned()] } else { Vec::new() },
+        groups: Vec::new(),
+        echo: std::sync::Arc::default(),
+        raw_thoughts: bit(5),
+        splits_parallel: bit(6),
         deprecated_functions: false,
         include_usage: bit(2),
         hide_reasoning: bit(3),

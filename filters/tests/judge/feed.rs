@@ -4,12 +4,10 @@ use bytes::{Bytes, BytesMut};
 use ovth_filters::Shape;
 use ovth_filters::json::View;
 use ovth_filters::neutral::{Answering, ApiError};
-use ovth_filters::shapes::encode_error_event;
 use ovth_filters::sse::{Framer, Piece, RawEvent};
 use ovth_filters::translate::{Aggregate, StreamTranslator, response, response_as_stream};
 
 use super::answer::{End, Said, stream, whole};
-use super::ask::other;
 
 /// An event over this is no event.
 const MAX_EVENT_BYTES: usize = 64 * 1024;
@@ -39,7 +37,7 @@ pub(crate) fn events(bytes: &Bytes, cuts: &[usize]) -> Vec<RawEvent> {
     events
 }
 
-/// What the client of the other shape gets of a stream, its error event included.
+/// What the client of the second shape gets of a stream of the first, its error event included.
 pub(crate) fn streamed(
     (upstream, client): (Shape, Shape),
     bytes: &Bytes,
@@ -68,17 +66,12 @@ pub(crate) fn streamed(
     let _ = translator.end(&mut out);
     assert_eq!(out.len(), length, "nothing is written after the end");
     if let Some(error) = &failure {
-        out.extend_from_slice(&encode_error_event(client, error, "req_1"));
+        translator.fail(error.clone(), "req_1", &mut out);
     }
     (out.freeze(), failure)
 }
 
-/// Everything that holds of a provider's stream.
-pub(crate) fn judge_stream(upstream: Shape, bytes: &Bytes, cuts: &[usize], answering: &Answering) {
-    judge_stream_to(other(upstream), upstream, bytes, (cuts, answering));
-}
-
-/// The same for that client.
+/// Everything that holds of a provider's stream, told to clients of the first shape.
 pub(crate) fn judge_stream_to(
     client: Shape,
     upstream: Shape,
@@ -103,12 +96,7 @@ pub(crate) fn judge_stream_to(
     }
 }
 
-/// Everything that holds of a provider's whole answer.
-pub(crate) fn judge_answer(upstream: Shape, body: &[u8], answering: &Answering) {
-    judge_answer_to(other(upstream), upstream, body, answering);
-}
-
-/// The same for that client.
+/// Everything that holds of a provider's whole answer, told to clients of the first shape.
 pub(crate) fn judge_answer_to(client: Shape, upstream: Shape, body: &[u8], answering: &Answering) {
     let told = response(upstream, client, body, answering);
     let streamed = response_as_stream(upstream, client, body, answering);

@@ -11,3 +11,4 @@ pub(crate) mod answer;
 pub(crate) mod ask;
 pub(crate) mod feed;
 pub(crate) mod request;
+pub(crate) mod responses;

@@ -27,6 +27,7 @@ pub(crate) fn judge_request(client: Shape, body: &[u8], upstream: Upstream<'_>) 
     match upstream.shape {
         Shape::Chat => chat(&written),
         Shape::GenerateContent => contents(&written),
+        Shape::Responses => super::responses::request(&written),
         _ => messages(&written),
     }
     let sent: BTreeSet<&str> = translated.answering.tool_names.iter().map(|(sent, _)| sent.as_str()).collect();

@@ -1,0 +1,7 @@
+//! Whole Responses answers to the other shapes.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ovth_filters::Shape;
+
+fuzz_target!(|data: &[u8]| ovth_fuzz::answer(Shape::Responses, data));

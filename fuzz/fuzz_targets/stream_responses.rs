@@ -1,0 +1,7 @@
+//! Responses streams to the other shapes.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ovth_filters::Shape;
+
+fuzz_target!(|data: &[u8]| ovth_fuzz::stream(Shape::Responses, data));
