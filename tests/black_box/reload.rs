@@ -272,7 +272,8 @@ async fn cool_downs_connections_and_counters_survive() {
     let quotas = gateway.admin_json("/admin/quotas").await;
     assert_eq!(spent(&quotas), before * 2, "{quotas}");
     assert!(quotas["data"][0]["today"]["usd"].as_f64().unwrap() > 0.0, "the price is the new one: {quotas}");
-    assert!(gateway.metrics().await.contains("ovth_cooled_targets 1"));
+    let page = gateway.metrics().await;
+    assert!(page.contains("ovth_cooled_targets{provider=\"first\",scope=\"target\"} 1"), "{page}");
 }
 
 #[tokio::test]
@@ -285,6 +286,8 @@ async fn what_was_learned_of_answers_survives() {
     let lowered = async || {
         let response = gateway.post(shape, shape.ask("r", "hello")).await;
         assert_eq!(response.status, 200, "{response:?}");
+        // It is settled, and what was set aside for it is given back.
+        gateway.entry(response.request_id()).await;
         response.header("x-ovth-warnings").is_some()
     };
     assert!(lowered().await, "nothing is known yet");
