@@ -70,6 +70,11 @@ impl Networks {
         self.0.is_empty()
     }
 
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &IpNet> {
+        self.0.iter()
+    }
+
     /// Whether one of them holds the address. An IPv4 address that is written as an IPv6 one (`::ffff:10.0.0.1`) is that IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use crate::catalog::Catalog;
 use crate::config::{
-    Allowance, Cap, Config, Durability, Globs, LedgerSettings, Limits, LogFormat, LogSettings, OnLedgerError,
-    Overshoot, Provider, Quota, RotateEvery, Timeouts, Weights,
+    Allowance, Cap, Clients, Config, Durability, Globs, LedgerSettings, Limits, LogFormat, LogSettings, OnLedgerError,
+    Overshoot, Provider, Quota, RotateEvery, Timeouts, Tls, Weights,
 };
 use crate::routing::Snapshot;
 
@@ -24,6 +24,10 @@ pub struct Settings {
     data_dir: String,
     threads: Option<usize>,
     h2c: bool,
+    admin: AdminListener,
+    tls: Option<TlsFiles>,
+    trusted_proxies: Vec<String>,
+    clients: OfClients,
     limits: Bounds,
     timeouts: Times,
     commit_after: String,
@@ -52,6 +56,34 @@ struct Metrics {
 }
 
 #[derive(Debug, Serialize)]
+struct AdminListener {
+    /// Absent: with the other endpoints.
+    listen: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct TlsFiles {
+    listen: Option<String>,
+    cert: String,
+    key: String,
+}
+
+#[derive(Debug, Serialize)]
+struct OfClients {
+    header_bytes: usize,
+    header_count: usize,
+    connections: usize,
+    connections_per_address: usize,
+    requests_per_address: usize,
+    head_time: String,
+    body_time: String,
+    body_rate: usize,
+    write_time: String,
+    idle_time: String,
+    log_address: bool,
+}
+
+#[derive(Debug, Serialize)]
 struct Bounds {
     body_bytes: usize,
     buffered_bytes: usize,
@@ -76,6 +108,7 @@ struct Host {
     timeouts: Times,
     models: Vec<String>,
     stream_options: bool,
+    metadata_addresses: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -188,6 +221,10 @@ pub fn settings(snapshot: &Snapshot) -> Settings {
         data_dir: config.data_dir.display().to_string(),
         threads: config.threads,
         h2c: config.h2c,
+        admin: AdminListener { listen: config.admin_listen.map(|listen| listen.to_string()) },
+        tls: config.tls.as_ref().map(tls),
+        trusted_proxies: config.trusted_proxies.iter().map(ToString::to_string).collect(),
+        clients: clients(&config.clients),
         limits: bounds(config.limits),
         timeouts: times(&config.timeouts),
         commit_after: time(config.commit_after),
@@ -219,6 +256,31 @@ pub fn settings(snapshot: &Snapshot) -> Settings {
     }
 }
 
+/// Where the files are; never what is in them.
+fn tls(tls: &Tls) -> TlsFiles {
+    TlsFiles {
+        listen: tls.listen.map(|listen| listen.to_string()),
+        cert: tls.cert.display().to_string(),
+        key: tls.key.display().to_string(),
+    }
+}
+
+fn clients(clients: &Clients) -> OfClients {
+    OfClients {
+        header_bytes: clients.header_bytes,
+        header_count: clients.header_count,
+        connections: clients.connections,
+        connections_per_address: clients.connections_per_address,
+        requests_per_address: clients.requests_per_address,
+        head_time: time(clients.head_time),
+        body_time: time(clients.body_time),
+        body_rate: clients.body_rate,
+        write_time: time(clients.write_time),
+        idle_time: time(clients.idle_time),
+        log_address: clients.log_address,
+    }
+}
+
 fn bounds(Limits { body_bytes, buffered_bytes }: Limits) -> Bounds {
     Bounds { body_bytes, buffered_bytes }
 }
@@ -246,6 +308,7 @@ fn host(provider: &Provider) -> Host {
         timeouts: times(&provider.timeouts),
         models: provider.models.clone(),
         stream_options: provider.stream_options,
+        metadata_addresses: provider.metadata_addresses,
     }
 }
 

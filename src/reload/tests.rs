@@ -243,7 +243,8 @@ async fn nothing_that_is_shown_holds_a_secret() {
 #[test]
 fn every_setting_is_shown() {
     const NOT_SHOWN: [&str; 1] = ["master_key"];
-    const OTHERWISE: [(&str, &str); 4] = [
+    const OTHERWISE: [(&str, &str); 5] = [
+        ("admin_listen", "admin"),
         ("metrics_listen", "metrics"),
         ("ledger", "durability"),
         ("keyless", "providers_without_key"),

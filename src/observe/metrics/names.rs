@@ -201,6 +201,10 @@ pub(super) const CONFIG_RELOADS: Metric = Metric::with(
     &["outcome"],
     "Tries to replace the configuration, by outcome (ok, invalid, needs_restart).",
 );
+pub(super) const CONFIG_LAST_OK: Metric = Metric::plain(
+    "ovth_config_last_reload_successful",
+    "Whether the configuration on disk was taken over when it was last read: 1, or 0 while the one before it is in force.",
+);
 pub(super) const CONFIG_LAST_SUCCESS: Metric = Metric::plain(
     "ovth_config_last_success_timestamp_seconds",
     "When the configuration in force was loaded, in seconds since 1970.",

@@ -37,6 +37,7 @@ impl ReloadOutcome {
 pub struct Reloads {
     generation: IntGauge,
     last_success: IntGauge,
+    last_ok: IntGauge,
     outcomes: [IntCounter; ReloadOutcome::ALL.len()],
 }
 
@@ -46,12 +47,14 @@ impl Reloads {
         Reloads {
             generation: gauge(registry, &names::CONFIG_GENERATION),
             last_success: gauge(registry, &names::CONFIG_LAST_SUCCESS),
+            last_ok: gauge(registry, &names::CONFIG_LAST_OK),
             outcomes: ReloadOutcome::ALL.map(|outcome| outcomes.with_label_values(&[outcome.as_str()])),
         }
     }
 
     /// Notes which configuration is in force, and since when.
     pub fn in_force(&self, generation: u64, since: SystemTime) {
+        self.last_ok.set(1);
         self.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
         let seconds = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.last_success.set(i64::try_from(seconds).unwrap_or(i64::MAX));
@@ -59,6 +62,7 @@ impl Reloads {
 
     /// Counts a try to replace it.
     pub fn tried(&self, outcome: ReloadOutcome) {
+        self.last_ok.set((outcome == ReloadOutcome::Ok).into());
         if let Some((_, counter)) = ReloadOutcome::ALL.iter().zip(&self.outcomes).find(|(known, _)| **known == outcome)
         {
             counter.inc();
