@@ -290,14 +290,14 @@ async fn deep_nesting_is_a_bad_request_in_every_decoder() {
                 for way in [Way::Sized, Way::Gzip] {
                     let request = Request::post(path, body.clone()).bearer(bed.gateway.key());
                     let response = bed.gateway.send(&request, way).await;
-                    assert_eq!(response.status, 400, "{path} {way:?} {shape:?} {}", &body[..60]);
+                    assert_eq!(response.status, 400, "{path} {way:?} {shape:?} {}", body.get(..60).unwrap());
                 }
             }
         }
     }
     for value in &values {
         // 64 KiB are all that the admin API takes.
-        let deep = &value[..30_000];
+        let deep = value.get(..30_000).unwrap();
         let response = bed.gateway.admin(&format!("{{\"label\": {deep}")).await;
         assert_eq!(response.status, 400, "{response:?}");
     }
