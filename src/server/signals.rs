@@ -126,9 +126,12 @@ impl Signals {
                 _ => start_until = None,
             }
             tokio::select! {
-                Some((name, number)) = caught.next() => self.asked.send_modify(|asked| {
-                    *asked = Asked { times: asked.times.saturating_add(1), name, number };
-                }),
+                // Not a pattern of the select: a hang-up would disable the branch, and the next signal would not be heard.
+                signal = caught.next() => if let Some((name, number)) = signal {
+                    self.asked.send_modify(|asked| {
+                        *asked = Asked { times: asked.times.saturating_add(1), name, number };
+                    });
+                },
                 _ = role.changed() => {}
                 () = at(start_until) => give_up_starting(),
             }

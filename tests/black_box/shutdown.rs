@@ -168,12 +168,14 @@ async fn a_signal_while_it_starts_ends_the_process_in_good_order_and_sighup_does
 }
 
 #[tokio::test]
-async fn sighup_does_not_end_a_gateway_that_serves() {
+async fn sighup_does_not_end_a_gateway_that_serves_and_the_next_sigterm_does() {
     let first = Upstream::always(Answer::plain(Shape::Chat, "served")).await;
-    let bed = Bed::start(first, Upstream::silent().await).await;
+    let mut bed = Bed::start(first, Upstream::silent().await).await;
     bed.gateway.signal("HUP");
     let response = bed.gateway.post(Shape::Chat, Shape::Chat.ask(&bed.sole(), "hello")).await;
     assert_eq!(response.status, 200, "{response:?}");
+    let status = bed.gateway.stop().await;
+    assert!(status.success(), "{status}");
 }
 
 #[tokio::test]
