@@ -1,6 +1,7 @@
 //! Whatever comes in, translation never panics, and what it writes is what clients and providers take; see `judge`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod google;
 mod judge;
 
 use bytes::Bytes;

@@ -91,10 +91,9 @@ pub(crate) fn google_tool<'a>(parameters: Option<&'a Json<'_>>, form: GoogleForm
         adapted.extend(definitions.map(|definitions| ("$defs".to_owned(), definitions)));
     }
     let says = |name: &str| adapted.get(name).is_some_and(|value| value.as_object().is_some_and(|all| !all.is_empty()));
-    let is_empty = !says("properties")
-        && !["anyOf", "oneOf", "$ref"].iter().any(|name| adapted.contains_key(*name))
-        && !(says("additionalProperties") || adapted.get("additionalProperties") == Some(&Value::Bool(true)));
-    if is_empty {
+    let has_more = ["anyOf", "oneOf", "$ref"].iter().any(|name| adapted.contains_key(*name));
+    let is_open = says("additionalProperties") || adapted.get("additionalProperties") == Some(&Value::Bool(true));
+    if !says("properties") && !has_more && !is_open {
         return None;
     }
     adapted.entry("type").or_insert_with(|| "object".into());

@@ -1,5 +1,5 @@
 //! Streams of Google in events.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use bytes::Bytes;
 use serde_json::{Value, json};

@@ -1,16 +1,14 @@
 //! Whatever comes in or from generate_content: it is refused in clear words, or told so that the other side takes it.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod judge;
 
 use bytes::Bytes;
-use judge::ask::{answering, profile, upstream};
-use judge::feed::{judge_answer_to, judge_stream_to};
-use judge::request::judge_request;
 use ovth_filters::Shape;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 use serde_json::{Value, json};
+
+use super::judge::ask::{answering, profile, upstream};
+use super::judge::feed::{judge_answer_to, judge_stream_to};
+use super::judge::request::judge_request;
 
 const OWN: Shape = Shape::GenerateContent;
 
