@@ -156,6 +156,12 @@ impl<'a> Format<'a> {
             let message = "`generationConfig.responseSchema` stands beside `generationConfig.responseJsonSchema`: send one of them";
             return Err(refused("generationConfig.responseSchema", message));
         }
+        let is_object = |schema: &View<'_>| schema.kind() == ValueKind::Object;
+        for (name, schema) in [("responseSchema", self.legacy), ("responseJsonSchema", self.schema)] {
+            if schema.is_some_and(|schema| !is_object(&schema)) {
+                return Err(wrong_setting(name, "a schema, an object"));
+            }
+        }
         let schema: Option<Json<'a>> = self.legacy.map(schema::from_openapi).or(self.schema.map(View::json));
         let media_type = self.media_type.and_then(View::string).unwrap_or_default();
         request.output = match (&*media_type, schema) {

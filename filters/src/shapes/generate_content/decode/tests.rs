@@ -332,6 +332,7 @@ fn what_nobody_else_can_do_is_refused_by_its_name() {
             "generationConfig.thinkingConfig",
         ),
         (json!({"generationConfig": {"temperature": "x"}}), "generationConfig.temperature"),
+        (json!({"generationConfig": {"responseJsonSchema": "x"}}), "generationConfig.responseJsonSchema"),
         (json!({"generationConfig": {"maxOutputTokens": 0}}), "generationConfig.maxOutputTokens"),
         (json!({"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}), "toolConfig.functionCallingConfig"),
         (json!({"tools": [{"functionDeclarations": [{}]}]}), "tools[0].functionDeclarations[0].name"),

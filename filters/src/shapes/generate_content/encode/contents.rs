@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::super::super::envelope;
-use super::super::signature::{EMPTY_TEXT, SKIP, is_sealed};
+use super::super::signature::{EMPTY_TEXT, SKIP, is_dummy, is_sealed};
 use super::super::wire::{Fields, Part as Wire};
 use super::Target;
 use super::calls::Sent;
@@ -212,7 +212,8 @@ impl<'r> Model<'r> {
 /// The signature in a state of the target's own; `None` for any other, which would be refused.
 fn own<'r>(state: &'r State<'_>, target: &Target<'_>) -> Option<&'r str> {
     let data: &str = &state.data;
-    let is_plausible = !data.is_empty() && data.bytes().all(|byte| byte.is_ascii_graphic()) && !is_sealed(data);
+    let is_plausible =
+        !data.is_empty() && data.bytes().all(|byte| byte.is_ascii_graphic()) && !is_sealed(data) && !is_dummy(data);
     let is_own = state.format == StateFormat::GoogleSignature && envelope::belongs(state, &target.profile.origin);
     (is_own && is_plausible && !envelope::is_sealed(data)).then_some(data)
 }

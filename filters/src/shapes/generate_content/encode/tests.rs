@@ -233,6 +233,15 @@ fn pitfall_61_a_call_whose_signature_was_lost_is_marked_for_models_that_ask_for_
     assert!(sent.body["contents"][1]["parts"][0].get("thoughtSignature").is_none());
 }
 
+#[test]
+fn pitfall_62_a_dummy_that_a_client_sends_stands_on_first_calls_only() {
+    let skipped = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}, "extra_content": {"google": {"thought_signature": "skip_thought_signature_validator"}}});
+    let body = loop_of(json!([skipped("a"), skipped("b")]), &[result("a", json!("1")), result("b", json!("2"))]);
+    let parts = chat(&body, &newer()).body["contents"][1]["parts"].clone();
+    assert_eq!(parts[0]["thoughtSignature"], "skip_thought_signature_validator");
+    assert!(parts[1].get("thoughtSignature").is_none());
+}
+
 fn model_turn(parts: Vec<Part<'static>>, profile: &Profile) -> Value {
     let user =
         |text: &'static str| Message { role: Role::User, name: None, parts: vec![Part::Text(TextPart::new(text))] };
