@@ -52,6 +52,7 @@ mapfile -t settings < <(inspect '{{range .Docker.Config.Env}}{{println .}}{{end}
 
 # What an engine adds to a root.
 mkdir -p "$root/proc" "$root/dev"
+touch "$root/.dockerenv"
 printf 'nameserver 127.0.0.1\n' > "$root/etc/resolv.conf"
 printf '127.0.0.1 localhost\n127.0.0.1 by-file.test\n' > "$root/etc/hosts"
 
@@ -140,7 +141,7 @@ for model in by-file by-dns; do
     ask -o "$work/answer" http://127.0.0.1:8080/v1/chat/completions -H "Authorization: Bearer $key" \
         -d "{\"model\":\"$model/$model\",\"messages\":[{\"role\":\"user\",\"content\":\"Say hello.\"}]}" || fail "$model: $(cat "$work/answer")"
 done
-ask http://127.0.0.1:9464/metrics | grep -q '^ovth_' || fail "no metrics on port 9464"
+ask -o "$work/metrics" http://127.0.0.1:9464/metrics && grep -q '^ovth_' "$work/metrics" || fail "no metrics on port 9464"
 echo "answers over providers found by /etc/hosts and by DNS; metrics inside on port 9464"
 
 stop() { # says how long it took
