@@ -51,15 +51,19 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn ask(arguments: &Arguments) -> Result<bool, Failure> {
-    let mut url = match &arguments.url {
-        Some(url) => parse_url(url)?,
-        None => parse_url(&local_url(listener(&arguments.config.path)))?,
+    let (mut url, agent) = match &arguments.url {
+        Some(url) => {
+            let url = parse_url(url)?;
+            let agent = fetch::agent(&url, BOUND, BOUND, |_| false);
+            (url, agent)
+        }
+        None => (parse_url(&here(&arguments.config.path))?, fetch::agent_of_this_machine(BOUND)),
     };
     let shown = url.as_str().trim_end_matches('/').to_owned();
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().push(if arguments.live { "healthz" } else { "readyz" });
     }
-    let asked = fetch::agent(&url, BOUND, BOUND, |_| false).get(url.as_str()).call();
+    let asked = agent.get(url.as_str()).call();
     let answered = asked.and_then(|response| {
         let (status, body) = (response.status(), response.into_body());
         Ok((status, body.into_with_config().limit(MAX_ANSWER_BYTES).read_to_string()?))
@@ -81,13 +85,18 @@ fn ask(arguments: &Arguments) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// Where the gateway of that configuration listens. Its environment wins, and is all that counts where the file cannot be used: the gateway may
-/// run on with an older one.
-fn listener(config: &Path) -> SocketAddr {
+/// Where the gateway of that configuration answers. Its environment wins, and is all that counts where the file cannot be used: the gateway
+/// may run on with an older one.
+fn here(config: &Path) -> String {
     let environment = Environment::beside(config);
+    let draft = config::load_draft(config, &environment, providers::builtins()).config;
     let given = environment.var("OVTH_LISTEN").and_then(|listen| listen.parse().ok());
-    let draft = || config::load_draft(config, &environment, providers::builtins()).config;
-    given.or_else(|| Some(draft()?.listen)).unwrap_or(DEFAULT)
+    let url = local_url(given.or(draft.as_ref().map(|draft| draft.listen)).unwrap_or(DEFAULT));
+    // A certificate without an address of its own is for this one.
+    match draft.and_then(|draft| draft.tls) {
+        Some(tls) if tls.listen.is_none() => url.replacen("http:", "https:", 1),
+        _ => url,
+    }
 }
 
 /// Where a gateway listens that was told nothing.

@@ -119,6 +119,37 @@ async fn health_tells_in_one_line_whether_the_gateway_serves() {
     );
 }
 
+#[tokio::test]
+async fn health_asks_over_tls_where_nothing_else_is_spoken_whatever_the_name_in_the_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let cert = rcgen::CertificateParams::new(["llm.example.com".to_owned()]).unwrap().self_signed(&key).unwrap();
+    for (name, text) in [
+        ("cert.pem", cert.pem()),
+        ("key.pem", key.serialize_pem()),
+        ("config.yaml", "tls: {cert: cert.pem, key: key.pem}\n".to_owned()),
+        (".env", "OVTH_MASTER_KEY=0123456789012345678901234567890123456789\nOPENAI_API_KEY=sk-0123456789\n".to_owned()),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let (listen, metrics) = (free_address(), free_address());
+    let with = |arguments: &[&str]| {
+        let mut command = ovth(folder.path(), arguments);
+        command.env("OVTH_LISTEN", listen.to_string()).env("OVTH_METRICS_LISTEN", metrics.to_string());
+        command.env("OPENAI_BASE_URL", "http://127.0.0.1:9/v1");
+        command
+    };
+    let _gateway = Running(with(&["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    within("the gateway to listen", async {
+        while TcpStream::connect(listen).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let said = with(&["health"]).output().unwrap();
+    assert_eq!((said.status.code(), text(&said).as_str()), (Some(0), "ready\n"));
+}
+
 #[test]
 fn health_gives_up_on_who_does_not_answer_and_believes_nobody_else() {
     // Connections are taken by the kernel, and nobody answers.
