@@ -118,12 +118,14 @@ async fn an_unknown_model_is_told_with_the_nearest_names() {
 }
 
 #[tokio::test]
-async fn a_model_of_another_shape_is_a_400_that_says_so() {
+async fn a_model_that_answers_no_conversation_is_a_400_that_says_so() {
     let gateway = gateway().await;
-    for (shape, model) in [(Shape::Chat, "gpt-5.5-pro"), (Shape::Messages, "gpt-5.5-pro")] {
-        let response = gateway.post(shape, shape.ask(model, "hello")).await;
+    for shape in Shape::BOTH {
+        let response = gateway.post(shape, shape.ask("text-embedding-3-small", "hello")).await;
         assert_eq!(response.status, 400, "{response:?}");
-        shape.error_type(&response.json());
+        let body = response.json();
+        shape.error_type(&body);
+        assert!(body["error"]["message"].as_str().unwrap().contains("embedding model"), "{body}");
         assert_eq!(response.header("x-should-retry"), Some("false"));
     }
 }
