@@ -103,13 +103,11 @@ fn nothing_served(route: &config::Route) -> String {
     )
 }
 
-/// Whether the route can answer anybody: who speaks one of the two shapes can be answered in the other.
+/// Whether the route can answer anybody: whoever speaks one shape can be answered in the others.
 fn missing_shape(compiled: &Route) -> Option<String> {
     let name = &compiled.name;
     let answers = compiled.answers(Shape::Chat) || compiled.answers(Shape::Messages);
-    (!answers).then(|| {
-        format!("route `{name}` answers no request: no model of it is served in the chat or the messages shape")
-    })
+    (!answers).then(|| format!("route `{name}` answers no request: no model of it holds a conversation"))
 }
 
 impl Named<'_> {

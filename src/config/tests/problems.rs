@@ -64,7 +64,7 @@ fn each_slip_is_told_with_path_value_and_cure() {
         ),
         (
             "shutdown_grace: 2h",
-            "error: shutdown_grace: must be a time from 0ms to 1h, such as 500ms, 5s or 30m; it is \"2h\"",
+            "error: shutdown_grace: must be a time from 0s to 1h, such as 500ms, 5s or 30m; it is \"2h\"",
         ),
         ("heartbeat: [1]", &format!("error: heartbeat: {time}; it is a list")),
         (

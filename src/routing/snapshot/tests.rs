@@ -482,12 +482,12 @@ fn a_route_without_providers_is_told_of_once_by_the_configuration() {
 fn a_route_that_hides_a_model_or_answers_nobody_is_a_warning() {
     let routes = vec![
         route("GPT-5.2", Strategy::Ordered, &["openai"], &["gpt-6-luna"]),
-        route("g", Strategy::Ordered, &["openai"], &["gpt-5.5-pro"]),
+        route("g", Strategy::Ordered, &["openai"], &["text-embedding-3-small"]),
     ];
     let (_, problems) = build(config(labs(), routes)).unwrap();
     let expected = [
         "warning: routes.GPT-5.2: has the name of a model, `gpt-5.2` of openai: whoever asks for that gets this route",
-        "warning: routes.g: route `g` answers no request: no model of it is served in the chat or the messages shape",
+        "warning: routes.g: route `g` answers no request: no model of it holds a conversation",
     ];
     assert_eq!(told(&problems), expected);
 }
