@@ -53,7 +53,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Notes that what stands at `place` comes from these variables, as far as they are the process's own.
-    pub(super) fn from_variables(&self, place: &str, variables: &[String]) {
+    pub(super) fn note_variables(&self, place: &str, variables: &[String]) {
         let fixed = variables.iter().filter(|name| self.env.is_fixed(name));
         let keys = fixed.map(|name| ProcessKey { place: place.to_owned(), variable: name.clone() });
         self.process_keys.borrow_mut().extend(keys);

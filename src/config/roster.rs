@@ -213,7 +213,7 @@ fn key_of_variable(reading: &Reading<'_>, builtin: &Builtin) -> Result<RawKeys, 
     };
     match credential::judge(value, Purpose::Provider) {
         Ok(secret) => {
-            reading.from_variables(&format!("providers.{}", builtin.id), &[variable.to_owned()]);
+            reading.note_variables(&format!("providers.{}", builtin.id), &[variable.to_owned()]);
             Ok(RawKeys { secrets: vec![secret], unset: Vec::new() })
         }
         Err(flaw) => {

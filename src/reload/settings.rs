@@ -332,11 +332,14 @@ fn spend(quota: &Quota) -> Spend {
     }
 }
 
+/// A limit: its name, its value if it is set, and how that is written.
+type Limit<'a> = (&'static str, Option<Cap>, &'a dyn Fn(u64) -> String);
+
 /// The limits that there are, by name: numbers, dollars as numbers with all their digits, or the word `unlimited`.
 fn allowance(limits: &Allowance) -> BTreeMap<&'static str, Box<RawValue>> {
     let whole = |number: u64| number.to_string();
     let dollars = |pico: u64| PicoDollars(pico).to_string();
-    let all: [(&str, Option<Cap>, &dyn Fn(u64) -> String); 8] = [
+    let all: [Limit<'_>; 8] = [
         ("daily_tokens", limits.daily_tokens, &whole),
         ("monthly_tokens", limits.monthly_tokens, &whole),
         ("daily_usd", limits.daily_usd, &dollars),

@@ -36,7 +36,7 @@ pub(in crate::config) fn secret(node: &Node<'_>, purpose: Purpose) -> Found {
                 if done.variables.is_empty() { String::new() } else { format!("({}) ", done.variables.join(", ")) };
             match credential::judge(&done.text, purpose) {
                 Ok(secret) => {
-                    node.reading.from_variables(&node.place(), &done.variables);
+                    node.reading.note_variables(&node.place(), &done.variables);
                     Found::Secret(secret)
                 }
                 Err(flaw) => {
@@ -83,7 +83,7 @@ pub(in crate::config) fn master_key(root: &Node<'_>, given: Option<Node<'_>>) ->
         let problem = match root.reading.env.var(MASTER_KEY_VARIABLE) {
             Some(value) => match credential::judge(value, Purpose::Master) {
                 Ok(secret) => {
-                    root.reading.from_variables("master_key", &[MASTER_KEY_VARIABLE.to_owned()]);
+                    root.reading.note_variables("master_key", &[MASTER_KEY_VARIABLE.to_owned()]);
                     return Some(secret);
                 }
                 Err(flaw) => flaw.to_string(),
