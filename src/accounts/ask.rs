@@ -66,7 +66,7 @@ pub enum Fault {
         /// What the network said.
         reason: String,
     },
-    /// The list is longer than [`MAX_PAGES`] pages.
+    /// The list is longer than 20 pages.
     #[error("its list of models does not end")]
     Endless,
 }

@@ -1,7 +1,7 @@
 //! The configuration in force: loaded at the start, watched, and replaced as a whole when it changes, while requests go on.
 //!
 //! One thread does all of it, so that reloads come one after the other and no worker waits for a disk. What starts one: a changed
-//! file ([`watch`] sees it, digests decide), SIGHUP, or the admin API. The new snapshot is built completely, then swapped in one step;
+//! file (`watch` sees it, digests decide), SIGHUP, or the admin API. The new snapshot is built completely, then swapped in one step;
 //! an exchange keeps the one it began with. On any error the old one stays, and [`State`] tells why.
 
 mod load;
