@@ -18,7 +18,7 @@ const TABLE: [(&str, &[&str]); 17] = [
     ("ledger", &["config", "observe", "store", "keys"]),
     ("providers", &["config"]),
     ("routing", &["config", "catalog", "providers"]),
-    ("accounts", &["config", "catalog", "providers", "routing", "fetch"]),
+    ("accounts", &["config", "observe", "catalog", "providers", "routing", "fetch"]),
     (
         "proxy",
         &[

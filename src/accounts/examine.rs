@@ -1,11 +1,12 @@
 //! Examines every account of a configuration: what its provider answers, and what that means for the routes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
 use super::ask::{Answer, Fault, Question};
+use crate::observe::metrics::{KeyState, ProviderAccounts};
 use crate::providers::Upstream;
 use crate::routing::{Snapshot, Target};
 
@@ -45,7 +46,40 @@ pub struct Examined {
     pub refused: Vec<Arc<Target>>,
 }
 
+impl Examined {
+    /// The accounts by provider, for the metrics.
+    #[must_use]
+    pub fn providers(&self) -> Vec<ProviderAccounts> {
+        let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut providers: BTreeMap<&str, Vec<KeyState>> = BTreeMap::new();
+        for (account, lacks) in &self.accounts {
+            providers.entry(&account.provider).or_default().push(account.state());
+            missing.entry(&account.provider).or_default().extend(lacks.iter().map(|lack| &*lack.model));
+        }
+        let count = |provider| missing.get(provider).map_or(0, BTreeSet::len);
+        providers
+            .into_iter()
+            .map(|(provider, keys)| ProviderAccounts {
+                provider: provider.to_owned(),
+                keys,
+                missing_models: count(provider),
+            })
+            .collect()
+    }
+}
+
 impl Account {
+    /// What the provider says of the key.
+    #[must_use]
+    pub fn state(&self) -> KeyState {
+        match &self.answer {
+            Ok(_) => KeyState::Ok,
+            Err(Fault::KeyRefused { .. }) => KeyState::Refused,
+            Err(Fault::Unpaid { .. }) => KeyState::Unpaid,
+            Err(_) => KeyState::Unknown,
+        }
+    }
+
     /// Whether its provider's clock and this machine's differ by more than [`MAX_CLOCK_SECONDS`]; then by how many seconds the
     /// provider's is ahead.
     #[must_use]
@@ -63,6 +97,21 @@ impl fmt::Display for Account {
             Some((at, count)) => write!(f, "{}, key {at} of {count}", self.provider),
         }
     }
+}
+
+/// What can be told of accounts of which nobody asks.
+#[must_use]
+pub fn unasked(snapshot: &Snapshot) -> Vec<ProviderAccounts> {
+    let keys = |upstream: &Upstream| vec![KeyState::Unknown; upstream.provider().api_keys.len().max(1)];
+    snapshot
+        .upstreams()
+        .iter()
+        .map(|upstream| ProviderAccounts {
+            provider: upstream.id().to_string(),
+            keys: keys(upstream),
+            missing_models: 0,
+        })
+        .collect()
 }
 
 /// Asks every provider with each of its keys; providers at the same time, the keys of one in turn. Takes as long as the slowest

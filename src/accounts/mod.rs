@@ -7,6 +7,6 @@ mod list;
 mod watch;
 
 pub use ask::{Answer, Fault};
-pub use examine::{Account, Examined, Lack, MAX_CLOCK_SECONDS, examine};
+pub use examine::{Account, Examined, Lack, MAX_CLOCK_SECONDS, examine, unasked};
 pub use list::Models;
-pub use watch::{Parts, Watch};
+pub use watch::{Parts, Recheck, Watch};

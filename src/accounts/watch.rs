@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use log::{error, info, warn};
 
-use super::examine::{Examined, examine};
+use super::examine::{Examined, examine, unasked};
+use crate::observe::Metrics;
 use crate::routing::{Inventory, Snapshot};
+
+/// Reloads that follow each other closely are examined once: providers are asked no more often than this.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// What the watch works with.
 pub struct Parts {
@@ -17,52 +22,83 @@ pub struct Parts {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// What the routes go by.
     pub inventory: Arc<Inventory>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
 }
 
-/// A thread that examines the accounts; it ends when this is dropped.
+/// Asks for an examination ahead of its time.
+#[derive(Clone, Debug)]
+pub struct Recheck(SyncSender<()>);
+
+impl Recheck {
+    /// Examines soon, as the configuration has changed: at once, or 5 s after the last time. Does not wait.
+    pub fn ask(&self) {
+        // One that waits already sees the new configuration as well.
+        let _ = self.0.try_send(());
+    }
+}
+
+/// Examines the accounts for as long as there is somebody who may ask for it.
 #[derive(Debug)]
 pub struct Watch {
-    again: SyncSender<()>,
+    asked: Receiver<()>,
 }
 
 impl Watch {
-    /// Begins to watch; the first examination follows at once.
+    /// A watch that has not begun, and the way to ask it for more than its hourly examination.
+    #[must_use]
+    pub fn new() -> (Watch, Recheck) {
+        let (again, asked) = mpsc::sync_channel(1);
+        (Watch { asked }, Recheck(again))
+    }
+
+    /// Begins on a thread of its own; the first examination follows at once. The thread ends with the last [`Recheck`].
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(parts: Parts) -> std::io::Result<Watch> {
-        let (again, asked) = mpsc::sync_channel(1);
-        thread::Builder::new().name("accounts".to_owned()).spawn(move || run(&parts, &asked))?;
-        Ok(Watch { again })
-    }
-
-    /// Examines soon, as the configuration has changed.
-    pub fn recheck(&self) {
-        // One that waits already sees the new configuration as well.
-        let _ = self.again.try_send(());
+    pub fn start(self, parts: Parts) -> std::io::Result<()> {
+        thread::Builder::new().name("accounts".to_owned()).spawn(move || run(&parts, &self.asked))?;
+        Ok(())
     }
 }
 
 fn run(parts: &Parts, asked: &Receiver<()>) {
     let mut told = BTreeSet::new();
     loop {
-        let snapshot = parts.snapshot.load_full();
-        let interval = snapshot.config().account_check;
-        let found = match interval {
-            Some(_) => examine(&snapshot),
-            None => Examined::default(),
-        };
-        drop(snapshot);
-        parts.inventory.set(found.lacking.iter().map(|target| &**target), found.refused.iter().map(|target| &**target));
-        told = tell(&found, &told);
+        let interval = look(parts, &mut told);
+        let looked = Instant::now();
         let next = match interval {
             Some(interval) => asked.recv_timeout(interval),
             None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        if next == Err(RecvTimeoutError::Disconnected) {
-            return;
+        match next {
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) => {
+                thread::sleep(PAUSE.saturating_sub(looked.elapsed()));
+                // Whoever asked meanwhile is served by the same examination.
+                let _ = asked.try_recv();
+            }
         }
     }
+}
+
+/// Examines once, and gives the time to the next.
+fn look(parts: &Parts, told: &mut BTreeSet<(Level, String)>) -> Option<Duration> {
+    let snapshot = parts.snapshot.load_full();
+    let interval = snapshot.config().account_check;
+    let (found, known) = match interval {
+        Some(_) => {
+            let found = examine(&snapshot);
+            let known = found.providers();
+            (found, known)
+        }
+        None => (Examined::default(), unasked(&snapshot)),
+    };
+    parts.metrics.accounts.set(&known);
+    parts.inventory.set(found.lacking.iter().map(|target| &**target), found.refused.iter().map(|target| &**target));
+    *told = tell(&found, told);
+    interval
 }
 
 /// How much a finding matters.

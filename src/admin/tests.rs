@@ -65,6 +65,7 @@ fn reload(folder: &Path) -> crate::reload::Handle {
         snapshot: Arc::new(arc_swap::ArcSwap::from_pointee(loaded.snapshot)),
         metrics: Arc::new(crate::observe::Metrics::new()),
         followers: Vec::new(),
+        swapped: Box::new(|| ()),
     };
     crate::reload::start(parts).unwrap()
 }

@@ -17,6 +17,6 @@ mod watch;
 mod tests;
 
 pub use load::{Failed, Loaded, load};
-pub use reloader::{Follower, Handle, Parts, RefusedReload, start};
+pub use reloader::{Follower, Handle, Parts, RefusedReload, Swapped, start};
 pub use settings::{Settings, settings};
 pub use state::{Condition, FileState, LastReload, State, Trigger, Watching};

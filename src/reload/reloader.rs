@@ -39,6 +39,9 @@ const LOOK: Duration = Duration::from_secs(30);
 /// any of them nothing is taken over, and those that came before it are told the old configuration again.
 pub type Follower = Box<dyn Fn(&Config) -> Result<(), Problem> + Send>;
 
+/// Is told that requests are served from a new configuration.
+pub type Swapped = Box<dyn Fn() + Send>;
+
 /// What a reloader works on.
 pub struct Parts {
     /// The configuration file.
@@ -53,6 +56,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Parts that took settings at the start.
     pub followers: Vec<Follower>,
+    /// Called after each swap; must not block.
+    pub swapped: Swapped,
 }
 
 /// A way to ask for a reload, and to see how the configuration stands. The reloader ends with the last of them.
@@ -221,6 +226,7 @@ impl Reloader {
                 state.loaded_at = now;
                 self.parts.snapshot.store(Arc::clone(&state.snapshot));
                 self.parts.metrics.reloads.in_force(state.generation, now);
+                (self.parts.swapped)();
                 ReloadOutcome::Ok
             }
             Err(outcome) => outcome,

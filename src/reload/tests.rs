@@ -49,6 +49,7 @@ impl Scene {
                 snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
                 metrics: Arc::new(Metrics::new()),
                 followers: Vec::new(),
+                swapped: Box::new(|| ()),
             },
         )
     }
@@ -163,6 +164,7 @@ async fn a_change_between_the_load_and_the_watch_is_not_lost() {
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             metrics: Arc::new(Metrics::new()),
             followers: Vec::new(),
+            swapped: Box::new(|| ()),
         },
     );
     scene.when(|state| state.generation == 2).await;

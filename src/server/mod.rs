@@ -140,6 +140,7 @@ pub fn run(
         database: store.path().to_owned(),
     };
     let ending = Arc::new(Ending::default());
+    let (account_watch, recheck) = Watch::new();
     let reload = crate::reload::start(Parts {
         path,
         files,
@@ -147,6 +148,7 @@ pub fn run(
         snapshot: Arc::clone(&snapshot),
         metrics: Arc::clone(metrics),
         followers: followers(log, &budget, &ledger),
+        swapped: Box::new(move || recheck.ask()),
     })
     .map_err(StartError::Reload)?;
     let admin = Admin::new(AdminParts {
@@ -159,7 +161,11 @@ pub fn run(
         metrics: Arc::clone(metrics),
     });
     let inventory = Arc::new(Inventory::new());
-    let accounts = accounts::Parts { snapshot: Arc::clone(&snapshot), inventory: Arc::clone(&inventory) };
+    let accounts = accounts::Parts {
+        snapshot: Arc::clone(&snapshot),
+        inventory: Arc::clone(&inventory),
+        metrics: Arc::clone(metrics),
+    };
     let in_force = Arc::clone(&snapshot);
     let certified = Arc::clone(&snapshot);
     let certificate = move || Some(certified.load().config().tls.as_ref()?.identity.server_config());
@@ -215,7 +221,7 @@ pub fn run(
     };
     shutdown.spawn(&server).map_err(StartError::Thread)?;
     info!(listen:% = listen, metrics:% = metrics_listen, threads, h2c, data_dir:% = data_dir.display(); "serving");
-    let _watch = Watch::start(accounts).map_err(StartError::Thread)?;
+    account_watch.start(accounts).map_err(StartError::Thread)?;
     server.run(run_args(signals));
     close(&ledger, &store);
     Ok(())

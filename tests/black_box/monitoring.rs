@@ -116,6 +116,25 @@ fn assert_on_the_page(page: &Page, board: &Value) {
     assert!(forgotten.is_empty(), "neither the board nor a rule shows {forgotten:?}");
 }
 
+#[test]
+fn no_panel_of_the_board_lies_on_another_or_has_its_number_or_shows_the_same() {
+    let board = board();
+    let all = board["panels"].as_array().expect("panels");
+    let ids: BTreeSet<u64> = all.iter().map(|panel| panel["id"].as_u64().expect("a number")).collect();
+    assert_eq!(ids.len(), all.len(), "two panels have the same number");
+    let mut cells = BTreeSet::new();
+    for panel in all {
+        let at = |side: &str| panel["gridPos"][side].as_u64().expect("a number");
+        for (x, y) in (at("x")..at("x") + at("w")).flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y))) {
+            assert!(x < 24 && cells.insert((x, y)), "{} lies on another panel, or beyond the board", panel["title"]);
+        }
+    }
+    let mut titles = BTreeSet::new();
+    for panel in panels(&board) {
+        assert!(titles.insert(panel["title"].as_str().expect("a title")), "two panels are called {}", panel["title"]);
+    }
+}
+
 #[tokio::test]
 async fn every_metric_of_the_board_and_the_rules_is_on_the_page_and_each_of_ours_is_shown() {
     let bed = failing_first("").await;

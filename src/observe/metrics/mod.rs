@@ -1,5 +1,6 @@
 //! The gateway's metrics: counted on the hot path through handles that were looked up once, rendered for Prometheus.
 
+mod accounts;
 mod cost;
 mod declare;
 mod edge;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use ovth_filters::{Operation, Shape};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
+pub use self::accounts::{Accounts, KeyState, ProviderAccounts};
 use self::declare::{counter, counters, gauge, gauges, histogram, histograms, register};
 pub use self::edge::{ConnectionCut, Edge};
 pub use self::gaps::Gaps;
@@ -67,6 +69,8 @@ pub struct Metrics {
     pub captures_dropped: IntCounter,
     /// Which configuration is in force, and how tries to replace it went; kept by whoever reloads.
     pub reloads: Reloads,
+    /// What providers say of the configured keys; kept by whoever asks them.
+    pub accounts: Accounts,
     /// Connections, and clients that were turned away or cut; counted by whoever does so.
     pub edge: Edge,
     registry: Registry,
@@ -108,6 +112,7 @@ impl Metrics {
             access_records_dropped: counter(&registry, &names::ACCESS_RECORDS_DROPPED),
             captures_dropped: counter(&registry, &names::CAPTURES_DROPPED),
             reloads: Reloads::new(&registry),
+            accounts: Accounts::new(&registry),
             edge: Edge::new(&registry),
             in_flight: gauge(&registry, &names::REQUESTS_IN_FLIGHT),
             requests: counters(&registry, &names::REQUESTS),

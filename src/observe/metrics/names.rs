@@ -209,6 +209,20 @@ pub(super) const CONFIG_LAST_SUCCESS: Metric = Metric::plain(
     "ovth_config_last_success_timestamp_seconds",
     "When the configuration in force was loaded, in seconds since 1970.",
 );
+
+// Accounts.
+
+pub(super) const ACCOUNT_KEYS: Metric = Metric::with(
+    "ovth_account_keys",
+    &["provider", "state"],
+    "Configured keys, by provider and by what it said of them when it was asked last (ok, refused, unpaid, unknown).",
+);
+pub(super) const ACCOUNT_MISSING_MODELS: Metric = Metric::with(
+    "ovth_account_missing_models",
+    &["provider"],
+    "Models that routes choose from and that an account of the provider does not have; routes leave them out.",
+);
+
 // Clients.
 
 pub(super) const CLIENT_CONNECTIONS: Metric =

@@ -93,6 +93,23 @@ fn the_doctor_is_content_with_good_accounts_and_says_what_a_host_does_not_tell()
 }
 
 #[tokio::test]
+async fn a_key_that_a_reload_replaces_is_asked_about_without_waiting_for_the_hour() {
+    let stub = Stub::start(account);
+    let gateway = Gateway::start_with(&config(&stub, &[DEAD]), &[("OVTH_ACCOUNT_CHECK", "1h")]).await;
+    gateway
+        .page_where(|page| page.sum("ovth_account_keys", &[("provider", "openai"), ("state", "refused")]) == 1.0)
+        .await;
+
+    let path = gateway.folder().join("config.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace(DEAD, GOOD)).unwrap();
+    gateway.page_where(|page| page.sum("ovth_account_keys", &[("provider", "openai"), ("state", "ok")]) == 1.0).await;
+    let page = gateway.metrics().await;
+    assert!(page.contains("ovth_account_missing_models{provider=\"openai\"} 1"), "{page}");
+    gateway.logged("no longer so: openai: the provider refuses this key (status 401)").await;
+}
+
+#[tokio::test]
 async fn routes_leave_out_what_an_account_does_not_have_and_keys_that_are_refused() {
     let stub = Stub::start(account);
     let gateway = Gateway::start_with(&config(&stub, &[DEAD, GOOD]), &[("OVTH_ACCOUNT_CHECK", "1h")]).await;
