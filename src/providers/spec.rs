@@ -40,6 +40,8 @@ pub struct Spec {
     pub(super) host: HostRules,
     /// Models whose ids begin so answer 400 to a forced tool call.
     pub(super) refuses_forced_tools: &'static [&'static str],
+    /// Whether it keeps answers and conversations that later requests may point to.
+    pub(super) keeps_state: bool,
     /// What to ask, below the base URL, to learn whether a key is taken, where anybody may read the list of models.
     pub(super) key_check: Option<&'static str>,
     /// What only this provider's errors mean; asked before the rules for all.

@@ -129,6 +129,12 @@ impl Upstream {
         HostRules { stream_options: self.provider.stream_options, ..self.spec.host }
     }
 
+    /// Whether it keeps answers and conversations that later requests may point to.
+    #[must_use]
+    pub fn keeps_state(&self) -> bool {
+        self.spec.keeps_state
+    }
+
     /// The path that tells whether a key is taken, where the list of models does not.
     #[must_use]
     pub fn key_check_path(&self) -> Option<String> {

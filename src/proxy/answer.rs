@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::Gateway;
 use super::attempt::{Answer, Exchange, Failed, Outcome, TOO_LONG, broken_error, cut, failed, out_of_time, silence};
 use super::body::ResponseBody;
+use super::context::Context;
 use super::downstream::{EVENT_STREAM, Framing, mark_event_stream};
 use super::ending::cut_error;
 use super::meter::Meter;
@@ -128,7 +129,7 @@ impl Exchange<'_, '_> {
                 Err(Interrupt::ClientGone) => return Outcome::Gone,
                 Err(Interrupt::Stage) if pump.hold_expired() => {
                     if let Err(stop) = self.flush(&mut pump, false).await {
-                        return self.stopped(stop).await;
+                        return self.stopped(stop, pump.committed).await;
                     }
                     continue;
                 }
@@ -214,7 +215,7 @@ impl Exchange<'_, '_> {
             if pump.committed
                 && let Err(stop) = self.flush(pump, false).await
             {
-                return Some(self.stopped(stop).await);
+                return Some(self.stopped(stop, pump.committed).await);
             }
             return Some(self.end_early(pump, broken_error(target, "its answer ended in the middle")).await);
         }
@@ -224,7 +225,7 @@ impl Exchange<'_, '_> {
             return None;
         }
         if let Err(stop) = self.flush(pump, over).await {
-            return Some(self.stopped(stop).await);
+            return Some(self.stopped(stop, pump.committed).await);
         }
         over.then_some(Outcome::Served)
     }
@@ -243,8 +244,8 @@ impl Exchange<'_, '_> {
         }
         match self.flush(pump, passed).await {
             Ok(()) if passed => Outcome::Broken(failure.error),
-            Ok(()) => Outcome::Broken(self.tell_in_stream(failure.error).await),
-            Err(stop) => self.stopped(stop).await,
+            Ok(()) => Outcome::Broken(self.tell_in_stream(failure.error, true).await),
+            Err(stop) => self.stopped(stop, pump.committed).await,
         }
     }
 
@@ -278,12 +279,12 @@ impl Exchange<'_, '_> {
         }
     }
 
-    /// Ends an answer that could not be written.
-    async fn stopped(&mut self, stopped: Stopped) -> Outcome {
+    /// Ends an answer that could not be written. `begun`: events of it are with the client.
+    async fn stopped(&mut self, stopped: Stopped, begun: bool) -> Outcome {
         match stopped {
             Stopped::ClientGone => Outcome::Gone,
             Stopped::Ending if self.downstream.head_written() => {
-                Outcome::Broken(self.tell_in_stream(cut_error()).await)
+                Outcome::Broken(self.tell_in_stream(cut_error(), begun).await)
             }
             Stopped::Ending => cut(),
             Stopped::Unwritten => {
@@ -291,7 +292,7 @@ impl Exchange<'_, '_> {
                     .with_code("ledger_unavailable")
                     .with_retry_after(5);
                 if self.downstream.head_written() {
-                    return Outcome::Broken(self.tell_in_stream(error).await);
+                    return Outcome::Broken(self.tell_in_stream(error, begun).await);
                 }
                 if let Some(meter) = &mut self.context.meter {
                     // The client is given nothing, and so is charged nothing.
@@ -334,7 +335,7 @@ impl Exchange<'_, '_> {
     /// The answer broke off. Before the commit another target may be tried; after it the client is told inside the stream.
     async fn end_early(&mut self, pump: &Pump, error: ApiError) -> Outcome {
         if pump.committed {
-            return Outcome::Broken(self.tell_in_stream(error).await);
+            return Outcome::Broken(self.tell_in_stream(error, true).await);
         }
         Outcome::Failed(Failed { failure: Failure::new(error), answer: None, status: None })
     }
@@ -344,14 +345,23 @@ impl Exchange<'_, '_> {
         let is_cut = over == Interrupt::Ending;
         if pump.committed {
             let error = if is_cut { cut_error() } else { silence(target, TOO_LONG) };
-            return Outcome::Broken(self.tell_in_stream(error).await);
+            return Outcome::Broken(self.tell_in_stream(error, true).await);
         }
         if is_cut { cut() } else { out_of_time(target) }
     }
 
-    async fn tell_in_stream(&mut self, error: ApiError) -> ApiError {
+    /// Ends the client's stream with an error. `begun`: events of this answer are with the client.
+    async fn tell_in_stream(&mut self, error: ApiError, begun: bool) -> ApiError {
         let can_tell = self.response().is_some_and(ResponseBody::is_events) && !self.downstream.is_inside_event();
-        if !can_tell || self.downstream.end_with_error(&error).await.is_err() {
+        let Context { attempt, request_id, .. } = &mut *self.context;
+        let response = attempt.as_mut().and_then(|attempt| attempt.response.as_mut());
+        let event = response.filter(|_| begun).and_then(|response| response.error_event(&error, request_id));
+        let told = match event {
+            _ if !can_tell => Err(super::exchange::gone()),
+            Some(event) => self.downstream.write(event, true).await,
+            None => self.downstream.end_with_error(&error).await,
+        };
+        if told.is_err() {
             // What cannot carry an error ends by its connection being cut.
             self.context.cut = true;
         }

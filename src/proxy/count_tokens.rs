@@ -1,7 +1,7 @@
 //! Counting the tokens of a prompt by ourselves, where no target of the plan can be asked in the client's shape.
 
-use ovth_filters::Operation;
 use ovth_filters::tokens::{Family, estimate_input};
+use ovth_filters::{Operation, shapes};
 use pingora_core::Result;
 use pingora_proxy::Session;
 
@@ -40,7 +40,7 @@ pub(super) async fn answer(
     let counted = tokio::task::spawn_blocking(move || estimate_input(shape, &body, family)).await;
     let tokens = counted.unwrap_or_else(|_| asked.peek.estimated_input_tokens());
     marks.set("x-ovth-warnings", WARNING);
-    let reply = Reply::json(200, format!("{{\"input_tokens\":{tokens}}}"));
+    let reply = Reply::json(200, shapes::token_count(shape, tokens));
     let sent = reply.send(session, &marks).await;
     with_meter(context, |meter| {
         meter.record.status = Some(200);

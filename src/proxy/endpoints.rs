@@ -20,6 +20,8 @@ pub(super) enum Endpoint {
     Model(String),
     /// What a client's own key may do and has used.
     Key,
+    /// An answer that was given before, which is not kept here.
+    Stored,
     /// Whether the process lives.
     Health,
     /// Whether it can serve.
@@ -51,6 +53,7 @@ impl Found {
             Found::Endpoint(Endpoint::Exchange { .. }) => "exchange",
             Found::Endpoint(Endpoint::Models | Endpoint::Model(_)) => "models",
             Found::Endpoint(Endpoint::Key) => "key",
+            Found::Endpoint(Endpoint::Stored) => "stored",
             Found::Endpoint(Endpoint::Health) => "health",
             Found::Endpoint(Endpoint::Ready) => "ready",
             Found::Endpoint(Endpoint::Admin) => "admin",
@@ -67,6 +70,7 @@ enum Kind {
     Models,
     Model,
     Key,
+    Stored,
     Health,
     Ready,
     Root,
@@ -76,6 +80,7 @@ impl Kind {
     const fn allow(self) -> &'static str {
         match self {
             Kind::Exchange(_) => "POST, OPTIONS",
+            Kind::Stored => "GET, HEAD, POST, DELETE, OPTIONS",
             Kind::Models | Kind::Model | Kind::Key | Kind::Health | Kind::Ready | Kind::Root => "GET, HEAD, OPTIONS",
         }
     }
@@ -83,6 +88,7 @@ impl Kind {
     fn takes(self, method: &Method) -> bool {
         match self {
             Kind::Exchange(_) => method == Method::POST,
+            Kind::Stored => [Method::GET, Method::HEAD, Method::POST, Method::DELETE].contains(method),
             _ => method == Method::GET || method == Method::HEAD,
         }
     }
@@ -91,6 +97,11 @@ impl Kind {
 /// Every path, after `/api/v1` was made `/v1`.
 const PATHS: &[(&str, Kind)] = &[
     ("/v1/chat/completions", Kind::Exchange(Operation::Generate)),
+    ("/v1/responses", Kind::Exchange(Operation::Generate)),
+    ("/v1/responses/input_tokens", Kind::Exchange(Operation::CountTokens)),
+    ("/v1/responses/{id}", Kind::Stored),
+    ("/v1/responses/{id}/cancel", Kind::Stored),
+    ("/v1/responses/{id}/input_items", Kind::Stored),
     ("/v1/messages", Kind::Exchange(Operation::Generate)),
     ("/v1/messages/count_tokens", Kind::Exchange(Operation::CountTokens)),
     ("/anthropic/v1/messages", Kind::Exchange(Operation::Generate)),
@@ -137,6 +148,7 @@ pub(super) fn find(method: &Method, path: &str) -> Found {
         Kind::Models => Endpoint::Models,
         Kind::Model => Endpoint::Model(percent_decoded(matched.params.get("id").unwrap_or_default())),
         Kind::Key => Endpoint::Key,
+        Kind::Stored => Endpoint::Stored,
         Kind::Health => Endpoint::Health,
         Kind::Ready => Endpoint::Ready,
         Kind::Root => Endpoint::Root,
@@ -204,7 +216,14 @@ mod tests {
     #[test]
     fn every_path_and_its_alias_lead_to_the_same_endpoint() {
         let generate = Found::Endpoint(Endpoint::Exchange { operation: Operation::Generate });
-        for path in ["/v1/chat/completions", "/api/v1/chat/completions", "/v1/messages", "/anthropic/v1/messages"] {
+        for path in [
+            "/v1/chat/completions",
+            "/api/v1/chat/completions",
+            "/v1/responses",
+            "/api/v1/responses",
+            "/v1/messages",
+            "/anthropic/v1/messages",
+        ] {
             assert_eq!(found(Method::POST, path), generate, "{path}");
         }
         assert_eq!(found(Method::GET, "/api/v1/models"), Found::Endpoint(Endpoint::Models));
@@ -221,6 +240,20 @@ mod tests {
     fn a_known_path_with_another_method_names_the_methods_it_takes() {
         assert_eq!(found(Method::GET, "/v1/chat/completions"), Found::OtherMethod { allow: "POST, OPTIONS" });
         assert_eq!(found(Method::POST, "/v1/models"), Found::OtherMethod { allow: "GET, HEAD, OPTIONS" });
+    }
+
+    #[test]
+    fn answers_that_were_given_before_have_paths_though_they_are_not_kept() {
+        for (method, path) in [
+            (Method::GET, "/v1/responses/resp_1"),
+            (Method::DELETE, "/api/v1/responses/resp_1"),
+            (Method::POST, "/v1/responses/resp_1/cancel"),
+            (Method::GET, "/v1/responses/resp_1/input_items"),
+            (Method::POST, "/v1/responses/compact"),
+        ] {
+            assert_eq!(found(method, path), Found::Endpoint(Endpoint::Stored), "{path}");
+        }
+        assert_eq!(found(Method::GET, "/v1/responses/input_tokens"), Found::OtherMethod { allow: "POST, OPTIONS" });
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::reasoning_memory::OwnMemory;
 use super::reply::{Marks, Reply};
 use super::targets::{End, try_targets};
 use super::watch::Watch;
-use super::{Gateway, count_tokens, fault, limits, refused_state};
+use super::{Gateway, count_tokens, fault, limits, refused_state, stored_state};
 use crate::ledger::{Facts, Payer, Refusal};
 use crate::observe::{self, Captured, ConnectionCut, ShortText};
 use crate::routing::{Ask, Plan};
@@ -89,9 +89,12 @@ async fn prepare(
     };
     fault::panic_if_asked(&session.req_header().headers, &body.bytes);
     let (Looked { peek, prefix }, body) = peek(shape, operation, body).await?;
+    let shape = peek.is_in.unwrap_or(shape);
+    marks.speak(shape);
     if let Some(meter) = &mut context.meter {
         let record = &mut meter.record;
         record.bytes_in = body.bytes.len() as u64;
+        record.shape = shape;
         record.stream = peek.stream;
         record.model_asked = Some(ShortText::from(peek.model.as_str()));
     }
@@ -102,6 +105,7 @@ async fn prepare(
     with_meter(context, |meter| meter.end_user(payer.end_user.as_ref().map(|user| Arc::clone(&user.name))));
     let mut plan = snapshot.plan(&ask)?;
     admission::keep_allowed(&mut plan, &key, &config.quota)?;
+    stored_state::keep_keepers(&mut plan, shape, &peek)?;
     context.capture = gateway.log.captures().begin(Captured {
         request_id: &context.request_id,
         key_id: key.id.as_str(),
@@ -179,6 +183,7 @@ struct Looked {
 
 fn look(shape: Shape, operation: Operation, bytes: &[u8]) -> Result<Looked, ApiError> {
     let peek = shapes::peek(shape, operation, bytes)?;
+    let shape = peek.is_in.unwrap_or(shape);
     let prefix = if operation == Operation::Generate { Prefix::of(shape, bytes) } else { None };
     Ok(Looked { peek, prefix })
 }

@@ -20,7 +20,7 @@ use super::endpoints::{self, Endpoint, Found};
 use super::guard::Unfit;
 use super::intake::{self, Bounds, IntakeError, Pace};
 use super::reply::{Marks, Reply, Source};
-use super::{Gateway, exchange};
+use super::{Gateway, exchange, stored_state};
 use crate::catalog::listing;
 use crate::keys::Key;
 use crate::ledger::Payer;
@@ -106,6 +106,7 @@ pub(super) async fn answer(
             Err(IntakeError::Refused(error)) => Reply::error(Shape::Chat, &error, marks.request_id()),
             Err(IntakeError::ClientGone) => return Err(exchange::gone()),
         },
+        Found::Endpoint(Endpoint::Stored) => Reply::error(shape, &stored_state::not_kept(path), marks.request_id()),
         Found::Endpoint(Endpoint::Key) => own_key(gateway, session, context, shape).await,
         Found::Endpoint(endpoint) => from_snapshot(gateway, session, context, shape, &endpoint),
     };
@@ -126,12 +127,15 @@ pub(super) async fn refuse(session: &mut Session, context: &Context, shape: Shap
 fn no_such_path(path: &str) -> ApiError {
     let shown: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
     let known = |ending: &str| path.trim_end_matches('/').ends_with(ending);
-    let cure = if ["/chat/completions", "/messages", "/count_tokens", "/models"].iter().any(|ending| known(ending)) {
+    let cure = if ["/chat/completions", "/responses", "/messages", "/count_tokens", "/models"]
+        .iter()
+        .any(|ending| known(ending))
+    {
         "Set the base URL to end in /v1 for OpenAI's clients, and in /anthropic for Anthropic's."
-    } else if ["/responses", "/embeddings"].iter().any(|ending| known(ending)) || path.starts_with("/gemini") {
-        "It is not served in this version; POST /v1/chat/completions and POST /anthropic/v1/messages are."
+    } else if known("/embeddings") || path.starts_with("/gemini") {
+        "It is not served in this version; POST /v1/chat/completions, POST /v1/responses and POST /anthropic/v1/messages are."
     } else {
-        "There are POST /v1/chat/completions, POST /anthropic/v1/messages (and /v1/messages, with /count_tokens), and GET /v1/models."
+        "There are POST /v1/chat/completions, POST /v1/responses, POST /anthropic/v1/messages (and /v1/messages, with /count_tokens), and GET /v1/models."
     };
     ApiError::new(ErrorClass::NotFound, format!("There is no {shown} here. {cure}"))
 }
@@ -162,7 +166,9 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
         },
         Endpoint::Ready => answered(gateway.local.ready(session.is_process_shutting_down())),
         Endpoint::Health => answered(gateway.local.health()),
-        Endpoint::Root | Endpoint::Admin | Endpoint::Key | Endpoint::Exchange { .. } => Reply::json(200, ROOT),
+        Endpoint::Root | Endpoint::Admin | Endpoint::Key | Endpoint::Stored | Endpoint::Exchange { .. } => {
+            Reply::json(200, ROOT)
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod prepare;
 mod reasoning_memory;
 mod refused_state;
 mod reply;
+mod stored_state;
 mod targets;
 mod tell;
 mod unsaid;

@@ -44,6 +44,11 @@ impl Marks {
         self.shape
     }
 
+    /// The client turned out to speak another shape than its path says.
+    pub(super) const fn speak(&mut self, shape: Shape) {
+        self.shape = shape;
+    }
+
     /// Our id of the request.
     pub(super) fn request_id(&self) -> &str {
         &self.request_id

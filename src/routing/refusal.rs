@@ -12,8 +12,9 @@ const SHOWN: usize = 3;
 pub(super) const fn endpoint(shape: Shape) -> Option<&'static str> {
     match shape {
         Shape::Chat => Some("POST /v1/chat/completions"),
+        Shape::Responses => Some("POST /v1/responses"),
         Shape::Messages => Some("POST /anthropic/v1/messages"),
-        Shape::Responses | Shape::GenerateContent => None,
+        Shape::GenerateContent => None,
     }
 }
 

@@ -44,7 +44,7 @@ async fn leaving_while_waiting_closes_upstream() {
 
 #[tokio::test]
 async fn leaving_a_stream_closes_upstream() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let answer = Answer::stream().event(shape.opening()).event(shape.content("begun")).hold();
         let bed = Bed::start(Upstream::always(answer).await, Upstream::silent().await).await;
         let mut connection = bed.gateway.open(shape, shape.ask_stream(&bed.sole(), "go")).await;
@@ -62,7 +62,7 @@ async fn leaving_a_stream_closes_upstream() {
 async fn who_leaves_a_stream_is_charged_for_what_was_sent_and_nothing_more() {
     // Tokenizers make 16 tokens of it, and a few of the answer's beginning and end.
     const WORDS: [&str; 4] = ["The quick brown fox ", "jumps over the ", "lazy dog, and nobo", "dy saw it in 2026.\n"];
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let mut answer = Answer::stream().event(shape.opening());
         for words in WORDS {
             answer = answer.event(shape.content(words));

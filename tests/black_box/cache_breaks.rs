@@ -34,7 +34,7 @@ async fn upstream(turns: Vec<Cached>) -> Upstream {
                     .event(Shape::Messages.closing())
                     .finished()
             }
-            (Shape::Chat, _) => {
+            (Shape::Chat | Shape::Responses, _) => {
                 let mut body: Value = serde_json::from_str(&Shape::Chat.plain("served")).expect("JSON");
                 body["usage"] = json!({
                     "prompt_tokens": 20_000, "completion_tokens": 7, "total_tokens": 20_007,
@@ -79,7 +79,7 @@ impl<'a> Agent<'a> {
         });
         match shape {
             Shape::Messages => body["system"] = json!([{"type": "text", "text": "You are an agent."}]),
-            Shape::Chat => {
+            Shape::Chat | Shape::Responses => {
                 body["messages"].as_array_mut().unwrap().insert(0, json!({"role": "system", "content": "Be brief."}));
                 body["tools"] = json!([{"type": "function", "function": {"name": "Read"}}]);
             }

@@ -17,7 +17,7 @@ fn late_json(shape: Shape, gate: &Gate) -> Answer {
 
 #[tokio::test]
 async fn json_that_answers_a_stream_late_is_not_put_into_an_event_stream() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let gate = Gate::new();
         let bed = Bed::start(Upstream::always(late_json(shape, &gate)).await, Upstream::silent().await).await;
         let mut connection = bed.gateway.open(shape, shape.ask_stream(&bed.sole(), "go")).await;
@@ -34,7 +34,7 @@ async fn json_that_answers_a_stream_late_is_not_put_into_an_event_stream() {
 
 #[tokio::test]
 async fn json_after_heartbeats_is_a_failed_attempt() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         for sole in [true, false] {
             let gate = Gate::new();
             let first = Upstream::always(Answer::plain(shape, "plain").behind(&gate)).await;
@@ -128,7 +128,7 @@ async fn comments_and_pings_do_not_commit() {
 async fn content_goes_out_at_once() {
     // The quickest of several, so that a busy machine does not matter: a delay made on purpose would show in each.
     const DELAY: Duration = Duration::from_millis(20);
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let words = ["one", "two", "three", "four", "five"];
         let gates = words.map(|_| Gate::new());
         let answer = words.iter().zip(&gates).fold(Answer::stream().event(shape.opening()), |answer, (word, gate)| {

@@ -6,7 +6,7 @@ const SETTINGS: &str = "h2c: true\ntimeouts: {total: 1s}\n";
 
 #[tokio::test]
 async fn a_stream_that_goes_on_too_long_ends_with_an_error_event() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let begun = Answer::stream().event(shape.opening()).event(shape.content("begun"));
         let endless = [("silent", begun.clone().hold()), ("busy", begun.flood(shape.content("on and on")))];
         for (name, answer) in endless {
@@ -32,7 +32,7 @@ async fn a_stream_that_goes_on_too_long_ends_with_an_error_event() {
 
 #[tokio::test]
 async fn an_exchange_without_content_in_time_is_a_504() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let bed = Bed::start_with(SETTINGS, Upstream::silent().await, Upstream::silent().await).await;
         for way in [Way::Sized, Way::H2c] {
             let response = bed.gateway.send(&bed.gateway.request(shape, shape.ask(&bed.pair(), "go")), way).await;
@@ -45,7 +45,7 @@ async fn an_exchange_without_content_in_time_is_a_504() {
 #[tokio::test]
 async fn a_request_body_that_comes_too_slowly_is_a_408() {
     let bed = Bed::start_with(SETTINGS, Upstream::silent().await, Upstream::silent().await).await;
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let key = bed.gateway.key();
         let head = format!("POST {} HTTP/1.1\r\nhost: gateway.test\r\nauthorization: Bearer {key}\r\n", shape.path());
         for body in [

@@ -30,7 +30,7 @@ async fn a_success_that_begins_before_the_body_was_read_is_served_and_gets_the_w
 
 #[tokio::test]
 async fn a_client_that_leaves_during_a_refusal_is_charged_nothing() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let [gate, written] = [Gate::new(), Gate::new()];
         let head = "HTTP/1.1 429 Too Many\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"error\":";
         let slow = Answer::raw(head).behind(&gate).tell(&written).hold();

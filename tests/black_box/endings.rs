@@ -21,7 +21,7 @@ fn faults(shape: Shape) -> Vec<(&'static str, Answer)> {
 
 #[tokio::test]
 async fn a_fault_after_content_ends_the_stream_with_an_error_event() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         for (name, fault) in faults(shape) {
             let second = Upstream::always(Answer::streamed(shape, &["never"])).await;
             let bed = Bed::start_with("h2c: true\n", Upstream::always(fault).await, second).await;
@@ -42,7 +42,7 @@ async fn a_fault_after_content_ends_the_stream_with_an_error_event() {
 
 #[tokio::test]
 async fn a_fault_before_content_fails_over() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let begun = Answer::stream().event(shape.opening());
         let faults = [
             ("cut after the head", Answer::stream().cut()),
@@ -67,8 +67,8 @@ async fn a_fault_before_content_fails_over() {
 
 #[tokio::test]
 async fn a_fault_before_content_of_the_only_target_has_a_proper_status() {
-    for shape in Shape::BOTH {
-        let overloaded = if shape == Shape::Chat { 503 } else { 529 };
+    for shape in Shape::ALL {
+        let overloaded = if shape == Shape::Messages { 529 } else { 503 };
         let faults = [
             ("an error event first", Answer::stream().event(shape.overloaded_event()).finished(), overloaded),
             ("cut after the head", Answer::stream().cut(), 502),
@@ -87,7 +87,7 @@ async fn a_fault_before_content_of_the_only_target_has_a_proper_status() {
 
 #[tokio::test]
 async fn events_that_come_byte_by_byte_go_down_whole() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let stream = shape.opening() + &shape.content("sl\u{f6}w") + &shape.closing();
         let answer = stream.as_bytes().chunks(1).fold(Answer::stream(), |answer, byte| answer.event(byte)).finished();
         let bed = Bed::start(Upstream::always(answer).await, Upstream::silent().await).await;

@@ -29,7 +29,7 @@ fn overflow(shape: Shape) -> Answer {
     Answer::json(
         400,
         match shape {
-            Shape::Chat => {
+            Shape::Chat | Shape::Responses => {
                 r#"{"error":{"message":"This model's maximum context length is 8 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#
             }
             Shape::Messages => {
@@ -41,7 +41,7 @@ fn overflow(shape: Shape) -> Answer {
 
 fn no_credit(shape: Shape) -> Answer {
     match shape {
-        Shape::Chat => Answer::json(
+        Shape::Chat | Shape::Responses => Answer::json(
             429,
             r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#,
         ),

@@ -5,18 +5,14 @@ use crate::support::{After, Answer, Bed, Connection, End, Gateway, Shape, Upstre
 /// Two upstreams: the first reads everything and refuses, the second answers.
 async fn failing_first(settings: &str) -> Bed {
     let first = Upstream::always(Answer::json(503, r#"{"error":{"message":"down","type":"server_error"}}"#)).await;
-    let second = Upstream::new(|seen| {
-        let shape = if seen.head.path().ends_with("messages") { Shape::Messages } else { Shape::Chat };
-        Answer::plain(shape, "served")
-    })
-    .await;
+    let second = Upstream::new(|seen| Answer::plain(seen.shape(), "served")).await;
     Bed::start_with(settings, first, second).await
 }
 
 #[tokio::test]
 async fn the_second_target_gets_the_whole_body_in_every_way() {
     let bed = failing_first("h2c: true\n").await;
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         for way in Way::ALL {
             let before = bed.second.requests().len();
             let request = bed.gateway.request(shape, shape.ask_sized(&bed.pair(), 200_000));

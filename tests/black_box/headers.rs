@@ -90,7 +90,7 @@ async fn pitfall_110_and_111_the_provider_sees_its_own_key_and_no_header_of_the_
         assert_eq!(head.header("content-type"), Some("application/json"));
         assert_eq!(head.header("host"), Some(upstream.address().to_string().as_str()));
         match shape {
-            Shape::Chat => {
+            Shape::Chat | Shape::Responses => {
                 assert_eq!(head.path(), "/v1/chat/completions");
                 assert_eq!(head.header("authorization"), Some(format!("Bearer {OPENAI_KEY}").as_str()));
                 assert!(!everything.contains(ANTHROPIC_KEY));

@@ -46,6 +46,7 @@ mod proxies;
 mod quotas;
 mod recordings;
 mod reload;
+mod responses;
 mod secrets;
 mod shutdown;
 mod silence;

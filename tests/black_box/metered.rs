@@ -8,16 +8,19 @@ use crate::support::{Answer, Bed, Request, Shape, Upstream, Way};
 
 async fn bed() -> Bed {
     let first = Upstream::new(|seen| match seen.head.path() {
-        path if path.ends_with("count_tokens") => Answer::json(200, r#"{"input_tokens":9}"#),
-        path if path.ends_with("messages") => Answer::plain(Shape::Messages, "served"),
-        _ => Answer::plain(Shape::Chat, "served"),
+        path if path.ends_with("tokens") => Answer::json(200, r#"{"input_tokens":9}"#),
+        _ => Answer::plain(seen.shape(), "served"),
     })
     .await;
     Bed::start(first, Upstream::silent().await).await
 }
 
 fn ask(path: &str, route: &str) -> String {
-    let shape = if path.contains("messages") { Shape::Messages } else { Shape::Chat };
+    let shape = match path {
+        _ if path.contains("messages") => Shape::Messages,
+        _ if path.contains("responses") => Shape::Responses,
+        _ => Shape::Chat,
+    };
     shape.ask(route, "hello")
 }
 
@@ -43,7 +46,7 @@ async fn every_path_that_goes_to_a_provider_leaves_one_entry_with_what_it_cost()
             paths += 1;
         }
     }
-    assert!(paths >= 8, "{paths} paths");
+    assert!(paths >= 12, "{paths} paths");
     assert_eq!(bed.first.requests().len(), paths, "nothing else reached the provider");
     assert_eq!(bed.gateway.entries().await.len(), paths);
 }

@@ -86,7 +86,7 @@ fn retry_after(response: &Response) -> u64 {
 /// The rate-limit headers of an answer, by name.
 fn limits(response: &Response, shape: Shape) -> HashMap<String, String> {
     let prefix = match shape {
-        Shape::Chat => "x-ratelimit-",
+        Shape::Chat | Shape::Responses => "x-ratelimit-",
         Shape::Messages => "anthropic-ratelimit-",
     };
     let told: HashMap<String, String> =
@@ -99,7 +99,7 @@ fn limits(response: &Response, shape: Shape) -> HashMap<String, String> {
 fn tokens_left(response: &Response, shape: Shape) -> (u64, u64) {
     let told = limits(response, shape);
     let [limit, left] = match shape {
-        Shape::Chat => ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"],
+        Shape::Chat | Shape::Responses => ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"],
         Shape::Messages => ["anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining"],
     };
     let number =
@@ -306,7 +306,7 @@ async fn requests_and_tokens_of_a_minute_are_bounded() {
                 assert_eq!(served, 3);
                 let told = limits(&refused, shape);
                 let left = match shape {
-                    Shape::Chat => "x-ratelimit-remaining-requests",
+                    Shape::Chat | Shape::Responses => "x-ratelimit-remaining-requests",
                     Shape::Messages => "anthropic-ratelimit-requests-remaining",
                 };
                 assert_eq!(told.get(left).map(String::as_str), Some("0"), "{told:?}");
@@ -421,7 +421,9 @@ async fn send_a_large_image() {
     let image = base64::engine::general_purpose::STANDARD.encode(vec![0x5a; 10 * 1_024 * 1_024]);
     let (key, id) = mint(&gateway, json!({"label": "x", "quota": {"daily_tokens": 500_000}})).await;
     let part = |shape| match shape {
-        Shape::Chat => json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{image}")}}),
+        Shape::Chat | Shape::Responses => {
+            json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{image}")}})
+        }
         Shape::Messages => {
             json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": image}})
         }

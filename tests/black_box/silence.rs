@@ -8,7 +8,7 @@ const IMPATIENT: &str =
 
 #[tokio::test]
 async fn pitfall_8_and_120_a_silent_stream_gets_its_status_headers_that_forbid_buffering_and_heartbeats() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let gate = Gate::new();
         let answer = Answer::streamed(shape, &["late"]).behind(&gate);
         let bed = Bed::start(Upstream::always(answer).await, Upstream::silent().await).await;
@@ -34,7 +34,7 @@ async fn pitfall_8_and_120_a_silent_stream_gets_its_status_headers_that_forbid_b
 
 #[tokio::test]
 async fn failover_goes_on_while_only_heartbeats_were_sent() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let stalls = [
             Answer::silence(),
             Answer::stream().hold(),
@@ -60,7 +60,7 @@ async fn failover_goes_on_while_only_heartbeats_were_sent() {
 
 #[tokio::test]
 async fn when_all_fail_after_heartbeats_an_error_event_ends_the_stream() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         for sole in [true, false] {
             let first = Upstream::always(Answer::silence()).await;
             let second = Upstream::always(Answer::error(shape, 500)).await;
@@ -79,7 +79,7 @@ async fn when_all_fail_after_heartbeats_an_error_event_ends_the_stream() {
 
 #[tokio::test]
 async fn heartbeats_fall_between_events_while_an_event_is_unfinished() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let gate = Gate::new();
         let event = shape.content("patience");
         let (begin, end) = event.split_at(event.len() / 2);
@@ -115,7 +115,7 @@ async fn heartbeats_fall_between_events_while_an_event_is_unfinished() {
 
 #[tokio::test]
 async fn a_stall_after_content_ends_with_an_error_event() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let stall = Answer::stream().event(shape.opening()).event(shape.content("begun")).hold();
         let second = Upstream::always(Answer::streamed(shape, &["never"])).await;
         let bed = Bed::start_with(IMPATIENT, Upstream::always(stall).await, second).await;
@@ -130,7 +130,7 @@ async fn a_stall_after_content_ends_with_an_error_event() {
 
 #[tokio::test]
 async fn structural_events_are_held_for_two_seconds_and_not_for_ever() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let gate = Gate::new();
         let answer = Answer::stream()
             .event(shape.opening())
@@ -153,7 +153,7 @@ async fn structural_events_are_held_for_two_seconds_and_not_for_ever() {
 
 #[tokio::test]
 async fn a_plain_request_waits_without_heartbeats_and_times_out_with_504() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let bed = Bed::start_with(IMPATIENT, Upstream::silent().await, Upstream::silent().await).await;
         let response = bed.gateway.post(shape, shape.ask(&bed.sole(), "hello")).await;
         assert_eq!(response.status, 504, "{response:?}");

@@ -132,7 +132,7 @@ fn growth(samples: &[Sample], of: fn(&Sample) -> u64) -> f64 {
 async fn one(address: SocketAddr, key: &str, number: usize, ends: &Ends) {
     let shape = Shape::BOTH[number % 2];
     let route = match (number % 8, shape) {
-        (0 | 1, Shape::Chat) => "to-messages".to_owned(),
+        (0 | 1, Shape::Chat | Shape::Responses) => "to-messages".to_owned(),
         (0 | 1, Shape::Messages) => "to-chat".to_owned(),
         (model, _) => format!("pair-{model}"),
     };

@@ -42,7 +42,7 @@ async fn a_hundred_streams_at_once_get_their_own_content() {
 
     let mut clients = JoinSet::new();
     for index in 0..STREAMS {
-        let shape = Shape::BOTH[index % 2];
+        let shape = Shape::ALL[index % 2];
         let name = format!("stream-{index}");
         let request = bed.gateway.request(shape, shape.ask_stream(&route, &name));
         let mut connection = Connection::open(bed.gateway.address()).await;
@@ -74,7 +74,7 @@ async fn a_hundred_streams_at_once_get_their_own_content() {
 #[tokio::test]
 async fn ready_events_come_in_order_and_whole_however_they_are_cut() {
     // Many events in one piece, with cuts that fall anywhere.
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let mut stream = shape.opening();
         (0..200).for_each(|index| stream += &shape.content(&word("burst", index)));
         stream += &shape.closing();

@@ -105,19 +105,19 @@ impl Case {
     fn expected(&self, route: &str) -> Expected {
         // What is asked is counted as it was sent; how well is for the estimate's own tests.
         let shape = match self.shape {
-            Shape::Chat => ovth_filters::Shape::Chat,
+            Shape::Chat | Shape::Responses => ovth_filters::Shape::Chat,
             Shape::Messages => ovth_filters::Shape::Messages,
         };
         let family = Family::of(shape, ["model-0", "model-1"][self.model]);
         let prompt = estimate_input(shape, self.body(route).as_bytes(), family);
         // Each counts 1.55 words, a chat's word 0.95 tokens and 2 for the answer, that of a message 1.05 and 3.
         let words = |count: u64| match self.shape {
-            Shape::Chat => (count * 155 * 95).div_ceil(10_000) + 2,
+            Shape::Chat | Shape::Responses => (count * 155 * 95).div_ceil(10_000) + 2,
             Shape::Messages => (count * 155 * 105).div_ceil(10_000) + 3,
         };
         // A messages stream tells the prompt's tokens at its beginning, and those of the output at its end.
         let begun = |words: u64| match self.shape {
-            Shape::Chat => [prompt, 0, 0, 0, words, 0],
+            Shape::Chat | Shape::Responses => [prompt, 0, 0, 0, words, 0],
             Shape::Messages => {
                 let [input, read, write, hour, ..] = self.tokens;
                 [input, read, write, hour, words.max(1), 0]
@@ -179,7 +179,7 @@ fn answer(seen: &Seen) -> Answer {
 fn usage(shape: Shape, tokens: &[u64]) -> Value {
     let [input, read, write, hour, output, reasoning] = tokens[..] else { panic!("six kinds") };
     match shape {
-        Shape::Chat => json!({
+        Shape::Chat | Shape::Responses => json!({
             "prompt_tokens": input + read, "completion_tokens": output, "total_tokens": input + read + output,
             "prompt_tokens_details": {"cached_tokens": read}, "completion_tokens_details": {"reasoning_tokens": reasoning},
         }),

@@ -94,6 +94,12 @@ pub fn encode_error_event(shape: Shape, error: &ApiError, request_id: &str) -> V
     rules(shape).error_event(error, request_id)
 }
 
+/// The answer of that shape's endpoint that counts the tokens of a prompt.
+#[must_use]
+pub fn token_count(shape: Shape, tokens: u64) -> Vec<u8> {
+    rules(shape).token_count(tokens)
+}
+
 /// What keeps a silent stream of that shape alive: an event that every client passes over.
 #[must_use]
 pub fn heartbeat(shape: Shape) -> &'static [u8] {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Parameters;
 use super::attachments::Attachments;
 use super::output_bound::OutputBound;
+use crate::Shape;
 use crate::json::{Cursor, Edit, ScanError, Text, bool_at, is_array_at, is_null_at, is_string_at, quoted, string_at};
 use crate::neutral::{ApiError, ErrorClass};
 
@@ -62,6 +63,8 @@ pub struct InPath<'a> {
 pub struct Peek {
     /// The model as the client calls it; never empty, at most [`Peek::MAX_MODEL_BYTES`].
     pub model: String,
+    /// The shape that the request is in, where that is another one than its endpoint's.
+    pub is_in: Option<Shape>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
     /// Whether there is at least one message.
@@ -240,6 +243,7 @@ impl Found {
         let (model, model_place) = model;
         Peek {
             model,
+            is_in: None,
             stream,
             has_messages: self.message_count > 0,
             stored_state: self.stored_state,

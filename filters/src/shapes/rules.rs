@@ -37,6 +37,11 @@ pub(crate) trait Rules: Sync {
         self.error_event(error, request_id)
     }
 
+    /// How many tokens a prompt has, as the shape's own endpoint tells it.
+    fn token_count(&self, tokens: u64) -> Vec<u8> {
+        format!("{{\"input_tokens\":{tokens}}}").into_bytes()
+    }
+
     /// What keeps a silent stream alive: a comment, unless clients of the shape need more.
     fn heartbeat(&self) -> &'static [u8] {
         b": keep-alive\n\n"

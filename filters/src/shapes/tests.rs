@@ -231,11 +231,20 @@ fn refusals_name_the_field_and_the_cure() {
     let (param, message) = refused(Shape::Chat, &format!(r#"{{"model":"{}","messages":[]}}"#, "m".repeat(513)));
     assert_eq!(param.as_deref(), Some("model"));
     assert!(message.contains("513 bytes long and 512 are the most"));
-    let (param, message) = refused(Shape::Chat, r#"{"model":"m","input":"hi"}"#);
+    let (param, message) = refused(Shape::Chat, r#"{"model":"m","input":7}"#);
     assert_eq!(param.as_deref(), Some("input"));
-    assert!(message.contains("Responses API") && message.contains("send `messages`"));
+    assert!(message.contains("a string or an array"));
     let twice = r#"{"model":"m","messages":[],"stream_options":{"include_usage":true,"include_usage":false}}"#;
     assert_eq!(refused(Shape::Chat, twice).0.as_deref(), Some("stream_options"));
+}
+
+#[test]
+fn what_has_input_and_no_messages_is_read_as_responses_on_the_path_of_chat_too() {
+    let read = |body: &str| peek(Shape::Chat, Operation::Generate, body.as_bytes()).unwrap();
+    let asked = read(r#"{"model":"m","input":[{"role":"user","content":"hi"}],"max_output_tokens":20,"stream":true}"#);
+    assert_eq!(asked.is_in, Some(Shape::Responses));
+    assert_eq!((asked.max_output, asked.stream, asked.hides_usage()), (Some(20), true, false));
+    assert_eq!(read(r#"{"model":"m","input":"hi","messages":[]}"#).is_in, None);
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(super) const CACHE_BREAK_REASONS: [&str; 7] =
 pub(super) const LOCAL_REQUESTS: Metric = Metric::with(
     "ovth_local_requests_total",
     &["endpoint", "status"],
-    "Requests that the gateway answered by itself, by endpoint (models, key, admin, health, ready, root, other_method, unknown) and HTTP status.",
+    "Requests that the gateway answered by itself, by endpoint (models, key, stored, admin, health, ready, root, other_method, unknown) and HTTP status.",
 );
 
 // Providers and models.

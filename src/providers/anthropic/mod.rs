@@ -38,6 +38,7 @@ pub(super) static SPEC: Spec = Spec {
         "claude-mythos-5-1",
         "claude-mythos-5-2",
     ],
+    keeps_state: false,
     key_check: None,
     classify,
 };

@@ -21,6 +21,7 @@ pub(super) static SPEC: Spec = Spec {
     reseller: false,
     host: PLAIN_HOST,
     refuses_forced_tools: &[],
+    keeps_state: false,
     key_check: None,
     classify: |_| None,
 };

@@ -26,6 +26,7 @@ pub(super) static SPEC: Spec = Spec {
     reseller: false,
     host: PLAIN_HOST,
     refuses_forced_tools: &[],
+    keeps_state: false,
     key_check: None,
     classify,
 };

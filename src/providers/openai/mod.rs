@@ -46,6 +46,8 @@ pub(super) static SPEC: Spec = Spec {
     reseller: false,
     host: HostRules { openai_fields: true, ..PLAIN_HOST },
     refuses_forced_tools: &[],
+    // <https://platform.openai.com/docs/guides/conversation-state>
+    keeps_state: true,
     key_check: None,
     classify: |_| None,
 };

@@ -36,6 +36,7 @@ pub(super) static SPEC: Spec = Spec {
     reseller: true,
     host: HostRules { router_fields: true, ..PLAIN_HOST },
     refuses_forced_tools: &[],
+    keeps_state: false,
     // <https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key>
     key_check: Some("/key"),
     classify,

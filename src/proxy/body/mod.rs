@@ -101,6 +101,15 @@ impl ResponseBody {
         &self.tap
     }
 
+    /// An error as the event that ends the stream of which the client has begun to get events; `None` where it does not depend on them.
+    pub(super) fn error_event(&mut self, error: &ApiError, request_id: &str) -> Option<Bytes> {
+        match &mut self.form {
+            Form::Events { .. } => Some(self.tap.error_event(error, request_id).into()),
+            Form::Whole { .. } => None,
+            Form::Translated(translating) => translating.error_event(error, request_id),
+        }
+    }
+
     /// Whether the client is given events.
     pub(super) const fn is_events(&self) -> bool {
         match &self.form {

@@ -94,6 +94,14 @@ impl Translating {
         self.translation.stream
     }
 
+    /// An error as the event that ends a stream of which the client has begun to get events.
+    pub(super) fn error_event(&mut self, error: &ApiError, request_id: &str) -> Option<Bytes> {
+        let Form::Stream { translator, .. } = &mut self.form else { return None };
+        let mut out = BytesMut::new();
+        translator.fail(error.clone(), request_id, &mut out);
+        Some(out.freeze())
+    }
+
     /// Takes a chunk from upstream and leaves in its place what may go to the client.
     pub(super) fn apply(&mut self, body: &mut Option<Bytes>, end: bool, progress: &mut Progress, tap: &mut Tap) {
         let Translating { translation, form, share } = self;

@@ -27,7 +27,7 @@ impl Figures {
     pub(super) fn of(recording: &Recording) -> Option<Figures> {
         let answer = Answer(objects(recording));
         let figures = match recording.shape {
-            Shape::Chat => chat(&answer)?,
+            Shape::Chat | Shape::Responses => chat(&answer)?,
             Shape::Messages => messages(&answer)?,
         };
         Some(figures)

@@ -261,7 +261,7 @@ impl Stage {
 
 const fn heartbeat(shape: Shape) -> &'static str {
     match shape {
-        Shape::Chat => "\n: ",
+        Shape::Chat | Shape::Responses => "\n: ",
         Shape::Messages => "event: ping",
     }
 }

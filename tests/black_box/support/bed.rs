@@ -10,7 +10,7 @@ use super::upstream::Upstream;
 /// So many cases can have targets of their own: a target that failed once is cooled, and would come last in the next case.
 const CASES: usize = 64;
 
-/// A gateway with two upstreams, each of which serves both shapes.
+/// A gateway with two upstreams, each of which serves all shapes.
 pub(crate) struct Bed {
     /// The gateway.
     pub(crate) gateway: Gateway,
@@ -31,8 +31,9 @@ impl Bed {
     pub(crate) async fn start_with(settings: &str, first: Upstream, second: Upstream) -> Bed {
         let models: Vec<String> = (0..CASES).map(|case| format!("model-{case}")).collect();
         let mut config = format!("{settings}\nproviders:\n");
-        config += &provider("first", &first.base_url(), &models);
-        config += &provider("second", &second.base_url(), &models);
+        let all = |provider: String| provider.replace("[chat, messages]", "[chat, messages, responses]");
+        config += &all(provider("first", &first.base_url(), &models));
+        config += &all(provider("second", &second.base_url(), &models));
         config += "routes:\n";
         for (case, model) in models.iter().enumerate() {
             writeln!(config, "  pair-{case}: {{providers: [first, second], models: [{model}]}}").expect("a string");

@@ -1,4 +1,4 @@
-//! The two shapes' requests, answers, events and errors, as small as a real one can be.
+//! The shapes' requests, answers, events and errors, as small as a real one can be.
 
 use serde_json::{Value, json};
 
@@ -11,23 +11,29 @@ pub(crate) enum Shape {
     Chat,
     /// Anthropic Messages.
     Messages,
+    /// OpenAI Responses.
+    Responses,
 }
 
 impl Shape {
+    /// Those that most tests go through.
     pub(crate) const BOTH: [Shape; 2] = [Shape::Chat, Shape::Messages];
+    /// All of them.
+    pub(crate) const ALL: [Shape; 3] = [Shape::Chat, Shape::Messages, Shape::Responses];
 
     /// The gateway's path.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Shape::Chat => "/v1/chat/completions",
             Shape::Messages => "/anthropic/v1/messages",
+            Shape::Responses => "/v1/responses",
         }
     }
 
     /// The header that the shape's SDK reads the request id from.
     pub(crate) fn id_header(self) -> &'static str {
         match self {
-            Shape::Chat => "x-request-id",
+            Shape::Chat | Shape::Responses => "x-request-id",
             Shape::Messages => "request-id",
         }
     }
@@ -49,6 +55,7 @@ impl Shape {
         match self {
             Shape::Chat => json!({"model": model, "messages": messages}),
             Shape::Messages => json!({"model": model, "max_tokens": 64, "messages": messages}),
+            Shape::Responses => json!({"model": model, "input": text}),
         }
     }
 
@@ -73,6 +80,7 @@ impl Shape {
                 "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "stop_sequence": null,
                 "usage": {"input_tokens": 11, "output_tokens": 7},
             }),
+            Shape::Responses => response("completed", json!([message("completed", text)])),
         }
         .to_string()
     }
@@ -91,6 +99,20 @@ impl Shape {
                         "type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""},
                     }))
             }
+            Shape::Responses => {
+                let begun = response("in_progress", json!([]));
+                let mut item = message("in_progress", "");
+                item["content"] = json!([]);
+                event(&json!({"type": "response.created", "sequence_number": 0, "response": begun}))
+                    + &event(&json!({"type": "response.in_progress", "sequence_number": 1, "response": begun}))
+                    + &event(&json!({
+                        "type": "response.output_item.added", "sequence_number": 2, "output_index": 0, "item": item,
+                    }))
+                    + &event(&json!({
+                        "type": "response.content_part.added", "sequence_number": 3, "item_id": "msg_test", "output_index": 0,
+                        "content_index": 0, "part": {"type": "output_text", "text": "", "annotations": []},
+                    }))
+            }
         }
     }
 
@@ -100,6 +122,11 @@ impl Shape {
             Shape::Chat => chunk(&json!({"content": text}), None),
             Shape::Messages => event(&json!({
                 "type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text},
+            })),
+            // Hosts need not number their events.
+            Shape::Responses => event(&json!({
+                "type": "response.output_text.delta", "item_id": "msg_test", "output_index": 0, "content_index": 0,
+                "delta": text,
             })),
         }
     }
@@ -116,6 +143,11 @@ impl Shape {
                     }))
                     + &event(&json!({"type": "message_stop"}))
             }
+            Shape::Responses => {
+                let item = message("completed", "told");
+                event(&json!({"type": "response.output_item.done", "output_index": 0, "item": item}))
+                    + &event(&json!({"type": "response.completed", "response": response("completed", json!([item]))}))
+            }
         }
     }
 
@@ -130,6 +162,10 @@ impl Shape {
             Shape::Messages => {
                 event(&json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}))
             }
+            Shape::Responses => event(&json!({
+                "type": "error", "code": "server_is_overloaded", "message": "We are overloaded", "param": null,
+                "sequence_number": 4,
+            })),
         }
     }
 
@@ -140,7 +176,7 @@ impl Shape {
             _ => format!("the provider says {status}"),
         };
         match (self, status) {
-            (Shape::Chat, _) => {
+            (Shape::Chat | Shape::Responses, _) => {
                 let (kind, code) = match status {
                     401 => ("invalid_request_error", json!("invalid_api_key")),
                     404 => ("invalid_request_error", json!("model_not_found")),
@@ -173,6 +209,7 @@ impl Shape {
         let text = match self {
             Shape::Chat => &body["choices"][0]["message"]["content"],
             Shape::Messages => &body["content"][0]["text"],
+            Shape::Responses => &body["output"][0]["content"][0]["text"],
         };
         text.as_str().unwrap_or_else(|| panic!("an answer, not {body}")).to_owned()
     }
@@ -183,6 +220,7 @@ impl Shape {
         let text = match self {
             Shape::Chat => &data["choices"][0]["delta"]["content"],
             Shape::Messages => &data["delta"]["text"],
+            Shape::Responses => &data["delta"],
         };
         text.as_str().unwrap_or_default().to_owned()
     }
@@ -192,6 +230,7 @@ impl Shape {
         match self {
             Shape::Chat => "[DONE]",
             Shape::Messages => "message_stop",
+            Shape::Responses => "response.completed",
         }
     }
 
@@ -204,8 +243,12 @@ impl Shape {
         let data = data.unwrap_or_else(|| panic!("an event: {text}"));
         let error = serde_json::from_str(data).unwrap_or_else(|error| panic!("{error} in {data}"));
         self.error_type(&error);
-        if self == Shape::Messages {
-            assert!(last.starts_with("event: error\n"), "{text}");
+        match self {
+            Shape::Chat => {}
+            Shape::Messages => assert!(last.starts_with("event: error\n"), "{text}"),
+            Shape::Responses => {
+                assert!(last.starts_with("event: response.failed\n") || last.starts_with("event: error\n"), "{text}");
+            }
         }
     }
 
@@ -214,9 +257,14 @@ impl Shape {
         if self == Shape::Messages {
             assert_eq!(body["type"], "error", "{body}");
         }
-        let error = &body["error"];
+        // Events of responses have the error in them, or are it, and no type of it but a code.
+        let (error, name) = match body["type"].as_str() {
+            Some("response.failed") => (&body["response"]["error"], "code"),
+            Some("error") if self == Shape::Responses => (body, "code"),
+            _ => (&body["error"], "type"),
+        };
         assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
-        error["type"].as_str().unwrap_or_else(|| panic!("an error type in {body}")).to_owned()
+        error[name].as_str().unwrap_or_else(|| panic!("an error type in {body}")).to_owned()
     }
 }
 
@@ -227,6 +275,29 @@ fn chunk(delta: &Value, finish: Option<&str>) -> String {
         "choices": [choice],
     });
     format!("data: {chunk}\n\n")
+}
+
+/// A response object of that status.
+fn response(status: &str, output: Value) -> Value {
+    let mut response = json!({
+        "id": "resp_test", "object": "response", "created_at": 1_700_000_000, "model": "served-model", "status": status,
+        "output": output, "error": null, "incomplete_details": null, "usage": null,
+    });
+    if status == "completed" {
+        response["usage"] = json!({
+            "input_tokens": 11, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 7,
+            "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 18,
+        });
+    }
+    response
+}
+
+/// The item of an answer.
+fn message(status: &str, text: &str) -> Value {
+    json!({
+        "id": "msg_test", "type": "message", "role": "assistant", "status": status,
+        "content": [{"type": "output_text", "text": text, "annotations": []}],
+    })
 }
 
 fn event(data: &Value) -> String {

@@ -36,12 +36,18 @@ impl Seen {
 
     /// The shape it is in.
     pub(crate) fn shape(&self) -> Shape {
-        if self.head.path().ends_with("messages") { Shape::Messages } else { Shape::Chat }
+        match self.head.path() {
+            path if path.ends_with("messages") => Shape::Messages,
+            path if path.ends_with("responses") => Shape::Responses,
+            _ => Shape::Chat,
+        }
     }
 
     /// What the request says, in either shape.
     pub(crate) fn prompt(&self) -> String {
-        self.json()["messages"][0]["content"].as_str().expect("a prompt").to_owned()
+        let body = self.json();
+        let content = if self.shape() == Shape::Responses { &body["input"] } else { &body["messages"][0]["content"] };
+        content.as_str().expect("a prompt").to_owned()
     }
 }
 

@@ -4,13 +4,13 @@ use bytes::Bytes;
 
 use super::super::output_bound::Field;
 use super::super::peek::{Found, Peek, any_element, bad, end_of, walk};
-use super::super::{Parameters, end_user};
-use crate::Operation;
+use super::super::{Parameters, end_user, rules};
 use crate::json::{Cursor, Edit, ScanError};
 use crate::neutral::ApiError;
+use crate::{Operation, Shape};
 
 /// Reads the request; see [`crate::shapes::peek`]. Only the generation of answers is asked in this shape.
-pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError> {
+pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> {
     let mut found = Found::default();
     let mut options = UsageOption::Absent;
     let mut usage_twice = false;
@@ -83,9 +83,10 @@ pub(super) fn peek(_operation: Operation, body: &[u8]) -> Result<Peek, ApiError>
         Ok(())
     })?;
     if found.messages.is_none() && has_input {
-        let message = "the body has `input` and no `messages`, as for the Responses API, which is not served yet: \
-                       send `messages` to this endpoint";
-        return Err(bad("input", message.to_owned()));
+        // Some clients are told one path only and speak Responses on it.
+        let mut peek = rules(Shape::Responses).peek(operation, body)?;
+        peek.is_in = Some(Shape::Responses);
+        return Ok(peek);
     }
     if usage_twice {
         return Err(bad("stream_options", "`stream_options.include_usage` is there twice: send it once".to_owned()));

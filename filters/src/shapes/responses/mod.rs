@@ -40,6 +40,10 @@ impl Rules for Responses {
         error::event(error, (&format!("resp_{request_id}"), ""), 0)
     }
 
+    fn token_count(&self, tokens: u64) -> Vec<u8> {
+        format!("{{\"object\":\"response.input_tokens\",\"input_tokens\":{tokens}}}").into_bytes()
+    }
+
     fn error_event_after(&self, error: &ApiError, request_id: &str, seen: &Observed) -> Vec<u8> {
         let Some(last) = seen.sequence else { return self.error_event(error, request_id) };
         let id = seen.message_id.clone().unwrap_or_else(|| format!("resp_{request_id}"));

@@ -62,9 +62,16 @@ pub(super) fn read_body(body: &[u8], seen: &mut Observed) -> EventKind {
     }
 }
 
-/// What an event means.
+/// What an event means. An error is no number of the stream: where it is not passed on, the event in its place has its number.
 pub(super) fn judge(facts: &Facts<'_>, event: Option<&[u8]>, data: &[u8], seen: &mut Observed) -> EventKind {
-    seen.sequence = facts.sequence.or(seen.sequence);
+    let kind = meaning(facts, event, data, seen);
+    if !matches!(kind, EventKind::Error(_)) {
+        seen.sequence = facts.sequence.or(seen.sequence);
+    }
+    kind
+}
+
+fn meaning(facts: &Facts<'_>, event: Option<&[u8]>, data: &[u8], seen: &mut Observed) -> EventKind {
     let name = facts.kind.or(event).unwrap_or_default();
     match name.strip_prefix(b"response.").unwrap_or(name) {
         b"created" | b"queued" | b"in_progress" => {

@@ -71,6 +71,8 @@ fn pitfall_109_what_points_to_something_that_a_provider_keeps_is_noticed() {
     assert_eq!(stored(json!({"input": "hi", "previous_response_id": null, "conversation": null})), None);
     assert_eq!(stored(json!({"conversation": {"id": "conv_1"}})), Some("conversation"));
     assert_eq!(stored(json!({"prompt": {"id": "p"}})), Some("prompt"));
+    assert_eq!(stored(json!({"input": "hi", "background": true})), Some("background"));
+    assert_eq!(stored(json!({"input": "hi", "background": false})), None);
     assert_eq!(stored(json!({"input": [{"type": "item_reference", "id": "i"}]})), Some("input.item_reference"));
     assert_eq!(stored(json!({"input": [{"id": "i"}]})), Some("input.item_reference"));
     assert_eq!(stored(json!({"input": [{"id": "i", "role": "user", "content": "x"}]})), None);
