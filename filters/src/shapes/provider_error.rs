@@ -144,7 +144,7 @@ fn bounded(text: &str) -> String {
 
 /// Types that say no more than the class does.
 fn is_generic(kind: &str) -> bool {
-    const GENERIC: [&str; 13] = [
+    const GENERIC: [&str; 23] = [
         "error",
         "invalid_request_error",
         "authentication_error",
@@ -158,6 +158,17 @@ fn is_generic(kind: &str) -> bool {
         "timeout_error",
         "billing_error",
         "request_too_large",
+        // Google's.
+        "INVALID_ARGUMENT",
+        "FAILED_PRECONDITION",
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+        "NOT_FOUND",
+        "RESOURCE_EXHAUSTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DEADLINE_EXCEEDED",
+        "UNKNOWN",
     ];
     GENERIC.contains(&kind)
 }

@@ -111,12 +111,11 @@ impl<'c, 'a> Details<'c, 'a> {
                 let state = member("signature").and_then(|it| known(view, format.as_deref(), it, true));
                 self.text(index, member("text").unwrap_or_default(), state);
             }
-            "reasoning.summary" => {
+            // A stream tells the two apart; clients that join what has one index, as the OpenAI SDK does, send one entry with both.
+            "reasoning.summary" | "reasoning.encrypted" => {
                 if let Some(text) = member("summary") {
                     self.summary(index, text);
                 }
-            }
-            "reasoning.encrypted" => {
                 let Some(data) = member("data") else { return };
                 if let Some(state) = known(view, format.as_deref(), data, false) {
                     self.encrypted(state);

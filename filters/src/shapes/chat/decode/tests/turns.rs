@@ -260,6 +260,19 @@ fn fragments_that_a_client_kept_are_put_together() {
 }
 
 #[test]
+fn pitfall_70_pieces_that_a_client_joined_by_number_alone_are_read() {
+    for kind in ["reasoning.encrypted", "reasoning.summary"] {
+        let joined = json!({"role": "assistant", "content": "x", "reasoning_details": [
+            {"type": kind, "summary": "cd", "data": "e", "id": "rs_1", "format": "openai-responses-v1", "index": 0},
+        ]});
+        let found = reasoning(joined);
+        let state = found[0].state.as_ref().unwrap();
+        assert_eq!((found.len(), &*found[0].text, &*state.data), (1, "cd", "e"), "{kind}");
+        assert_eq!(state.id.as_deref(), Some("rs_1"));
+    }
+}
+
+#[test]
 fn pitfall_71_details_that_come_twice_are_read_once() {
     let entries = [
         json!({"type": "reasoning.text", "text": "a", "signature": "s", "index": 0}),
