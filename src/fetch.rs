@@ -12,10 +12,19 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use url::{Host, Url};
 
+/// Who says where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Reach {
+    /// Whoever typed the address: it may be any, and a proxy that the environment names is asked for it.
+    Typed,
+    /// The configuration, as with a provider: a name that leads to an address which this refuses is not asked. No proxy takes part, as none does
+    /// in requests, and as it would look the name up itself.
+    Configured(fn(IpAddr) -> bool),
+}
+
 /// A client for the server of that address. `connect` bounds a connection, TLS included; `whole` a request with its answer.
-/// A name that leads to an address which `refuses` tells is not asked.
 #[must_use]
-pub fn agent(url: &Url, connect: Duration, whole: Duration, refuses: fn(IpAddr) -> bool) -> Agent {
+pub fn agent(url: &Url, connect: Duration, whole: Duration, reach: Reach) -> Agent {
     let mut config = Agent::config_builder()
         .user_agent(concat!("ovth/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)
@@ -23,8 +32,8 @@ pub fn agent(url: &Url, connect: Duration, whole: Duration, refuses: fn(IpAddr) 
         .max_redirects_will_error(false)
         .timeout_connect(Some(connect))
         .timeout_global(Some(whole));
-    if is_loopback(url) {
-        // A proxy of the environment has another loopback.
+    // A proxy of the environment has another loopback.
+    if is_loopback(url) || matches!(reach, Reach::Configured(_)) {
         config = config.proxy(None);
     }
     if url.scheme() == "https" {
@@ -36,12 +45,16 @@ pub fn agent(url: &Url, connect: Duration, whole: Duration, refuses: fn(IpAddr) 
             config = config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build());
         }
     }
+    let refuses = match reach {
+        Reach::Typed => |_| false,
+        Reach::Configured(refuses) => refuses,
+    };
     let resolver = Guarded { own: DefaultResolver::default(), refuses };
     Agent::with_parts(config.build(), DefaultConnector::default(), resolver)
 }
 
-/// A client for the gateway of this machine, over loopback. Its certificate is made out to a name that is not asked for here, and is not looked at: no
-/// key may be sent by it. `whole` bounds a request with its answer.
+/// A client for the gateway of this machine, over loopback. Its certificate is made out to a name that is not asked for here, and is not looked at: a
+/// key may be sent by it to a loopback address only. `whole` bounds a request with its answer.
 #[must_use]
 pub fn agent_of_this_machine(whole: Duration) -> Agent {
     let config = Agent::config_builder()
@@ -78,7 +91,9 @@ impl Resolver for Guarded {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address leads to this machine without any look-up of a name.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
@@ -95,7 +110,8 @@ mod tests {
     fn an_address_that_is_refused_is_not_asked() {
         let url = Url::parse("http://127.0.0.1:1/latest").expect("a URL");
         let second = Duration::from_secs(1);
-        let error = agent(&url, second, second, |ip| ip.is_loopback()).get(url.as_str()).call().err();
+        let error =
+            agent(&url, second, second, Reach::Configured(|ip| ip.is_loopback())).get(url.as_str()).call().err();
         assert!(matches!(error, Some(ureq::Error::Io(error)) if error.kind() == io::ErrorKind::PermissionDenied));
     }
 }

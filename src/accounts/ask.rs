@@ -10,7 +10,7 @@ use url::Url;
 
 use super::list::{Models, Page};
 use crate::config::{Secret, is_metadata};
-use crate::fetch;
+use crate::fetch::{self, Reach};
 use crate::providers::{Call, Upstream};
 
 /// To connect, TLS included.
@@ -39,6 +39,15 @@ pub enum Fault {
         "the provider refuses this key (status {status}): it is wrong, was withdrawn, or may not be used from here"
     )]
     KeyRefused {
+        /// The status that it answered.
+        status: u16,
+    },
+    /// The provider does not let this key see its models, or something on the way does not; requests may be served all the same.
+    #[error(
+        "the provider does not let this key list its models (status {status}), so nothing can be said of them; a key with \
+         restricted rights is like that, and serves all the same if it may generate"
+    )]
+    NotShown {
         /// The status that it answered.
         status: u16,
     },
@@ -91,7 +100,12 @@ impl<'a> Question<'a> {
     pub(super) fn new(upstream: &'a Upstream, credential: Option<&'a Secret>) -> Result<Question<'a>, Fault> {
         let origin = origin(upstream).map_err(|error| Fault::Unreachable { reason: error.to_string() })?;
         let refuses = if upstream.provider().metadata_addresses { |_| false } else { is_metadata };
-        Ok(Question { upstream, credential, agent: fetch::agent(&origin, CONNECT, ANSWER, refuses), origin })
+        Ok(Question {
+            upstream,
+            credential,
+            agent: fetch::agent(&origin, CONNECT, ANSWER, Reach::Configured(refuses)),
+            origin,
+        })
     }
 
     /// Asks whether the key is taken, where the list does not tell that, and then for the whole list.
@@ -150,6 +164,7 @@ impl<'a> Question<'a> {
         let body = self.body(response).unwrap_or_default();
         let shape = self.upstream.shapes().first().copied().unwrap_or(ovth_filters::Shape::Chat);
         match self.upstream.failure(shape, status, &headers, body.as_bytes()).error.class {
+            ErrorClass::OperatorAuth if matches!(status, 403 | 407) => Fault::NotShown { status },
             ErrorClass::OperatorAuth => Fault::KeyRefused { status },
             ErrorClass::OperatorBilling => Fault::Unpaid { status },
             _ if matches!(status, 404 | 405 | 501) => Fault::NoList { status },

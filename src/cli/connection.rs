@@ -20,10 +20,10 @@ const KEY_VARIABLE: &str = "OVTH_MASTER_KEY";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct Connection {
-    /// The address of the running gateway [default: `listen` of the configuration file, else http://127.0.0.1:8080]
+    /// The address of the running gateway [default: `admin.listen` or `listen` of the configuration file, else http://127.0.0.1:8080]
     #[arg(long, global = true, value_name = "URL", env = URL_VARIABLE, hide_env_values = true)]
     pub(super) url: Option<String>,
-    /// The configuration file, for `listen`, and with `.env` beside it, for OVTH_MASTER_KEY [default: config.yaml]
+    /// The configuration file, for the address, and with `.env` beside it, for OVTH_MASTER_KEY [default: config.yaml]
     #[arg(id = "config", long = "config", short = 'c', global = true, value_name = "FILE", env = "OVTH_CONFIG")]
     #[arg(hide_env_values = true)]
     pub(super) config: Option<PathBuf>,
@@ -32,12 +32,18 @@ pub(super) struct Connection {
     pub(super) json: bool,
 }
 
+/// An address of the gateway, and where it is from.
+#[derive(Clone)]
+pub(super) struct Address {
+    pub(super) url: Url,
+    /// Whether the caller named it; else it is that of the configuration on this machine.
+    pub(super) was_given: bool,
+}
+
 /// Everything that is known of the gateway before it is asked.
 pub(super) struct Place {
     /// Its address.
-    pub(super) url: Url,
-    /// Whether the caller named that address.
-    pub(super) url_was_given: bool,
+    pub(super) address: Address,
     /// The master key, if there is any.
     pub(super) master_key: Option<MasterKey>,
     /// The configuration, as far as it could be read; it may have errors.
@@ -67,20 +73,20 @@ impl Connection {
         let given = self.url.as_deref().filter(|url| !url.is_empty()).or_else(|| environment.var(URL_VARIABLE));
         let url = match (given, &config) {
             (Some(url), _) => parse_url(url)?,
-            (None, Some(config)) => parse_url(&local_url(config.listen))?,
+            (None, Some(config)) => parse_url(&admin_url(config))?,
             (None, None) => parse_url(DEFAULT_URL)?,
         };
-        let url_was_given = given.is_some();
+        let address = Address { url, was_given: given.is_some() };
         let env_file = path.with_file_name(".env");
         let master_key = master_key(&environment, config.as_ref(), path);
-        Ok(Place { url, url_was_given, master_key, config, config_problem, env_file })
+        Ok(Place { address, master_key, config, config_problem, env_file })
     }
 
     /// The gateway, to be asked with the master key.
     pub(super) fn remote(&self) -> Result<Remote, Failure> {
         let place = self.place()?;
         match place.master_key {
-            Some(key) => Remote::new(place.url, key),
+            Some(key) => Remote::new(place.address, key),
             None => Err(Failure::NoMasterKey { env_file: place.env_file }),
         }
     }
@@ -99,6 +105,24 @@ fn master_key(environment: &Environment, config: Option<&Config>, path: &Path) -
     }
     let secret = config.map(|config| config.master_key.clone()).filter(|key| !key.expose().is_empty())?;
     Some(MasterKey { secret, origin: format!("`master_key` in {}", path.display()) })
+}
+
+/// Where the gateway of that configuration serves its admin API on this machine: on a listener of its own, or on the one for clients.
+fn admin_url(config: &Config) -> String {
+    match config.admin_listen {
+        Some(listen) => local_url(listen),
+        None => client_url(config.listen, config),
+    }
+}
+
+/// Where a gateway of that configuration that listens there serves its clients on this machine.
+pub(super) fn client_url(listen: SocketAddr, config: &Config) -> String {
+    let url = local_url(listen);
+    // A certificate without an address of its own is for this one.
+    match &config.tls {
+        Some(tls) if tls.listen.is_none() => url.replacen("http:", "https:", 1),
+        _ => url,
+    }
 }
 
 /// Where a gateway that listens on that address answers on this machine.

@@ -9,11 +9,12 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::ConfigFile;
-use super::connection::{local_url, parse_url};
+use super::connection::{client_url, local_url, parse_url};
 use super::failure::Failure;
 use super::print::{answer, end_with, note};
 use crate::config::{self, Environment};
-use crate::{fetch, providers};
+use crate::fetch::{self, Reach};
+use crate::providers;
 
 /// From the beginning of the question to the end of its answer: a gateway that is slower is not well.
 const BOUND: Duration = Duration::from_secs(2);
@@ -54,7 +55,7 @@ fn ask(arguments: &Arguments) -> Result<bool, Failure> {
     let (mut url, agent) = match &arguments.url {
         Some(url) => {
             let url = parse_url(url)?;
-            let agent = fetch::agent(&url, BOUND, BOUND, |_| false);
+            let agent = fetch::agent(&url, BOUND, BOUND, Reach::Typed);
             (url, agent)
         }
         None => (parse_url(&here(&arguments.config.path))?, fetch::agent_of_this_machine(BOUND)),
@@ -91,11 +92,9 @@ fn here(config: &Path) -> String {
     let environment = Environment::beside(config);
     let draft = config::load_draft(config, &environment, providers::builtins()).config;
     let given = environment.var("OVTH_LISTEN").and_then(|listen| listen.parse().ok());
-    let url = local_url(given.or(draft.as_ref().map(|draft| draft.listen)).unwrap_or(DEFAULT));
-    // A certificate without an address of its own is for this one.
-    match draft.and_then(|draft| draft.tls) {
-        Some(tls) if tls.listen.is_none() => url.replacen("http:", "https:", 1),
-        _ => url,
+    match draft {
+        Some(draft) => client_url(given.unwrap_or(draft.listen), &draft),
+        None => local_url(given.unwrap_or(DEFAULT)),
     }
 }
 

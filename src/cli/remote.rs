@@ -9,9 +9,10 @@ use ureq::http;
 use ureq::{Agent, Body, Timeout};
 use url::Url;
 
+use super::connection::Address;
 use super::failure::Failure;
 use crate::config::Secret;
-use crate::fetch;
+use crate::fetch::{self, Reach};
 
 /// To connect, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -83,13 +84,13 @@ struct ErrorObject {
 
 impl Remote {
     /// Prepares to ask. Nothing is sent yet.
-    pub(super) fn new(url: Url, key: MasterKey) -> Result<Remote, Failure> {
+    pub(super) fn new(address: Address, key: MasterKey) -> Result<Remote, Failure> {
         let MasterKey { secret, origin } = key;
         let Ok(mut authorization) = http::HeaderValue::from_str(&format!("Bearer {}", secret.expose())) else {
             return Err(Failure::MalformedMasterKey { origin });
         };
         authorization.set_sensitive(true);
-        Ok(Remote { agent: agent(&url), url, authorization, origin })
+        Ok(Remote { agent: agent(&address), url: address.url, authorization, origin })
     }
 
     /// The gateway's address, for messages.
@@ -276,18 +277,22 @@ fn unconnected(url: String, source: &io::Error) -> Failure {
 }
 
 /// Finds out whether anything answers at an address, whatever it is. No key is sent.
-pub(super) fn probe(url: &Url) -> Result<(), Failure> {
+pub(super) fn probe(address: &Address) -> Result<(), Failure> {
+    let url = &address.url;
     let mut target = url.clone();
     if let Ok(mut segments) = target.path_segments_mut() {
         segments.pop_if_empty().push("healthz");
     }
-    let request = agent(url).get(target.as_str()).config().timeout_global(Some(PROBE)).build();
+    let request = agent(address).get(target.as_str()).config().timeout_global(Some(PROBE)).build();
     let shown = || url.as_str().trim_end_matches('/').to_owned();
     request.call().map(drop).map_err(|error| unanswered(shown(), &error, PROBE))
 }
 
 /// What sends requests.
-fn agent(url: &Url) -> Agent {
-    // Whoever types the address may go there.
-    fetch::agent(url, CONNECT, ANSWER, |_| false)
+fn agent(address: &Address) -> Agent {
+    if !address.was_given && fetch::is_loopback(&address.url) {
+        // The certificate is made out to the name that clients use. On loopback it protects no more than plain HTTP does.
+        return fetch::agent_of_this_machine(ANSWER);
+    }
+    fetch::agent(&address.url, CONNECT, ANSWER, Reach::Typed)
 }

@@ -1,11 +1,14 @@
 //! The data folder: given to the user that the gateway runs as, or the command that does so.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, access};
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::{AccessFlags, access, fchownat};
 
 use super::{Identity, in_container};
 
@@ -82,39 +85,44 @@ pub fn own(folder: &Path, to: Identity) -> Result<(), FolderError> {
         Ok(found) if !found.is_dir() => return Err(FolderError::NoFolder(folder.to_path_buf())),
         Ok(_) | Err(_) => {}
     }
-    let Ok(folder) = folder.canonicalize() else { return Ok(()) };
+    let opened = folder.canonicalize().and_then(|path| Ok(open(&path, ENTRY | OFlag::O_DIRECTORY, Mode::empty())?));
+    let Ok(folder) = opened else { return Ok(()) };
     let mut left = MAX_ENTRIES;
-    // Inside first: the folder itself may be out of root's reach afterwards, as root in a container may lack the capability to pass by permissions.
+    // Inside first: the folder itself may be out of root's reach afterwards, as root in a container may lack the capability to pass by
+    // permissions. For the same reason it may not be readable, and is given away all the same.
     give_inside(&folder, to, 0, &mut left);
-    if let Ok(found) = fs::symlink_metadata(&folder)
-        && !belongs(&found, to)
+    if let Ok(found) = fstat(&folder)
+        && (found.st_uid, found.st_gid) != (to.user, to.group)
     {
-        let _ = lchown(&folder, Some(to.user), Some(to.group));
+        let _ = fchownat(&folder, "", Some(to.uid()), Some(to.gid()), AtFlags::AT_EMPTY_PATH);
     }
     Ok(())
 }
 
-/// Gives files and folders inside away that belong to root. Others' are left alone: somebody put them there.
-fn give_inside(folder: &Path, to: Identity, depth: usize, left: &mut usize) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+/// How things are opened: to be looked at and given away by their descriptor, and never through a link, so that nobody who may write there can
+/// lead root elsewhere.
+const ENTRY: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+/// Gives files and folders inside away that belong to root. Others' are left alone: somebody put them there. So is a file that has a second name,
+/// which may be one elsewhere.
+fn give_inside(folder: &OwnedFd, to: Identity, depth: usize, left: &mut usize) {
+    let Ok(entries) = fs::read_dir(format!("/proc/self/fd/{}", folder.as_raw_fd())) else { return };
     for entry in entries.flatten() {
         if *left == 0 {
             return;
         }
         *left -= 1;
-        let path = entry.path();
-        let Ok(found) = fs::symlink_metadata(&path) else { continue };
-        if found.is_dir() && depth < MAX_DEPTH {
-            give_inside(&path, to, depth + 1, left);
+        let Ok(entry) = openat(folder, entry.file_name().as_os_str(), ENTRY, Mode::empty()) else { continue };
+        let Ok(found) = fstat(&entry) else { continue };
+        let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
+        let is_folder = kind == SFlag::S_IFDIR;
+        if is_folder && depth < MAX_DEPTH {
+            give_inside(&entry, to, depth + 1, left);
         }
-        if found.uid() == 0 && (found.is_dir() || found.is_file()) {
-            let _ = lchown(&path, Some(to.user), Some(to.group));
+        if found.st_uid == 0 && (is_folder || (kind == SFlag::S_IFREG && found.st_nlink == 1)) {
+            let _ = fchownat(&entry, "", Some(to.uid()), Some(to.gid()), AtFlags::AT_EMPTY_PATH);
         }
     }
-}
-
-fn belongs(found: &Metadata, to: Identity) -> bool {
-    found.uid() == to.user && found.gid() == to.group
 }
 
 /// Makes the folder if it is missing, and finds out whether this process may write there, and to the database in it.

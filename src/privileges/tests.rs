@@ -31,12 +31,16 @@ fn the_folder_and_what_root_left_in_it_are_given_and_nothing_else() {
     }
     lchown(folder.join("somebodys"), Some(1_234), Some(1_234)).unwrap();
     symlink(outside.path().join("secret"), folder.join("link")).unwrap();
+    fs::write(outside.path().join("roots"), "x").unwrap();
+    fs::hard_link(outside.path().join("roots"), folder.join("second-name")).unwrap();
+    fs::create_dir_all(outside.path().join("elsewhere/inner")).unwrap();
+    symlink(outside.path().join("elsewhere"), folder.join("way-out")).unwrap();
     own(&folder, SOMEBODY).unwrap();
     let owner = |path: &str| fs::symlink_metadata(outside.path().join(path)).unwrap().uid();
     for given in ["data", "data/ovth.redb", "data/copies", "data/copies/one.redb"] {
         assert_eq!(owner(given), SOMEBODY.user, "{given}");
     }
-    for left in ["secret", "data/link"] {
+    for left in ["secret", "data/link", "roots", "elsewhere", "elsewhere/inner"] {
         assert_eq!(owner(left), 0, "{left}");
     }
     assert_eq!(owner("data/somebodys"), 1_234);

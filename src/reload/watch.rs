@@ -84,6 +84,8 @@ impl Watch {
                 }
                 // It is gone since it was looked at, which the folder above tells.
                 Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
+                // One that this user may not read is nothing to it until its mode changes, which its folder tells.
+                Err(error) if is_refused(&error) && !path.is_dir() => continue,
                 Err(error) => failure = Some(error),
             }
             is_new = true;
@@ -112,6 +114,10 @@ fn swapped((identity, path): (Identity, PathBuf)) -> (PathBuf, Identity) {
 
 fn identity(path: &Path) -> Option<Identity> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn is_refused(error: &notify::Error) -> bool {
+    matches!(&error.kind, ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn system(stirred: Arc<Notify>, entries: Entries) -> notify::Result<Box<dyn Watcher + Send>> {

@@ -214,6 +214,18 @@ fn a_wrong_master_key_is_named_by_where_it_is_from() {
 }
 
 #[test]
+fn an_admin_api_with_a_listener_of_its_own_is_asked_there() {
+    let stub = Stub::start(|_| Answer::json(200, r#"{"object":"list","data":[]}"#));
+    let desk = Desk::new();
+    let (clients, admin) = (free_address(), stub.url());
+    let admin = admin.trim_start_matches("http://");
+    desk.file("config.yaml", &format!("listen: {clients}\nadmin: {{listen: '{admin}'}}\n"));
+    desk.file(".env", &format!("OVTH_MASTER_KEY={MASTER_KEY}\nOPENAI_API_KEY=sk-of-a-test-0123456789\n"));
+    desk.run(&["quotas", "--json"]).good();
+    assert_eq!(stub.only().target, "/admin/quotas");
+}
+
+#[test]
 fn where_nothing_listens_the_cure_is_told() {
     let url = format!("http://{}", free_address());
     let desk = Desk::new().with("OVTH_MASTER_KEY", MASTER_KEY.to_owned());

@@ -141,6 +141,30 @@ async fn tls_is_spoken_with_http1_and_http2_beside_the_main_listener() {
 }
 
 #[tokio::test]
+async fn the_command_line_reaches_a_gateway_that_speaks_only_tls() {
+    let tls = free_address();
+    let (cert, key) = certificate("gateway.test");
+    let (config, _upstream) = config(&format!("tls: {{listen: '{tls}', cert: cert.pem, key: key.pem}}\n")).await;
+    let gateway = Gateway::start_with_files(&config, &[("cert.pem", &cert), ("key.pem", &key)]).await;
+    // The same gateway, told of as one without any other listener.
+    let told = format!(
+        "listen: {tls}\ntls: {{cert: cert.pem, key: key.pem}}\nproviders: {{host: {{base_url: 'http://127.0.0.1:9/v1'}}}}\n"
+    );
+    std::fs::write(gateway.folder().join("told.yaml"), told).unwrap();
+    for command in [["keys", "list"], ["ledger", "check"]] {
+        let said = std::process::Command::new(env!("CARGO_BIN_EXE_ovth"))
+            .args(command)
+            .args(["--config", "told.yaml"])
+            .env_clear()
+            .env("OVTH_MASTER_KEY", gateway.master_key())
+            .current_dir(gateway.folder())
+            .output()
+            .unwrap();
+        assert!(said.status.success(), "{command:?}: {said:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_tls_handshake_that_does_not_come_is_cut() {
     let tls = free_address();
     let (cert, key) = certificate("gateway.test");

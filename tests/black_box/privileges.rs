@@ -116,6 +116,8 @@ async fn root_gives_the_data_folder_away_and_every_thread_is_somebody_else_with_
     let gateway = place.started(&[("OVTH_USER", "10001:10001")]).await;
     let mint = Request::post("/admin/keys", r#"{"label":"x"}"#).bearer(MASTER_KEY);
     assert_eq!(send(gateway.address, &mint, Way::Sized).await.status, 201);
+    let shown = send(gateway.address, &Request::get("/admin/config").bearer(MASTER_KEY), Way::Sized).await.json();
+    assert_eq!(shown["watching"], "watched", "one file that cannot be read is no reason to watch none: {shown}");
 
     let ids = format!("{SOMEBODY} {SOMEBODY} {SOMEBODY} {SOMEBODY}");
     let mut threads = 0;

@@ -131,24 +131,24 @@ impl Side {
 
 /// The gateway when it answers, else the file.
 fn side(place: Place) -> Result<Side, Failure> {
-    let answers = match remote::probe(&place.url) {
+    let answers = match remote::probe(&place.address) {
         Ok(()) => true,
-        Err(failure) if failure.nobody_there() && !place.url_was_given => false,
+        Err(failure) if failure.nobody_there() && !place.address.was_given => false,
         Err(failure) => return Err(failure),
     };
     match (answers, place.master_key) {
-        (true, Some(key)) => Ok(Side::Remote(Remote::new(place.url, key)?)),
+        (true, Some(key)) => Ok(Side::Remote(Remote::new(place.address, key)?)),
         (true, None) => Err(Failure::Said(format!(
             "the gateway runs at {} and has the database open, so that it must be asked: set OVTH_MASTER_KEY (in the environment \
              or in {}), or stop the gateway first",
-            place.url.as_str().trim_end_matches('/'),
+            place.address.url.as_str().trim_end_matches('/'),
             place.env_file.display()
         ))),
         (false, _) => match place.config {
-            Some(config) => Offline::open(&config, &place.url).map(Side::Offline),
+            Some(config) => Offline::open(&config, &place.address.url).map(Side::Offline),
             None => Err(Failure::Said(format!(
                 "no gateway answers at {}, and no configuration says where the database is: {}",
-                place.url.as_str().trim_end_matches('/'),
+                place.address.url.as_str().trim_end_matches('/'),
                 place.config_problem.as_deref().unwrap_or("name its file with --config, or the gateway with --url")
             ))),
         },

@@ -178,7 +178,7 @@ impl Capturing {
         }
         let active = &finished.held.active;
         if let Some(headers) = headers {
-            for name in &active.headers {
+            for name in &active.settings.headers {
                 part.headers.extend(headers.get_all(name).iter().map(|value| (name.clone(), value.clone())));
             }
         }

@@ -7,9 +7,9 @@ mod strings;
 mod writer;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
 
@@ -32,6 +32,7 @@ const MAX_WAITING: usize = 256;
 const MAX_HELD_BYTES: usize = 32 << 20;
 
 /// What is captured, and what becomes of it.
+#[derive(Clone)]
 pub struct CaptureSettings {
     /// Keys whose exchanges are captured, by id or label, with `*` and `?`.
     pub keys: Vec<WildMatch>,
@@ -49,9 +50,27 @@ pub struct CaptureSettings {
     pub secrets: Vec<String>,
 }
 
+impl PartialEq for CaptureSettings {
+    fn eq(&self, other: &CaptureSettings) -> bool {
+        let patterns = |settings: &CaptureSettings| -> Vec<String> {
+            settings.patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect()
+        };
+        self.keys == other.keys
+            && self.routes == other.routes
+            && self.file == other.file
+            && self.body_bytes == other.body_bytes
+            && self.headers == other.headers
+            && patterns(self) == patterns(other)
+            && self.secrets == other.secrets
+    }
+}
+
 /// What captures exchanges, or not. The process has one.
 pub struct Captures {
     active: ArcSwapOption<Active>,
+    /// Those that were replaced and may have exchanges under way.
+    replaced: Mutex<Vec<Weak<Active>>>,
+    held: Arc<AtomicUsize>,
     dropped: IntCounter,
 }
 
@@ -60,12 +79,11 @@ pub struct Prepared(Option<Arc<Active>>);
 
 /// A capture that is on.
 struct Active {
-    keys: Vec<WildMatch>,
-    routes: Vec<WildMatch>,
-    headers: Vec<HeaderName>,
+    settings: CaptureSettings,
     /// So many bytes of one body are held: more than is written, so that what is cut off cannot hide what must be taken out.
     held_bytes_each: usize,
-    held: AtomicUsize,
+    /// Bytes of all exchanges, those of captures before this one among them.
+    held: Arc<AtomicUsize>,
     dropped: IntCounter,
     sender: SyncSender<Message>,
 }
@@ -79,21 +97,31 @@ impl Captures {
     /// Captures nothing. Exchanges that were to be captured and were not, or not whole, are counted in `dropped`.
     #[must_use]
     pub fn new(dropped: IntCounter) -> Captures {
-        Captures { active: ArcSwapOption::empty(), dropped }
+        Captures { active: ArcSwapOption::empty(), replaced: Mutex::default(), held: Arc::default(), dropped }
     }
 
-    /// Gets ready what these settings ask for; without any nothing is captured. [`Captures::set`] puts it in place.
+    /// Gets ready what these settings ask for; without any nothing is captured, and with those in force all stays as it is.
+    /// [`Captures::set`] puts it in place.
     ///
     /// # Errors
     /// The file cannot be opened, or a thread not started.
     pub fn prepare(&self, settings: Option<CaptureSettings>) -> io::Result<Prepared> {
-        let active = settings.map(|settings| Active::start(settings, self.dropped.clone())).transpose()?;
-        Ok(Prepared(active.map(Arc::new)))
+        let Some(settings) = settings else { return Ok(Prepared(None)) };
+        if let Some(active) = self.active.load_full().filter(|active| active.settings == settings) {
+            return Ok(Prepared(Some(active)));
+        }
+        let active = Active::start(settings, Arc::clone(&self.held), self.dropped.clone())?;
+        Ok(Prepared(Some(Arc::new(active))))
     }
 
     /// From now on exchanges that begin are captured in this way. Those under way end as they began.
     pub fn set(&self, Prepared(active): Prepared) {
-        self.active.store(active);
+        let before = self.active.swap(active.clone());
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        replaced.retain(|capture| capture.strong_count() > 0);
+        if let Some(before) = before.filter(|before| !active.is_some_and(|active| Arc::ptr_eq(before, &active))) {
+            replaced.push(Arc::downgrade(&before));
+        }
     }
 
     /// Whether anything may be captured.
@@ -107,16 +135,21 @@ impl Captures {
     pub fn begin(&self, about: Captured<'_>) -> Option<Box<Capturing>> {
         let active = self.active.load();
         let active = active.as_ref()?;
+        let CaptureSettings { keys, routes, .. } = &active.settings;
         let fits = |patterns: &[WildMatch], text: &str| patterns.iter().any(|pattern| pattern.matches(text));
-        let wanted = fits(&active.keys, about.key_id)
-            || fits(&active.keys, about.key_label)
-            || about.route.is_some_and(|route| fits(&active.routes, route));
+        let wanted = fits(keys, about.key_id)
+            || fits(keys, about.key_label)
+            || about.route.is_some_and(|route| fits(routes, route));
         wanted.then(|| Box::new(Capturing::new(Arc::clone(active), &about)))
     }
 
     /// Waits until everything captured so far is written, or the time is up.
     pub fn flush(&self, until: Instant) {
-        if let Some(active) = &*self.active.load() {
+        let replaced: Vec<_> = {
+            let replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+            replaced.iter().filter_map(Weak::upgrade).collect()
+        };
+        for active in replaced.into_iter().chain(self.active.load_full()) {
             let (done, written) = sync_channel(1);
             // A full queue means that there is more than can be waited for.
             if active.sender.try_send(Message::Flush(done)).is_ok() {
@@ -127,14 +160,14 @@ impl Captures {
 }
 
 impl Active {
-    fn start(settings: CaptureSettings, dropped: IntCounter) -> io::Result<Active> {
-        let CaptureSettings { keys, routes, file, body_bytes, headers, patterns, secrets } = settings;
-        let redactor = Redactor::new(patterns, &secrets).map_err(io::Error::other)?;
+    fn start(settings: CaptureSettings, held: Arc<AtomicUsize>, dropped: IntCounter) -> io::Result<Active> {
+        let body_bytes = settings.body_bytes;
+        let redactor = Redactor::new(settings.patterns.clone(), &settings.secrets).map_err(io::Error::other)?;
         let (sender, receiver) = sync_channel(MAX_WAITING);
-        let writer = Writer::new(RotatingFile::open(file)?, redactor, body_bytes, dropped.clone());
+        let writer = Writer::new(RotatingFile::open(settings.file.clone())?, redactor, body_bytes, dropped.clone());
         thread::Builder::new().name("capture-writer".to_owned()).spawn(move || writer.run(&receiver))?;
         let held_bytes_each = body_bytes.saturating_add(redact::MARGIN);
-        Ok(Active { keys, routes, headers, held_bytes_each, held: AtomicUsize::new(0), dropped, sender })
+        Ok(Active { settings, held_bytes_each, held, dropped, sender })
     }
 
     /// Sets so many bytes aside; false when there is no room.

@@ -297,6 +297,24 @@ fn what_finds_no_room_is_dropped_and_counted() {
 }
 
 #[test]
+fn the_same_settings_change_nothing_and_others_share_the_bound_and_are_written_to_the_end() {
+    let house = house(1_024);
+    let now = || house.captures.active.load_full().unwrap();
+    let first = now();
+    house.captures.set(house.captures.prepare(Some(settings(house.path.clone(), 1_024))).unwrap());
+    assert!(Arc::ptr_eq(&first, &now()), "no other thread and file");
+
+    let mut under_way = house.captures.begin(ABOUT).unwrap();
+    under_way.client_request(&HeaderMap::new(), b"before");
+    house.captures.set(house.captures.prepare(Some(settings(house.path.clone(), 2_048))).unwrap());
+    assert!(!Arc::ptr_eq(&first, &now()));
+    assert!(now().held.load(Ordering::Relaxed) > 0, "what is under way counts still");
+    drop(under_way);
+    drop(first);
+    assert_eq!(house.lines().len(), 1, "what began before is written as well");
+}
+
+#[test]
 fn a_disk_that_is_full_costs_captures_only() {
     let dropped = IntCounter::new("dropped", "dropped").unwrap();
     let captures = Captures::new(dropped.clone());

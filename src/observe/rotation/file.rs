@@ -1,8 +1,8 @@
 //! One file that lines are added to, and when it is put aside for a new one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,6 +13,9 @@ use crate::observe::logging::{Format, Sink};
 
 /// Only the gateway's own user reads the file, unless somebody else gave it another mode.
 const MODE: u32 = 0o600;
+
+/// A file that cannot be put aside is tried again so much later.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// When a file is put aside though it is not full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,8 @@ impl LogFile {
 pub(in crate::observe) struct RotatingFile {
     settings: LogFile,
     open: Option<Open>,
+    /// Before this nothing is put aside, as it failed a moment ago.
+    pause_until: Option<SystemTime>,
     /// Whether rotated files are being compressed.
     compressing: Arc<AtomicBool>,
     clock: fn() -> SystemTime,
@@ -94,7 +99,7 @@ impl RotatingFile {
     }
 
     pub(super) fn open_with(settings: LogFile, clock: fn() -> SystemTime) -> io::Result<RotatingFile> {
-        let mut file = RotatingFile { settings, open: None, compressing: Arc::default(), clock };
+        let mut file = RotatingFile { settings, open: None, pause_until: None, compressing: Arc::default(), clock };
         let opened = file.open_path();
         let path = &file.settings.path;
         let opened = opened.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
@@ -137,9 +142,14 @@ impl RotatingFile {
             self.open = Some(self.open_path()?);
         }
         if self.is_due(more) {
+            let before = self.open.as_ref().and_then(|open| open.file.metadata().ok());
             self.rotate();
             if self.open.is_none() {
-                self.open = Some(self.open_path()?);
+                let open = self.open_path()?;
+                if let Some(before) = before.filter(|_| !self.settings.private) {
+                    take_rights(&open.file, &before);
+                }
+                self.open = Some(open);
             }
         }
         let now = (self.clock)();
@@ -152,6 +162,9 @@ impl RotatingFile {
 
     fn is_due(&self, more: u64) -> bool {
         let Some(open) = self.open.as_ref().filter(|open| open.is_regular && open.bytes > 0) else { return false };
+        if self.pause_until.is_some_and(|until| (self.clock)() < until) {
+            return false;
+        }
         let every = self.settings.rotate_every;
         open.bytes.saturating_add(more) > self.settings.rotate_bytes
             || every.period((self.clock)()) > every.period(open.since)
@@ -162,15 +175,16 @@ impl RotatingFile {
         match put_aside(&self.settings.path, (self.clock)()) {
             Ok(()) => {
                 self.open = None;
+                self.pause_until = None;
                 self.clean_up();
             }
             Err(error) => {
                 let path = self.settings.path.display();
-                log::error!(target: "ovth::log", path:%, error:%; "a log file cannot be rotated; it grows on");
-                // Not with each line again.
-                if let Some(open) = &mut self.open {
-                    open.since = (self.clock)();
-                }
+                log::error!(
+                    target: "ovth::log", path:%, error:%, again_in_seconds = PAUSE.as_secs();
+                    "a log file cannot be rotated; it grows on"
+                );
+                self.pause_until = (self.clock)().checked_add(PAUSE);
             }
         }
     }
@@ -186,6 +200,13 @@ impl RotatingFile {
             compress(plain, &self.compressing);
         }
     }
+}
+
+/// Gives a file the mode and the group of the one that it follows: somebody gave a log shipper the right to read that.
+pub(super) fn take_rights(file: &File, before: &Metadata) {
+    // Whoever may not give them away has a file of its own mode, as the first one was.
+    let _ = fchown(file, None, Some(before.gid()));
+    let _ = file.set_permissions(fs::Permissions::from_mode(before.mode() & 0o777));
 }
 
 impl Sink for RotatingFile {

@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::file::take_rights;
+
 /// `access.log` is put aside as `access.log.20261123T101500Z`.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 const STAMP_CHARS: usize = 16;
@@ -95,6 +97,7 @@ fn compress_one(path: &Path) -> io::Result<()> {
     let unfinished = with_suffix(path, UNFINISHED);
     let out = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
     let compressed = File::open(path).and_then(|mut file| {
+        take_rights(&out, &file.metadata()?);
         let mut encoder = GzEncoder::new(out, Compression::fast());
         io::copy(&mut file, &mut encoder)?;
         encoder.finish()?.sync_data()

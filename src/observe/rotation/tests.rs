@@ -219,6 +219,48 @@ fn only_the_owner_may_read_it() {
 }
 
 #[test]
+fn whom_somebody_let_read_it_may_read_the_next_ones_and_the_compressed_ones() {
+    let folder = TempDir::new().unwrap();
+    let settings = LogFile { rotate_bytes: 10, private: false, gzip: true, ..settings(&folder) };
+    let mut file = open(&settings);
+    fs::set_permissions(&settings.path, fs::Permissions::from_mode(0o640)).unwrap();
+    for line in [b"line one\n", b"line two\n"] {
+        file.write_lines(line).unwrap();
+    }
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while !names(&settings).iter().any(|name| name.ends_with(".gz")) {
+        assert!(std::time::Instant::now() < deadline, "{:?}", names(&settings));
+        std::thread::yield_now();
+    }
+    for name in names(&settings) {
+        let found = fs::metadata(settings.path.with_file_name(&name)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o640, "{name}");
+    }
+}
+
+#[test]
+fn a_full_file_that_cannot_be_put_aside_is_tried_again_after_a_minute_and_not_with_each_line() {
+    let folder = TempDir::new().unwrap();
+    let settings = LogFile { rotate_bytes: 10, ..settings(&folder) };
+    let mut file = open(&settings);
+    file.write_lines(b"line one\n").unwrap();
+    let stamp = jiff::Timestamp::try_from(clock()).unwrap().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let taken: Vec<_> = (0..1_000)
+        .map(|number| if number == 0 { format!("access.log.{stamp}") } else { format!("access.log.{stamp}-{number}") })
+        .map(|name| settings.path.with_file_name(name))
+        .collect();
+    taken.iter().for_each(|path| fs::write(path, "").unwrap());
+    file.write_lines(b"line two\n").unwrap();
+    taken.iter().for_each(|path| fs::remove_file(path).unwrap());
+    pass(59);
+    file.write_lines(b"line three\n").unwrap();
+    assert_eq!(names(&settings), ["access.log"], "it is not tried with each line");
+    pass(1);
+    file.write_lines(b"line four\n").unwrap();
+    assert_eq!((names(&settings).len(), read(&settings.path).as_str()), (2, "line four\n"));
+}
+
+#[test]
 fn rotated_files_are_compressed_in_the_background() {
     let folder = TempDir::new().unwrap();
     let settings = LogFile { rotate_bytes: 10, gzip: true, ..settings(&folder) };

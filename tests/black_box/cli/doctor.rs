@@ -93,6 +93,36 @@ fn the_doctor_is_content_with_good_accounts_and_says_what_a_host_does_not_tell()
 }
 
 #[tokio::test]
+async fn a_key_that_may_not_list_models_or_a_wall_in_front_of_the_list_takes_no_key_out_of_its_routes() {
+    let scope = r#"{"error":{"message":"You have insufficient permissions for this operation. Missing scopes: api.model.read.","type":"invalid_request_error"}}"#;
+    for (kind, body) in [("application/json", scope), ("text/html", "<html><title>Just a moment...</title></html>")] {
+        let stub = Stub::start(move |seen| match seen.method.as_str() {
+            "GET" => Answer::json(403, body).with_header("content-type", kind),
+            _ => Answer::json(200, ANSWER),
+        });
+        let other = Stub::start(account);
+        let config = format!(
+            "master_key: {MASTER_KEY}\nproviders:\n  openai:\n    base_url: {}/v1\n    api_key: {GOOD}\n  host:\n    base_url: {}/v1\n    \
+             api_key: {GOOD}\n    models: [m]\nroutes:\n  pair: {{providers: [openai, host], models: [gpt-6-luna, m]}}\n",
+            stub.url(),
+            other.url(),
+        );
+        let gateway = Gateway::start_with(&config, &[("OVTH_ACCOUNT_CHECK", "1h")]).await;
+        gateway.logged("openai: the provider does not let this key list its models (status 403)").await;
+        let answer = gateway.post(Shape::Chat, Shape::Chat.ask("pair", "hello")).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(stub.requests().iter().any(|seen| seen.method == "POST"), "the first of the route serves");
+
+        let desk = Desk::new();
+        let said = desk.run(&["doctor", "--config", &desk.file("config.yaml", &config)]);
+        assert!(
+            said.status == 0 && said.out.contains("warning: openai: the provider does not let this key"),
+            "{said:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_a_reload_replaces_is_asked_about_without_waiting_for_the_hour() {
     let stub = Stub::start(account);
     let gateway = Gateway::start_with(&config(&stub, &[DEAD]), &[("OVTH_ACCOUNT_CHECK", "1h")]).await;
