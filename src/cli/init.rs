@@ -1,9 +1,9 @@
 //! `ovth init`: writes what a gateway needs to begin with into a folder, and never over anything.
 
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -47,7 +47,8 @@ const DOTENV: &str = "\
 # The key of the admin API. Made for you; whoever has it can mint keys.
 OVTH_MASTER_KEY={MASTER_KEY}
 
-# Providers: the key of at least one. One without is skipped.
+# Providers: the key of at least one. One without is skipped. After a change: `docker compose up -d` (a restart keeps the old values), or
+# `systemctl restart ovth`; nothing at all for `ovth serve`, which watches this file.
 ANTHROPIC_API_KEY=
 OPENAI_API_KEY=
 GOOGLE_API_KEY=
@@ -126,7 +127,11 @@ fn write_all(folder: &Path) -> Result<String, Failure> {
 }
 
 fn make_folder(folder: &Path) -> Result<(), Failure> {
-    let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    let is_new = !folder.exists();
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(folder).and_then(|()| {
+        // Whatever the umask: in containers other users read it.
+        if is_new { fs::set_permissions(folder, Permissions::from_mode(0o755)) } else { Ok(()) }
+    });
     made.map_err(Failure::io(format!("the folder {} cannot be made", folder.display())))
 }
 
@@ -139,6 +144,7 @@ fn owner_of_new_files(folder: &Path) -> Option<(u32, u32)> {
 /// Writes a file unless there is anything by its name, a link to nowhere included.
 fn write_new(path: &Path, file: &Starter, owner: Option<(u32, u32)>) -> io::Result<()> {
     let mut out = OpenOptions::new().write(true).create_new(true).mode(file.mode).open(path)?;
+    out.set_permissions(Permissions::from_mode(file.mode))?;
     let text = if file.text.contains(MASTER_KEY) {
         file.text.replace(MASTER_KEY, &master_key()?)
     } else {

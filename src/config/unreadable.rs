@@ -1,9 +1,10 @@
 //! Why a file of settings cannot be read, in words that hold the cure.
 
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use nix::unistd::geteuid;
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access, geteuid};
 
 /// What is wrong with the file at `path`, to stand behind its name.
 pub(super) fn reason(path: &Path, error: &io::Error) -> String {
@@ -13,13 +14,28 @@ pub(super) fn reason(path: &Path, error: &io::Error) -> String {
              place (`ovth init` writes one) and start again",
             path.file_name().unwrap_or(path.as_os_str()).display()
         ),
-        ErrorKind::PermissionDenied => format!(
-            "cannot be read: {error}. The gateway runs as user {0}: let that user read it (`sudo chown {0} {1}`, or `chmod a+r` where it holds no key)",
-            geteuid(),
-            path.file_name().unwrap_or(path.as_os_str()).display()
-        ),
+        ErrorKind::PermissionDenied => match closed_folder(path) {
+            Some(folder) => format!(
+                "cannot be read: {error}. The gateway runs as user {}, who may not pass the folder {}: let it (`chmod a+x` of that folder, outside \
+                 of the container where there is one)",
+                geteuid(),
+                folder.display()
+            ),
+            None => format!(
+                "cannot be read: {error}. The gateway runs as user {0}: let that user read it (`sudo chown {0} {1}`, or `chmod a+r` where it holds no key)",
+                geteuid(),
+                path.file_name().unwrap_or(path.as_os_str()).display()
+            ),
+        },
         _ => format!("cannot be read: {error}"),
     }
+}
+
+/// The first folder on the way to a file that this user may not pass.
+fn closed_folder(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let folders: Vec<&Path> = path.ancestors().skip(1).collect();
+    folders.into_iter().rev().find(|folder| access(*folder, AccessFlags::X_OK) == Err(Errno::EACCES)).map(Path::to_path_buf)
 }
 
 #[cfg(test)]

@@ -4,7 +4,12 @@ mod front;
 mod gaps;
 mod tls;
 
-use crate::support::{Answer, Bed, Connection, End, Gate, Request, Shape, Upstream, Way};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::{Answer, Bed, Connection, End, Gate, Request, Shape, Upstream, Way, free_address, within};
 use front::{CADDY_GUIDE, CADDY_SHIPPED, Front, NGINX};
 
 /// What nginx needs to buffer nothing, whatever the gateway says: the README's settings.
@@ -163,7 +168,42 @@ async fn the_shipped_caddyfile_lets_the_gateway_refuse_a_body_that_is_too_large_
     assert_eq!(response.header("strict-transport-security"), Some("max-age=31536000"));
     assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(response.header("server"), None);
-    // This machine is inside.
-    let response = Connection::open(front.address()).await.exchange(&Request::get("/admin/keys"), Way::Sized).await;
-    assert_eq!(response.status, 401, "{response:?}");
+    let admin = Request::get("/admin/keys").bearer(bed.gateway.master_key());
+    let response = Connection::open(front.address()).await.exchange(&admin, Way::Sized).await;
+    assert_eq!((response.status, response.text()), (404, ""), "nobody is asked for a key: {response:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_told_to_the_gateway_through_caddy() {
+    let bed = Bed::start(Upstream::always(Answer::silence()).await, Upstream::silent().await).await;
+    for conf in [CADDY_GUIDE, CADDY_SHIPPED] {
+        let Some(front) = Front::caddy(conf, bed.gateway.address()).await else { return };
+        for body in [Shape::Chat.ask(&bed.sole(), "go"), Shape::Chat.ask_stream(&bed.sole(), "go")] {
+            let index = bed.first.requests().len();
+            let mut connection = Connection::open(front.address()).await;
+            connection.send(&bed.gateway.request(Shape::Chat, body), Way::Sized).await;
+            let seen = bed.first.request(index).await;
+            drop(connection);
+            within("the provider to be told", seen.link.closed()).await;
+        }
+    }
+}
+
+/// Longer than what a stream in flight may hold a restart up by, and less than what the shipped file waits.
+const RESTART: Duration = Duration::from_secs(8);
+
+#[tokio::test]
+async fn the_shipped_caddyfile_waits_for_a_gateway_that_is_being_restarted() {
+    let gateway = free_address();
+    let Some(front) = Front::caddy(CADDY_SHIPPED, gateway).await else { return };
+    let request = Request::post("/v1/chat/completions", "{}");
+    let asked = tokio::spawn(async move { Connection::open(front.address()).await.exchange(&request, Way::Sized).await });
+    tokio::time::sleep(RESTART).await;
+    let listener = TcpListener::bind(gateway).await.unwrap();
+    let (mut stream, _) = within("Caddy to try again", listener.accept()).await.unwrap();
+    let mut bytes = [0; 4096];
+    assert!(stream.read(&mut bytes).await.unwrap() > 0);
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nserved").await.unwrap();
+    let response = asked.await.unwrap();
+    assert_eq!((response.status, response.text()), (200, "served"), "{response:?}");
 }
