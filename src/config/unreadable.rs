@@ -35,7 +35,11 @@ pub(super) fn reason(path: &Path, error: &io::Error) -> String {
 fn closed_folder(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     let folders: Vec<&Path> = path.ancestors().skip(1).collect();
-    folders.into_iter().rev().find(|folder| access(*folder, AccessFlags::X_OK) == Err(Errno::EACCES)).map(Path::to_path_buf)
+    folders
+        .into_iter()
+        .rev()
+        .find(|folder| access(*folder, AccessFlags::X_OK) == Err(Errno::EACCES))
+        .map(Path::to_path_buf)
 }
 
 #[cfg(test)]

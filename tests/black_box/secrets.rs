@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use self::asked::{Ask, raw, upstream};
+use self::asked::{Ask, newer_upstream, raw, upstream};
 use crate::support::{Gateway, MASTER_KEY};
 
 /// Is in everything that is planted, and in nothing else: whatever has it in any case of letters, or in base64, holds a part of a secret.
@@ -18,6 +18,8 @@ const CORE: &str = "pLaNtEd";
 /// The providers' keys.
 const FIRST_KEY: &str = "sk-pLaNtEd-first-0123456789abcdef";
 const SECOND_KEY: &str = "pLaNtEd-second-0123456789abcdef";
+const THIRD_KEY: &str = "sk-pLaNtEd-third-0123456789abcdef";
+const GOOGLE_KEY: &str = "AIzaSy-pLaNtEd-0123456789abcdefghijklmnop";
 /// A header that one provider is sent.
 const HEADER: &str = "pLaNtEd-header-0123456789abcdef";
 
@@ -73,17 +75,19 @@ fn planted() -> Vec<String> {
     encoded.chain([CORE.to_owned()]).collect()
 }
 
-fn config(first: &str, second: &str) -> String {
+fn config([first, second, third, google]: [&str; 4]) -> String {
     let models: Vec<String> = asked::CASES.iter().enumerate().map(|(index, _)| format!("case-{index}")).collect();
     let mut config = format!(
         "log: {{access: {{file: access.log}}}}\ncommit_after: 100ms\nheartbeat: 100ms\nlimits: {{body_bytes: 100KiB}}\n\
          timeouts: {{first_byte: 2s, idle: 2s}}\nproviders:\n  \
          first: {{base_url: '{first}', api_key: '{FIRST_KEY}', shapes: [chat], models: {models:?}}}\n  \
-         second: {{base_url: '{second}', api_key: '${{SECOND_KEY}}', shapes: [messages], headers: {{x-team-token: '{HEADER}'}}, models: {models:?}}}\n\
+         second: {{base_url: '{second}', api_key: '${{SECOND_KEY}}', shapes: [messages], headers: {{x-team-token: '{HEADER}'}}, models: {models:?}}}\n  \
+         third: {{base_url: '{third}', api_key: '{THIRD_KEY}', shapes: [responses], models: {models:?}}}\n  \
+         google: {{base_url: '{google}', api_key: {{file: google.key}}, models: {models:?}}}\n\
          routes:\n"
     );
     for model in models {
-        for provider in ["first", "second"] {
+        for provider in ["first", "second", "third", "google"] {
             config.push_str(&format!("  {provider}-{model}: {{providers: [{provider}], models: [{model}]}}\n"));
         }
         config.push_str(&format!("  both-{model}: {{providers: [first, second], models: [{model}]}}\n"));
@@ -110,15 +114,20 @@ fn run(gateway: &Gateway, folder: &Path, arguments: &[&str]) -> Vec<u8> {
 
 #[tokio::test]
 async fn nothing_that_is_planted_is_found_in_anything_that_is_written() {
-    let (first, second) = (upstream().await, upstream().await);
-    let config = config(&first.base_url(), &second.base_url());
-    let mut gateway = Gateway::start_with(&config, &[("SECOND_KEY", SECOND_KEY), ("OVTH_LOG", "trace")]).await;
+    let (first, second, newer) = (upstream().await, upstream().await, newer_upstream().await);
+    let config =
+        config([&first.base_url(), &second.base_url(), &newer.base_url(), &format!("http://{}", newer.address())]);
+    let second_key = format!("SECOND_KEY={SECOND_KEY}");
+    let mut gateway = Gateway::start_by(&["env", &second_key, "OVTH_LOG=trace"], &config, |folder| {
+        fs::write(folder.join("google.key"), GOOGLE_KEY).unwrap();
+    })
+    .await;
     let (mut written, mut answers) = (Written::default(), Written::default());
     let key = gateway.key().to_owned();
 
     // Every way to ask, every way to answer.
     for (case, _) in asked::CASES.iter().enumerate() {
-        for route in ["first", "second", "both"] {
+        for route in ["first", "second", "both", "third", "google"] {
             for ask in Ask::all(&format!("{route}-case-{case}")) {
                 answers.add(format!("{ask:?}"), raw(gateway.address(), &ask.bytes(&key)).await);
             }
@@ -171,13 +180,11 @@ async fn nothing_that_is_planted_is_found_in_anything_that_is_written() {
             );
         }
         fs::write(gateway.folder().join("config.yaml"), bad).unwrap();
-        // Until the gateway reads its file again by itself there is no such path, and the signal would end it.
         let reload = gateway.ask_admin("POST", "/admin/reload", "").await;
-        if reload.status != 404 {
-            written.add(format!("reload of file {index}"), reload.body.to_vec());
-            gateway.signal("HUP");
-            written.add("/admin/config", gateway.ask_admin("GET", "/admin/config", "").await.body.to_vec());
-        }
+        assert_eq!(reload.status, 422, "{bad}: {reload:?}");
+        written.add(format!("reload of file {index}"), reload.body.to_vec());
+        gateway.signal("HUP");
+        written.add("/admin/config", gateway.ask_admin("GET", "/admin/config", "").await.body.to_vec());
     }
     fs::write(gateway.folder().join("config.yaml"), &config).unwrap();
 
@@ -240,9 +247,8 @@ fn what_the_configuration_prints_of_itself_holds_no_secret() {
         ("OVTH_MASTER_KEY", "pLaNtEd-0123456789abcdef0123456789abcdef"),
         ("SECOND_KEY", SECOND_KEY),
     ]);
-    let yaml = config("http://127.0.0.1:9", "http://127.0.0.1:9")
-        + "prices: {}\nquota: {daily_tokens: 5}\n"
-        + "retention: {entry_days: 3}\n";
+    let yaml =
+        config(["http://127.0.0.1:9"; 4]) + "prices: {}\nquota: {daily_tokens: 5}\n" + "retention: {entry_days: 3}\n";
     let yaml = yaml.replacen("log: {access", "log: {capture: {keys: [a], redact: ['pLaNtEd-[a-z]+']}, access", 1);
     let (config, problems) = parse(&yaml, Path::new(""), &environment, &[]).unwrap();
     let mut written = Written::default();

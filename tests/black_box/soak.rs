@@ -102,7 +102,7 @@ async fn soak(streams: usize, length: Duration) {
     let warm = &samples[samples.len() / 4..];
     for (what, bound, of) in [
         ("KiB", MORE_KIB, (|sample| sample.resident_kib) as fn(&Sample) -> u64),
-        ("descriptors", (streams as f64 / 4.0).max(MORE_DESCRIPTORS), |sample| sample.descriptors),
+        ("descriptors", MORE_DESCRIPTORS, |sample| sample.descriptors),
         ("threads", MORE_THREADS, |sample| sample.threads),
     ] {
         let more = growth(warm, of);

@@ -20,7 +20,8 @@ pub(super) type Case = fn(&Seen) -> Answer;
 
 /// The key that a provider was sent.
 fn key(seen: &Seen) -> String {
-    let key = seen.head.header("authorization").or_else(|| seen.head.header("x-api-key")).unwrap_or("no key");
+    let names = ["authorization", "x-api-key", "x-goog-api-key"];
+    let key = names.into_iter().find_map(|name| seen.head.header(name)).unwrap_or("no key");
     format!("{} {} pLaNtEd-answer", key, seen.head.header("x-team-token").unwrap_or_default())
 }
 
@@ -90,6 +91,53 @@ fn tool_call(seen: &Seen) -> Answer {
     Answer::json(200, body.to_string())
 }
 
+/// What the shapes of Responses and Gemini answer with: whole and streamed, the latter ended by an error that holds the key.
+fn newer(seen: &Seen) -> Answer {
+    let (is_google, error) = (seen.head.path().contains("enerateContent"), json!({"message": key(seen), "code": 500}));
+    let streams = seen.head.path().contains(":stream") || seen.json()["stream"] == true;
+    let whole = if is_google {
+        json!({"responseId": "r", "modelVersion": "m", "candidates": [{"content": {"role": "model", "parts": [
+            {"text": "pLaNtEd-thought", "thought": true}, {"text": "pLaNtEd-answer", "thoughtSignature": "cExhTnRFZC1zaWduYXR1cmU="},
+            {"functionCall": {"name": "read", "args": {"path": "/pLaNtEd/argument"}}}]}, "finishReason": "STOP"}],
+            "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}})
+    } else {
+        json!({"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "m", "output": [
+            {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "pLaNtEd-thought"}], "encrypted_content": "cExhTnRFZC0="},
+            {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [{"type": "output_text", "text": "pLaNtEd-answer", "annotations": []}]},
+            {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "read", "arguments": "{\"path\":\"/pLaNtEd/argument\"}", "status": "completed"}],
+            "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}})
+    };
+    match (streams, is_google) {
+        (false, _) => Answer::json(200, whole.to_string()),
+        (true, true) => {
+            Answer::stream().event(format!("data: {whole}\r\n\r\ndata: {}\r\n\r\n", json!({"error": error}))).finished()
+        }
+        (true, false) => {
+            let begun = json!({"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}});
+            let failed =
+                json!({"type": "error", "sequence_number": 1, "code": key(seen), "message": key(seen), "param": null});
+            Answer::stream()
+                .event(format!("event: response.created\ndata: {begun}\n\nevent: error\ndata: {failed}\n\n"))
+                .finished()
+        }
+    }
+}
+
+/// An upstream of the newer shapes: fails as the others do, and serves in its own form.
+pub(super) async fn newer_upstream() -> Upstream {
+    Upstream::new(|seen| {
+        let in_path = seen.head.path().split(['/', ':']).find(|part| part.starts_with("case-")).map(str::to_owned);
+        let model = in_path.unwrap_or_else(|| seen.json()["model"].as_str().unwrap_or_default().to_owned());
+        match model.strip_prefix("case-").and_then(|number| number.parse::<usize>().ok()) {
+            // Those in between fail in the same way whatever the shape.
+            Some(number @ 2..19) => CASES[number](seen),
+            Some(_) => newer(seen),
+            None => error(seen, 404),
+        }
+    })
+    .await
+}
+
 /// An upstream that answers by the number in the model's name.
 pub(super) async fn upstream() -> Upstream {
     Upstream::new(|seen| {
@@ -113,7 +161,7 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    /// In both shapes, plain and streamed, small and with everything in it, and the count of tokens.
+    /// In the shapes of the older APIs and of Responses, plain and streamed, small and with everything in it, and the count of tokens.
     pub(super) fn all(model: &str) -> Vec<Ask> {
         let mut all = Vec::new();
         for shape in Shape::BOTH {
@@ -121,6 +169,13 @@ impl Ask {
             all.push(Ask { shape, path, body: shape.ask(model, PROMPT) });
             all.push(Ask { shape, path, body: shape.ask_stream(model, PROMPT) });
             all.push(Ask { shape, path, body: full(shape, model).to_string() });
+        }
+        for stream in [false, true] {
+            let body = json!({"model": model, "stream": stream, "instructions": "pLaNtEd-system", "input": [
+                {"role": "user", "content": [{"type": "input_text", "text": PROMPT}]},
+                {"type": "function_call", "call_id": "call_1", "name": "read", "arguments": "{\"path\":\"pLaNtEd-argument\"}"},
+                {"type": "function_call_output", "call_id": "call_1", "output": "pLaNtEd-result"}]});
+            all.push(Ask { shape: Shape::Chat, path: "/v1/responses", body: body.to_string() });
         }
         let body = Shape::Messages.ask(model, PROMPT);
         all.push(Ask { shape: Shape::Messages, path: "/anthropic/v1/messages/count_tokens", body });
