@@ -412,3 +412,45 @@ fn pitfall_74_what_a_provider_of_responses_had_said_comes_back_from_clients_of_t
     }
     assert_counted("answers of responses that come back", &looped, 78);
 }
+
+#[test]
+fn pitfall_60_and_62_signatures_of_gemini_come_back_through_a_client_of_responses_on_their_own_calls() {
+    let mut looped = Vec::new();
+    for exchange in recorded(&[("generate-content", Shape::GenerateContent)]) {
+        // Those that are one array come without server-sent events.
+        if exchange.stream().is_some_and(|stream| stream.starts_with(b"[")) {
+            continue;
+        }
+        let name = exchange.name.clone();
+        let Some((response, answer)) = answer_of(&exchange, Shape::Responses) else { continue };
+        let wanted = kept(&response.parts);
+        if wanted.calls.is_empty() {
+            continue;
+        }
+        let body = serde_json::to_vec(&next_of_responses(&answer)).unwrap();
+        let sent = |profile: &Profile| {
+            translate::request(Shape::Responses, &body, upstream(Shape::GenerateContent, profile)).unwrap().body
+        };
+        let read = |body: &[u8]| {
+            let view = View::parse(body).unwrap();
+            let request = codec(Shape::GenerateContent).decode_request(view, &mut Losses::default()).unwrap();
+            kept(request.messages.iter().filter(|message| message.role == Role::Assistant).flat_map(|it| &it.parts))
+        };
+        let mut profile = taking_all();
+        let back = read(&sent(&profile));
+        let by_name = |kept: &Kept| -> Vec<(String, Value)> {
+            kept.calls.iter().map(|(_, name, arguments)| (name.clone(), arguments.clone())).collect()
+        };
+        let signatures = |kept: &Kept| -> Vec<String> { kept.call_states.iter().map(|(_, data)| data.clone()).collect() };
+        assert_eq!((by_name(&back), &back.text), (by_name(&wanted), &wanted.text), "{name}");
+        if !wanted.call_states.is_empty() {
+            assert_eq!(signatures(&back), signatures(&wanted), "{name}");
+        }
+        profile.origin.account = "another".into();
+        let foreign = String::from_utf8(sent(&profile)).unwrap();
+        assert!(!foreign.contains("gw1."), "{name}");
+        assert!(!signatures(&wanted).iter().any(|signature| foreign.contains(signature)), "{name}");
+        looped.push(name);
+    }
+    assert_counted("calls of Gemini that come back through responses", &looped, 9);
+}
