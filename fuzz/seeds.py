@@ -8,7 +8,12 @@ import pathlib
 HERE = pathlib.Path(__file__).resolve().parent
 # Larger ones make a fuzzer slow.
 MAX_BYTES = 48 * 1024
-FOLDERS = [("chat-completions", "chat"), ("messages", "messages"), ("generate-content", "generate_content")]
+FOLDERS = [
+    ("chat-completions", "chat"),
+    ("messages", "messages"),
+    ("responses", "responses"),
+    ("generate-content", "generate_content"),
+]
 
 
 def inputs(shape: str, exchange: dict) -> list[tuple[str, bytes]]:

@@ -259,8 +259,8 @@ pub fn stream(upstream: Shape, data: &[u8]) {
 
 /// The pair that a byte chooses, of those with generate_content: its client first.
 fn google_pair(which: u8) -> (Shape, Shape) {
-    let other = if which & 1 == 0 { Shape::Chat } else { Shape::Messages };
-    if which & 2 == 0 { (Shape::GenerateContent, other) } else { (other, Shape::GenerateContent) }
+    let other = another(Shape::GenerateContent, which >> 1);
+    if which & 1 == 0 { (Shape::GenerateContent, other) } else { (other, Shape::GenerateContent) }
 }
 
 /// A request of a Gemini client to one of the others, or of one of those to Google; and as it passes.

@@ -15,10 +15,10 @@ use crate::shapes::generate_content::signature_state;
 use crate::sse::{ArrayFramer, Piece, RawEvent};
 use crate::translate::{self, Aggregate, StreamTranslator, Upstream};
 
-const OWN: Shape = Shape::GenerateContent;
+pub(super) const OWN: Shape = Shape::GenerateContent;
 const OTHERS: [Shape; 2] = [Shape::Chat, Shape::Messages];
 
-fn google() -> Vec<Exchange> {
+pub(super) fn google() -> Vec<Exchange> {
     let recorded = recorded(&[("generate-content", OWN)]);
     assert!(recorded.is_empty() || recorded.len() == 42, "{} recordings", recorded.len());
     recorded
@@ -38,7 +38,8 @@ fn events(stream: &Bytes) -> Vec<RawEvent> {
         std::iter::from_fn(|| framer.next()).for_each(&mut take);
         framer.finish().into_iter().for_each(&mut take);
     } else {
-        streams::framed([stream.clone()], |event| found.push(event.clone()));
+        // The last event of responses repeats all of the answer.
+        found = super::responses::events(stream, 4_096);
     }
     found
 }
@@ -55,7 +56,7 @@ fn read_whole(shape: Shape, body: &[u8]) -> Result<Response, ApiError> {
 }
 
 /// What an exchange's provider answered, as it is read, and as clients of another shape are told it: whole, and as a stream.
-fn crossed(exchange: &Exchange, client: Shape) -> Option<(Response, [Response; 2])> {
+pub(super) fn crossed(exchange: &Exchange, client: Shape) -> Option<(Response, [Response; 2])> {
     let shape = exchange.shape;
     let (name, answering) = (&exchange.name, answering());
     let (answer, whole, stream) = match (exchange.stream(), exchange.body()) {
@@ -85,7 +86,7 @@ fn crossed(exchange: &Exchange, client: Shape) -> Option<(Response, [Response; 2
 }
 
 /// An answer in words, with what order does not matter for in one order.
-fn said(mut response: Response) -> Told {
+pub(super) fn said(mut response: Response) -> Told {
     for part in &mut response.parts {
         let state = match part {
             Part::Reasoning(reasoning) => &mut reasoning.state,
@@ -121,7 +122,7 @@ fn expected_of_google(client: Shape, mut answer: Told) -> Told {
 }
 
 /// What Gemini clients make of an answer of another shape: all of it but for these.
-fn expected_by_google(mut answer: Told) -> Told {
+pub(super) fn expected_by_google(mut answer: Told) -> Told {
     // A refusal is text there, and the reason why it ended.
     if !answer.refusal.is_empty() {
         answer.text.push_str(&std::mem::take(&mut answer.refusal));
@@ -156,7 +157,8 @@ fn expected_by_google(mut answer: Told) -> Told {
 }
 
 /// Answers of Google's that are no answers: errors with a status of their own.
-const ERRORS: [&str; 2] = ["generate-content/error-400-01.json", "generate-content/error-429-multi-turn-01.json"];
+pub(super) const ERRORS: [&str; 2] =
+    ["generate-content/error-400-01.json", "generate-content/error-429-multi-turn-01.json"];
 
 #[test]
 fn every_answer_of_google_says_the_same_in_the_other_shapes_whole_and_streamed() {
@@ -193,19 +195,19 @@ fn every_answer_of_the_others_says_the_same_to_gemini_clients_whole_and_streamed
 
 /// What of a request must arrive: who says what, calls and results, tools.
 #[derive(Debug, PartialEq)]
-struct Asked {
-    texts: Vec<(bool, String)>,
-    calls: Vec<(String, Value)>,
-    results: Vec<(String, bool)>,
-    media: Vec<String>,
-    tools: Vec<String>,
-    forced: bool,
-    output: bool,
-    max_output: Option<u64>,
+pub(super) struct Asked {
+    pub(super) texts: Vec<(bool, String)>,
+    pub(super) calls: Vec<(String, Value)>,
+    pub(super) results: Vec<(String, bool)>,
+    pub(super) media: Vec<String>,
+    pub(super) tools: Vec<String>,
+    pub(super) forced: bool,
+    pub(super) output: bool,
+    pub(super) max_output: Option<u64>,
     temperature: Option<f64>,
 }
 
-fn asked(request: &Request<'_>) -> Asked {
+pub(super) fn asked(request: &Request<'_>) -> Asked {
     let mut asked = Asked {
         texts: Vec::new(),
         calls: Vec::new(),
@@ -272,18 +274,23 @@ impl Asked {
     }
 }
 
-fn read_request(shape: Shape, body: &[u8]) -> Asked {
+pub(super) fn read_request(shape: Shape, body: &[u8]) -> Asked {
     let request = codec(shape).decode_request(View::parse(body).unwrap(), &mut Losses::default());
     asked(&request.unwrap_or_else(|error| panic!("{error:?}: {}", String::from_utf8_lossy(body))))
 }
 
-fn send(client: Shape, upstream: Shape, body: &[u8], profile: &Profile) -> Result<translate::Translated, ApiError> {
+pub(super) fn send(
+    client: Shape,
+    upstream: Shape,
+    body: &[u8],
+    profile: &Profile,
+) -> Result<translate::Translated, ApiError> {
     let upstream = Upstream { shape: upstream, profile, stream: false, max_output: None, without_state: false };
     translate::request(client, body, upstream)
 }
 
 /// A target of Google's that takes all.
-fn newer() -> Profile {
+pub(super) fn newer() -> Profile {
     Profile { efforts: vec![Effort::Minimal, Effort::Low, Effort::Medium, Effort::High], ..taking_all() }
 }
 
@@ -374,7 +381,7 @@ fn every_request_of_other_clients_asks_the_same_of_google() {
 }
 
 /// The next request of a client that sends all of its answer back.
-fn next_request(client: Shape, answer: &Value) -> Value {
+pub(super) fn next_request(client: Shape, answer: &Value) -> Value {
     if client == OWN {
         let content = answer["candidates"][0]["content"].clone();
         let calls = content["parts"].as_array().cloned().unwrap_or_default();
@@ -386,11 +393,14 @@ fn next_request(client: Shape, answer: &Value) -> Value {
         contents.push(json!({"role": "user", "parts": [{"text": "two"}]}));
         return json!({"contents": contents, "generationConfig": {"thinkingConfig": {"includeThoughts": true}, "maxOutputTokens": 9_000}});
     }
+    if client == Shape::Responses {
+        return super::responses::next_of_responses(answer);
+    }
     super::loops::next_request(client, answer)
 }
 
 /// State that goes back, of reasoning and of calls.
-fn states(request: &Request<'_>) -> Vec<(StateFormat, String)> {
+pub(super) fn states(request: &Request<'_>) -> Vec<(StateFormat, String)> {
     let bare = |state: &State<'_>| (state.format != StateFormat::Plain).then(|| (state.format, state.data.to_string()));
     let mut found: Vec<(StateFormat, String)> = request
         .messages
@@ -408,7 +418,7 @@ fn states(request: &Request<'_>) -> Vec<(StateFormat, String)> {
 }
 
 /// An answer in the client's shape, sent back as history to its own provider.
-fn looped(exchange: &Exchange, client: Shape, profile: &Profile) -> Option<(Response, Vec<u8>)> {
+pub(super) fn looped(exchange: &Exchange, client: Shape, profile: &Profile) -> Option<(Response, Vec<u8>)> {
     let answer = crossed(exchange, client)?.0;
     let body = codec(client).encode_response(&answer, &answering());
     let request = next_request(client, &serde_json::from_slice(&body).unwrap());
@@ -417,7 +427,7 @@ fn looped(exchange: &Exchange, client: Shape, profile: &Profile) -> Option<(Resp
     Some((answer, sent.body))
 }
 
-fn states_of(parts: &[Part<'static>]) -> Vec<(StateFormat, String)> {
+pub(super) fn states_of(parts: &[Part<'static>]) -> Vec<(StateFormat, String)> {
     let message = crate::neutral::Message { role: Role::Assistant, name: None, parts: parts.to_vec() };
     states(&Request { messages: vec![message], ..Request::default() })
 }

@@ -8,6 +8,7 @@ mod details;
 mod errors;
 mod fixtures;
 mod google;
+mod google_responses;
 mod kept;
 mod loops;
 mod pitfalls;

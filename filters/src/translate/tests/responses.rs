@@ -17,7 +17,7 @@ const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 const OLDER: [Shape; 2] = [Shape::Chat, Shape::Messages];
 
 /// Recorded answers of responses.
-fn own() -> Vec<Exchange> {
+pub(super) fn own() -> Vec<Exchange> {
     recorded(&[("responses", Shape::Responses)])
 }
 
@@ -26,7 +26,7 @@ fn others() -> Vec<Exchange> {
     fixtures::own().into_iter().chain(recorded(&BOTH)).collect()
 }
 
-fn events(stream: &Bytes, size: usize) -> Vec<crate::sse::RawEvent> {
+pub(super) fn events(stream: &Bytes, size: usize) -> Vec<crate::sse::RawEvent> {
     let mut framer = Framer::new(MAX_EVENT_BYTES);
     let mut events = Vec::new();
     let mut take = |piece: Piece| match piece {
@@ -68,7 +68,7 @@ fn whole(shape: Shape, body: &[u8]) -> Response {
 }
 
 /// What a client of that shape makes of an answer: all of it but for these.
-fn expected(to: Shape, mut answer: Told) -> Told {
+pub(super) fn expected(to: Shape, mut answer: Told) -> Told {
     let is_own = |prefix: &str| answer.id.starts_with(prefix);
     match to {
         Shape::Responses => {
@@ -174,7 +174,7 @@ fn every_recorded_answer_of_the_other_shapes_says_the_same_to_clients_of_respons
     assert_counted("answers that are none", &left, 15);
 }
 
-fn upstream(shape: Shape, profile: &Profile) -> Upstream<'_> {
+pub(super) fn upstream(shape: Shape, profile: &Profile) -> Upstream<'_> {
     Upstream { shape, profile, stream: false, max_output: None, without_state: false }
 }
 
@@ -258,14 +258,14 @@ pub(super) fn judge(body: &Value) {
 
 /// What of an answer goes back: texts, reasoning and calls.
 #[derive(Debug, Default, PartialEq)]
-struct Kept {
-    text: String,
-    thoughts: Vec<(String, Option<(crate::neutral::StateFormat, String)>)>,
-    calls: Vec<(String, String, Value)>,
-    call_states: Vec<(String, String)>,
+pub(super) struct Kept {
+    pub(super) text: String,
+    pub(super) thoughts: Vec<(String, Option<(crate::neutral::StateFormat, String)>)>,
+    pub(super) calls: Vec<(String, String, Value)>,
+    pub(super) call_states: Vec<(String, String)>,
 }
 
-fn kept<'p>(parts: impl IntoIterator<Item = &'p Part<'p>>) -> Kept {
+pub(super) fn kept<'p>(parts: impl IntoIterator<Item = &'p Part<'p>>) -> Kept {
     let mut kept = Kept::default();
     for part in parts {
         match part {
@@ -287,7 +287,7 @@ fn kept<'p>(parts: impl IntoIterator<Item = &'p Part<'p>>) -> Kept {
 }
 
 /// The next request of a client of responses, as Codex sends it: all items of the output, then what the tools gave back.
-fn next_of_responses(answer: &Value) -> Value {
+pub(super) fn next_of_responses(answer: &Value) -> Value {
     let mut input = vec![json!({"role": "user", "content": "one"})];
     let output = answer["output"].as_array().unwrap();
     input.extend(output.iter().cloned());
@@ -411,46 +411,4 @@ fn pitfall_74_what_a_provider_of_responses_had_said_comes_back_from_clients_of_t
         }
     }
     assert_counted("answers of responses that come back", &looped, 78);
-}
-
-#[test]
-fn pitfall_60_and_62_signatures_of_gemini_come_back_through_a_client_of_responses_on_their_own_calls() {
-    let mut looped = Vec::new();
-    for exchange in recorded(&[("generate-content", Shape::GenerateContent)]) {
-        // Those that are one array come without server-sent events.
-        if exchange.stream().is_some_and(|stream| stream.starts_with(b"[")) {
-            continue;
-        }
-        let name = exchange.name.clone();
-        let Some((response, answer)) = answer_of(&exchange, Shape::Responses) else { continue };
-        let wanted = kept(&response.parts);
-        if wanted.calls.is_empty() {
-            continue;
-        }
-        let body = serde_json::to_vec(&next_of_responses(&answer)).unwrap();
-        let sent = |profile: &Profile| {
-            translate::request(Shape::Responses, &body, upstream(Shape::GenerateContent, profile)).unwrap().body
-        };
-        let read = |body: &[u8]| {
-            let view = View::parse(body).unwrap();
-            let request = codec(Shape::GenerateContent).decode_request(view, &mut Losses::default()).unwrap();
-            kept(request.messages.iter().filter(|message| message.role == Role::Assistant).flat_map(|it| &it.parts))
-        };
-        let mut profile = taking_all();
-        let back = read(&sent(&profile));
-        let by_name = |kept: &Kept| -> Vec<(String, Value)> {
-            kept.calls.iter().map(|(_, name, arguments)| (name.clone(), arguments.clone())).collect()
-        };
-        let signatures = |kept: &Kept| -> Vec<String> { kept.call_states.iter().map(|(_, data)| data.clone()).collect() };
-        assert_eq!((by_name(&back), &back.text), (by_name(&wanted), &wanted.text), "{name}");
-        if !wanted.call_states.is_empty() {
-            assert_eq!(signatures(&back), signatures(&wanted), "{name}");
-        }
-        profile.origin.account = "another".into();
-        let foreign = String::from_utf8(sent(&profile)).unwrap();
-        assert!(!foreign.contains("gw1."), "{name}");
-        assert!(!signatures(&wanted).iter().any(|signature| foreign.contains(signature)), "{name}");
-        looped.push(name);
-    }
-    assert_counted("calls of Gemini that come back through responses", &looped, 9);
 }
