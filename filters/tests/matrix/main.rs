@@ -12,6 +12,7 @@ mod feature;
 #[path = "../judge/mod.rs"]
 mod judge;
 mod page;
+mod pitfalls;
 mod way;
 
 use beyond::{beyond, refused};
