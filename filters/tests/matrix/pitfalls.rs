@@ -61,7 +61,7 @@ fn pitfall_6_and_121_a_stream_that_is_cut_before_it_says_why_it_ended_is_an_erro
         let ends = bytes.match_indices("\n\n").map(|(at, _)| at + 2).filter(|at| *at <= end);
         let mut cuts = 0;
         for at in [0].into_iter().chain(ends) {
-            let (told, failure) = streamed(way, &bytes[..at]);
+            let (told, failure) = streamed(way, bytes.get(..at).unwrap());
             assert!(failure.is_some(), "{way:?} cut at {at}");
             assert_eq!(judge_stream(way.client, told.as_bytes()).1, End::Error, "{way:?} cut at {at}: {told}");
             cuts += 1;
@@ -333,11 +333,9 @@ fn pitfall_43_and_82_each_turn_goes_up_with_the_bytes_of_the_turn_before() {
             }
             assert!(begins > 0);
             // A new answer has calls with ids of its own.
-            let number = format!("{turn}{turn}");
-            let answer = whole(way.upstream, &reply).to_string().replace(
-                ids(way.upstream)[0],
-                &(ids(way.upstream)[0][..ids(way.upstream)[0].len() - 2].to_owned() + &number),
-            );
+            let id = ids(way.upstream)[0];
+            let new = format!("{}{turn}{turn}", id.get(..id.len() - 2).unwrap());
+            let answer = whole(way.upstream, &reply).to_string().replace(id, &new);
             let told = translate::response(way.upstream, way.client, answer.as_bytes(), &sent.answering).unwrap();
             body = next_request(way.client, body, &serde_json::from_slice(&told).unwrap());
         }

@@ -42,10 +42,8 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             b"user" => user = cursor.text()?,
             b"previous_response_id" => points(cursor, &mut found, "previous_response_id"),
             b"conversation" => points(cursor, &mut found, "conversation"),
-            b"background" => {
-                if cursor.peek() == Some(b't') {
-                    found.stored_state.get_or_insert("background");
-                }
+            b"background" if cursor.peek() == Some(b't') => {
+                found.stored_state.get_or_insert("background");
             }
             b"prompt" => points(cursor, &mut found, "prompt"),
             b"tools" => found.needs.tools |= any_element(cursor)?,
