@@ -45,7 +45,7 @@ impl Demand {
         let Some(entry) = offer.entry.as_deref() else { return unknown == Unknown::Yes };
         let refuses_forced = self.needs.forced_tool && offer.upstream.refuses_forced_tools(&entry.id);
         let yes = |fact: Option<bool>| fact.unwrap_or(unknown == Unknown::Yes);
-        let shape = offer.shape_for(self.shape);
+        let shape = offer.shape_for(self.shape, &self.needs);
         self.is_of_kind(entry)
             && !refuses_forced
             && self.abilities(entry, shape).all(|(needed, fact)| !needed || yes(fact))

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use ovth_filters::shapes::Needs;
 use ovth_filters::{Shape, translate};
 
 use super::Target;
@@ -42,17 +43,32 @@ impl Offer {
         }
     }
 
-    /// Its targets for clients of a shape, one for each credential: in that shape if it is served in it, else in the best
-    /// one that the shape can be translated to. None when there is no such shape.
-    pub(super) fn targets(&self, client: Shape) -> &[Arc<Target>] {
-        let shape = self.shape_for(client);
+    /// Its targets for requests of a shape, one for each credential: in that shape if the model takes the request in it, else in the
+    /// best one that the shape can be translated to. None when there is no such shape.
+    pub(super) fn targets(&self, client: Shape, needs: &Needs) -> &[Arc<Target>] {
+        let shape = self.shape_for(client, needs);
         self.by_shape.iter().find(|(spoken, _)| Some(*spoken) == shape).map_or(&[], |(_, targets)| targets)
     }
 
-    /// The shape in which it is asked for clients of a shape.
-    pub(super) fn shape_for(&self, client: Shape) -> Option<Shape> {
-        let translated = || self.shapes().find(|spoken| translate::is_possible(client, *spoken));
-        self.shapes().find(|spoken| *spoken == client).or_else(translated)
+    /// The shape in which it is asked what comes in a shape. Where the model refuses the request in all of them, its provider says so.
+    pub(super) fn shape_for(&self, client: Shape, needs: &Needs) -> Option<Shape> {
+        let own = self.shapes().filter(|spoken| *spoken == client);
+        let others = self.shapes().filter(|spoken| translate::is_possible(client, *spoken));
+        let mut fallback = None;
+        own.chain(others)
+            .find(|shape| {
+                fallback.get_or_insert(*shape);
+                self.takes(needs, *shape)
+            })
+            .or(fallback)
+    }
+
+    /// Whether the model takes such a request in that shape: some call no tools on Chat Completions while they reason, and do in another
+    /// shape of their provider. Resellers see to that by themselves.
+    fn takes(&self, needs: &Needs, shape: Shape) -> bool {
+        let entry = self.entry.as_deref().filter(|_| !self.upstream.is_reseller());
+        let refuses = entry.is_some_and(|entry| entry.capabilities.chat_tools_while_reasoning == Some(false));
+        !(refuses && shape == Shape::Chat && needs.tools && !needs.no_reasoning)
     }
 
     /// The shapes it is served in.

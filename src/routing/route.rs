@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::shapes::Needs;
 
 use super::Target;
 use super::capability::{Demand, Unknown};
@@ -50,18 +51,21 @@ impl Route {
 
     /// Whether it can answer clients of that shape.
     pub(super) fn answers(&self, shape: Shape) -> bool {
-        self.offers.iter().any(|offer| !offer.targets(shape).is_empty())
+        self.offers.iter().any(|offer| offer.shape_for(shape, &Needs::default()).is_some())
     }
 
     /// Whether a model that is gone is never asked, because others answer in each of its shapes that clients can use.
     pub(super) fn leaves_out(&self, offer: &Offer) -> bool {
-        let is_covered = |shape| self.offers.iter().any(|other| !other.is_gone && !other.targets(shape).is_empty());
+        let is_covered = |shape| {
+            self.offers.iter().any(|other| !other.is_gone && other.shape_for(shape, &Needs::default()).is_some())
+        };
         offer.is_gone && offer.shapes().filter(|shape| endpoint(*shape).is_some()).all(is_covered)
     }
 
     /// The targets for a request, best first.
     pub(super) fn targets(&self, ask: &Ask<'_>) -> Result<Vec<Arc<Target>>, ApiError> {
-        let spoken: Vec<&Offer> = self.offers.iter().filter(|offer| !offer.targets(ask.shape).is_empty()).collect();
+        let spoken: Vec<&Offer> =
+            self.offers.iter().filter(|offer| !offer.targets(ask.shape, &ask.needs).is_empty()).collect();
         if spoken.is_empty() {
             return Err(wrong_shape(&format!("route `{}`", self.name), &self.offers, ask.shape, ""));
         }
@@ -80,7 +84,7 @@ impl Route {
                 chosen
             }
         };
-        Ok(chosen.into_iter().flat_map(|offer| offer.targets(ask.shape)).cloned().collect())
+        Ok(chosen.into_iter().flat_map(|offer| offer.targets(ask.shape, &ask.needs)).cloned().collect())
     }
 
     /// Offers that certainly can. The estimate of the prompt may be wrong, so too small a window only puts off; and what

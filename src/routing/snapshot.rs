@@ -136,7 +136,8 @@ impl Snapshot {
         if offers.is_empty() {
             return Err(self.unknown_model(ask.model));
         }
-        let targets: Vec<Arc<Target>> = offers.iter().flat_map(|offer| offer.targets(ask.shape)).cloned().collect();
+        let targets: Vec<Arc<Target>> =
+            offers.iter().flat_map(|offer| offer.targets(ask.shape, &ask.needs)).cloned().collect();
         if targets.is_empty() {
             let near = self.near_unknown(ask.model, &offers);
             return Err(wrong_shape(&format!("`{}`", shown(ask.model)), &offers, ask.shape, &near));

@@ -47,6 +47,7 @@ mod quotas;
 mod recordings;
 mod reload;
 mod responses;
+mod responses_translated;
 mod secrets;
 mod shutdown;
 mod silence;

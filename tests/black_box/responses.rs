@@ -7,39 +7,53 @@ use crate::support::{Answer, Bed, Gateway, Request, Response, Shape, Upstream, W
 
 const PATH: &str = "/v1/responses";
 
-struct Scene {
-    gateway: Gateway,
-    simulator: Handle,
+/// A gateway in front of a simulator that plays a provider of each shape.
+pub(crate) struct Scene {
+    pub(crate) gateway: Gateway,
+    pub(crate) simulator: Handle,
 }
 
 impl Scene {
-    async fn start() -> Scene {
+    pub(crate) async fn start() -> Scene {
         let simulator = simulator::spawn(Options::default()).expect("the simulator starts");
         let config = format!(
             "providers:\n  openai: {{base_url: 'http://{0}/openai/v1', api_key: sk-good-0123456789}}\n  \
-             plain: {{base_url: 'http://{0}/plain/v1', models: [small], shapes: [responses]}}\n\
+             anthropic: {{base_url: 'http://{0}/anthropic', api_key: sk-good-0123456789}}\n  \
+             google: {{base_url: 'http://{0}/google', api_key: sk-good-0123456789}}\n  \
+             plain: {{base_url: 'http://{0}/plain/v1', api_key: sk-good-0123456789, models: [small], shapes: [responses]}}\n  \
+             chatty: {{base_url: 'http://{0}/chatty/v1', api_key: sk-good-0123456789, models: [little], shapes: [chat]}}\n\
              routes:\n  both: {{providers: [plain, openai], models: [small, gpt-6-luna]}}\n",
             simulator.addr
         );
         Scene { gateway: Gateway::start(&config).await, simulator }
     }
 
-    async fn ask(&self, body: Value) -> Response {
+    pub(crate) async fn ask(&self, body: Value) -> Response {
         self.gateway.send(&Request::post(PATH, body.to_string()).bearer(self.gateway.key()), Way::Sized).await
     }
 }
 
-fn ask(model: &str, fields: Value) -> Value {
+/// A request with these fields besides.
+pub(crate) fn ask(model: &str, fields: Value) -> Value {
     let mut body = json!({"model": model, "input": "hello there"});
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     body
 }
 
-fn events(response: &Response) -> Vec<Value> {
+/// The data of a stream's events.
+pub(crate) fn events(response: &Response) -> Vec<Value> {
     let text = String::from_utf8(response.body.to_vec()).unwrap();
     text.lines()
         .filter_map(|line| line.strip_prefix("data: "))
         .map(|data| serde_json::from_str(data).unwrap())
+        .collect()
+}
+
+/// The numbers of events.
+pub(crate) fn numbers(events: &[Value]) -> Vec<u64> {
+    events
+        .iter()
+        .map(|event| event["sequence_number"].as_u64().unwrap_or_else(|| panic!("a number: {event}")))
         .collect()
 }
 
@@ -101,8 +115,7 @@ async fn a_stream_that_breaks_ends_with_an_error_in_its_own_form_and_the_number_
             "{last}"
         );
         assert_eq!(last["response"]["id"], "resp_test");
-        let numbers: Vec<u64> = events.iter().map(|event| event["sequence_number"].as_u64().unwrap()).collect();
-        assert_eq!(numbers, (0..6).collect::<Vec<_>>());
+        assert_eq!(numbers(&events), (0..6).collect::<Vec<_>>());
         assert!(!answer.text().contains("org-1"));
     }
 }

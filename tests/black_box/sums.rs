@@ -74,16 +74,19 @@ fn case(number: u64, dice: &mut Dice, shape: Shape) -> Case {
         _ => Course::Broken(1 + dice.roll(4)),
     };
     let stream = dice.roll(2) == 0 || matches!(course, Course::Left(_) | Course::Broken(_));
-    let chat = shape == Shape::Chat;
     let output = 1 + dice.roll(3_000);
-    let writes = if chat { [0, 0] } else { [dice.roll(2) * dice.roll(900), dice.roll(2) * dice.roll(900)] };
+    let writes = match shape {
+        Shape::Chat => [0, 0],
+        Shape::Messages => [dice.roll(2) * dice.roll(900), dice.roll(2) * dice.roll(900)],
+        Shape::Responses => [dice.roll(2) * dice.roll(900), 0],
+    };
     let tokens = [
         1 + dice.roll(5_000),
         dice.roll(2) * dice.roll(9_000),
         writes[0],
         writes[1],
         output,
-        if chat { dice.roll(2) * dice.roll(output) } else { 0 },
+        if shape == Shape::Messages { 0 } else { dice.roll(2) * dice.roll(output) },
     ];
     Case { number, shape, stream, course, key: dice.roll(3) as usize, model: dice.roll(2) as usize, tokens }
 }
@@ -105,7 +108,8 @@ impl Case {
     fn expected(&self, route: &str) -> Expected {
         // What is asked is counted as it was sent; how well is for the estimate's own tests.
         let shape = match self.shape {
-            Shape::Chat | Shape::Responses => ovth_filters::Shape::Chat,
+            Shape::Chat => ovth_filters::Shape::Chat,
+            Shape::Responses => ovth_filters::Shape::Responses,
             Shape::Messages => ovth_filters::Shape::Messages,
         };
         let family = Family::of(shape, ["model-0", "model-1"][self.model]);
@@ -179,7 +183,12 @@ fn answer(seen: &Seen) -> Answer {
 fn usage(shape: Shape, tokens: &[u64]) -> Value {
     let [input, read, write, hour, output, reasoning] = tokens[..] else { panic!("six kinds") };
     match shape {
-        Shape::Chat | Shape::Responses => json!({
+        Shape::Responses => json!({
+            "input_tokens": input + read + write, "output_tokens": output, "total_tokens": input + read + write + output,
+            "input_tokens_details": {"cached_tokens": read, "cache_write_tokens": write},
+            "output_tokens_details": {"reasoning_tokens": reasoning},
+        }),
+        Shape::Chat => json!({
             "prompt_tokens": input + read, "completion_tokens": output, "total_tokens": input + read + output,
             "prompt_tokens_details": {"cached_tokens": read}, "completion_tokens_details": {"reasoning_tokens": reasoning},
         }),
@@ -192,7 +201,7 @@ fn usage(shape: Shape, tokens: &[u64]) -> Value {
 }
 
 fn opening(shape: Shape, usage: &Value, told: bool) -> String {
-    if shape == Shape::Chat {
+    if shape != Shape::Messages {
         return shape.opening();
     }
     let mut first = usage.clone();
@@ -209,6 +218,12 @@ fn opening(shape: Shape, usage: &Value, told: bool) -> String {
 }
 
 fn closing(shape: Shape, usage: &Value, told: bool) -> String {
+    if shape == Shape::Responses {
+        let mut whole: Value = serde_json::from_str(&shape.plain("told")).unwrap();
+        whole["usage"] = if told { usage.clone() } else { Value::Null };
+        let last = json!({"type": "response.completed", "response": whole});
+        return format!("event: response.completed\ndata: {last}\n\n");
+    }
     if shape == Shape::Chat {
         let mut text = shape.closing();
         if told {
@@ -271,7 +286,7 @@ async fn check(count: u64) {
     let mut dice = Dice(seed);
     let cases: Vec<Case> = (0..count)
         .map(|number| {
-            let shape = Shape::BOTH[dice.roll(2) as usize];
+            let shape = Shape::ALL[dice.roll(3) as usize];
             case(number, &mut dice, shape)
         })
         .collect();

@@ -128,6 +128,30 @@ fn a_model_that_is_not_served_in_the_client_s_shape_is_translated_to() {
 }
 
 #[test]
+fn a_model_that_calls_no_tools_on_chat_while_it_reasons_is_asked_in_another_shape_of_its_provider() {
+    let mut providers = labs();
+    providers.push(provider("openrouter"));
+    let snapshot = snapshot(providers, vec![route("r", Strategy::Ordered, &["openai"], &["gpt-6-luna"])]);
+    let first = |client, name, change: fn(&mut Ask<'_>)| {
+        let mut ask = ask(client, name);
+        change(&mut ask);
+        format!("{:?}", snapshot.plan(&ask).unwrap().targets.first().unwrap())
+    };
+    for name in ["gpt-6-luna", "r"] {
+        for client in [Chat, Messages] {
+            assert_eq!(first(client, name, |_| ()), "openai/gpt-6-luna (chat)");
+            assert_eq!(first(client, name, |ask| ask.needs.tools = true), "openai/gpt-6-luna (responses)");
+            let resting = first(client, name, |ask| (ask.needs.tools, ask.needs.no_reasoning) = (true, true));
+            assert_eq!(resting, "openai/gpt-6-luna (chat)");
+        }
+    }
+    assert_eq!(first(Chat, "gpt-5", |ask| ask.needs.tools = true), "openai/gpt-5 (chat)");
+    // A reseller sees to it by itself.
+    let sold = first(Chat, "openrouter/openai/gpt-6-luna", |ask| ask.needs.tools = true);
+    assert_eq!(sold, "openrouter/openai/gpt-6-luna (chat)");
+}
+
+#[test]
 fn what_a_gemini_model_takes_is_told_to_who_writes_its_requests() {
     let snapshot = snapshot(labs(), vec![]);
     let profile = |name| snapshot.plan(&ask(Chat, name)).unwrap().targets.first().unwrap().profile.clone();
@@ -214,10 +238,10 @@ fn auto_picks_the_cheapest_that_can_serve_the_request() {
     assert_eq!(first(Chat, |_| ()), "openai/gpt-6-luna");
     // From 100,000 tokens on Haiku 5.5 costs five times as much: 0.5 and 2.5, still the cheapest of its provider.
     assert_eq!(first(Messages, |ask| ask.input_tokens = 150_000), "anthropic/claude-haiku-5-5");
-    // Newer models of OpenAI refuse tools on chat completions while they reason.
-    assert_eq!(first(Chat, |ask| ask.needs.tools = true), "openai/gpt-4.1-mini");
+    // Newer models of OpenAI refuse tools on chat completions while they reason, and take them as responses.
+    assert_eq!(first(Chat, |ask| ask.needs.tools = true), "openai/gpt-6-luna");
     assert_eq!(first(Chat, |ask| (ask.needs.tools, ask.needs.no_reasoning) = (true, true)), "openai/gpt-6-luna");
-    assert_eq!(first(Chat, |ask| (ask.needs.tools, ask.needs.reasoning) = (true, true)), "openai/gpt-5.1");
+    assert_eq!(first(Chat, |ask| (ask.needs.tools, ask.needs.reasoning) = (true, true)), "openai/gpt-6-luna");
     assert_eq!(first(Messages, |ask| ask.needs.images = true), "anthropic/claude-haiku-5-5");
     // Whatever the client speaks, all shapes that can be translated compete.
     let both = snapshot(labs(), guide_routes());
@@ -334,7 +358,9 @@ fn a_capability_nobody_has_is_a_bad_request_that_names_it() {
 #[test]
 fn a_named_route_passes_over_what_is_known_to_be_unable() {
     let routes = vec![route("r", Strategy::Ordered, &["openai"], &["gpt-6-luna", "gpt-5.2"])];
-    let snapshot = snapshot(labs(), routes);
+    let mut openai = provider("openai");
+    openai.shapes = vec![Chat];
+    let snapshot = snapshot(vec![openai], routes);
     let mut ask = ask(Chat, "r");
     assert_eq!(ids(&snapshot.plan(&ask).unwrap().targets), ["openai/gpt-6-luna", "openai/gpt-5.2"]);
     ask.needs.tools = true;
