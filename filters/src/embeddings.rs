@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use crate::Shape;
 use crate::json::{Json, ValueKind, View};
 use crate::neutral::{ApiError, ErrorClass, Losses};
 
@@ -16,6 +17,15 @@ pub const MAX_TEXTS: usize = 100;
 
 /// Texts that one request may have, as OpenAI has it.
 const MAX_INPUTS: usize = 2_048;
+
+/// Whether a client of that shape can have texts embedded by a provider of that one.
+#[must_use]
+pub const fn is_possible(client: Shape, upstream: Shape) -> bool {
+    matches!(
+        (client, upstream),
+        (Shape::Chat, Shape::Chat | Shape::GenerateContent) | (Shape::GenerateContent, Shape::GenerateContent)
+    )
+}
 
 /// An OpenAI request as the calls of Google's that it takes.
 #[derive(Debug)]
@@ -193,7 +203,7 @@ pub fn from_google(answers: &[&[u8]], asked: Asked, model: &str) -> Result<Embed
         let view = View::parse(answer)
             .map_err(|error| broken(format!("the provider sent an answer that is not valid JSON: {error}")))?;
         if view.member("error").is_some() {
-            return Err(crate::shapes::decode_error(crate::Shape::GenerateContent, answer).into_api_error());
+            return Err(crate::shapes::decode_error(Shape::GenerateContent, answer).into_api_error());
         }
         // One text may have been embedded by itself.
         let vectors = view.member("embeddings").into_iter().flat_map(View::elements).chain(view.member("embedding"));

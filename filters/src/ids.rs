@@ -67,6 +67,12 @@ impl Operation {
             Operation::ListModels => "list_models",
         }
     }
+
+    /// Whether providers bill for the tokens of it.
+    #[must_use]
+    pub const fn is_billed(self) -> bool {
+        matches!(self, Operation::Generate | Operation::Embed)
+    }
 }
 
 impl fmt::Display for Operation {

@@ -145,6 +145,7 @@ impl<'a> Question<'a> {
         self.upstream.request(&Call {
             shape,
             operation: Operation::ListModels,
+            batch: false,
             model: "",
             stream: false,
             credential: self.credential,

@@ -1,11 +1,15 @@
-//! The bodies of `GET /v1/models` and `/v1/models/{id}`, in OpenAI's form and in Anthropic's.
+//! The bodies of `GET /v1/models` and `/v1/models/{id}`, in OpenAI's form, in Anthropic's and in Google's.
+
+mod google;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Catalog, Date, Model, Status};
+pub use google::{GooglePage, google_list, google_model};
+
+use super::{Catalog, Date, Kind, Model, Status};
 
 /// Who owns a route.
 const ROUTE_OWNER: &str = "ovth";
@@ -50,6 +54,10 @@ impl Entry {
         }
     }
 
+    fn embeds(&self) -> bool {
+        self.model().is_some_and(|model| model.kind == Kind::Embedding)
+    }
+
     fn owner(&self) -> &str {
         match self {
             Entry::Route(_) => ROUTE_OWNER,
@@ -85,12 +93,12 @@ pub fn openai_model(entry: &Entry) -> Vec<u8> {
     encode(&OpenAiModel::of(entry))
 }
 
-/// A page of Anthropic's list of models: <https://docs.claude.com/en/api/models-list>.
+/// A page of Anthropic's list of models, which has none that embed text: <https://docs.claude.com/en/api/models-list>.
 ///
 /// # Errors
 /// When the page begins or ends at an id that is not in the list.
 pub fn anthropic_list(entries: &[Entry], page: &Page) -> Result<Vec<u8>, PageError> {
-    let all: Vec<&Entry> = distinct(entries).collect();
+    let all: Vec<&Entry> = distinct(entries).filter(|entry| !entry.embeds()).collect();
     let position =
         |id: &str| all.iter().position(|entry| entry.id() == id).ok_or_else(|| PageError::UnknownId(id.into()));
     let (shown, has_more) = match &page.cursor {
@@ -168,6 +176,12 @@ pub enum PageError {
     /// `after_id` or `before_id` came more than once, or both did.
     #[error("give one of after_id and before_id, once")]
     BothEnds,
+    /// The number of entries of a page of Google's list is none.
+    #[error("pageSize: `{0}` is not a number of models")]
+    Size(Box<str>),
+    /// The token is none that Google's list gives.
+    #[error("pageToken: `{0}` is not the nextPageToken of another page; ask for the first page without one")]
+    Token(Box<str>),
     /// The page is to begin or end at an unknown model.
     #[error("`{0}` is not in the list of models")]
     UnknownId(Box<str>),

@@ -2,16 +2,19 @@
 
 use ovth_filters::{Operation, Shape};
 
+use super::upstream::Call;
+
 /// The path of one call. OpenAI-like base URLs end in their version (`/v1`), as the official SDKs have it; those of
 /// Anthropic and Google do not, and the version is added unless it is already there.
-pub(super) fn path(base: &str, shape: Shape, operation: Operation, model: &str, stream: bool) -> String {
+pub(super) fn path(base: &str, call: &Call<'_>) -> String {
+    let Call { shape, operation, model, .. } = *call;
     match shape {
         Shape::Chat => format!("{base}{}", openai(operation, "/chat/completions")),
         Shape::Responses => format!("{base}{}", openai(operation, "/responses")),
         Shape::Messages => format!("{}{}", versioned(base, "/v1"), messages(operation)),
         Shape::GenerateContent => {
             let base = if base.ends_with("/v1") { base.to_owned() } else { versioned(base, "/v1beta") };
-            match google_method(operation, stream) {
+            match google_method(call) {
                 None => format!("{base}/models"),
                 Some(method) => format!("{base}/models/{}:{method}", Segment(model.trim_start_matches("models/"))),
             }
@@ -39,10 +42,11 @@ fn messages(operation: Operation) -> &'static str {
     }
 }
 
-fn google_method(operation: Operation, stream: bool) -> Option<&'static str> {
-    match operation {
-        Operation::Generate if stream => Some("streamGenerateContent?alt=sse"),
+fn google_method(call: &Call<'_>) -> Option<&'static str> {
+    match call.operation {
+        Operation::Generate if call.stream => Some("streamGenerateContent?alt=sse"),
         Operation::Generate => Some("generateContent"),
+        Operation::Embed if call.batch => Some("batchEmbedContents"),
         Operation::Embed => Some("embedContent"),
         Operation::CountTokens => Some("countTokens"),
         Operation::ListModels => None,
@@ -72,7 +76,15 @@ impl std::fmt::Display for Segment<'_> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
+
+    fn path(base: &str, shape: Shape, operation: Operation, model: &str, stream: bool) -> String {
+        let client = &HeaderMap::new();
+        let call = Call { shape, operation, batch: false, model, stream, credential: None, client, query: None };
+        super::path(base, &call)
+    }
 
     #[test]
     fn each_operation_has_its_path() {

@@ -19,6 +19,8 @@ pub struct Call<'a> {
     pub shape: Shape,
     /// What is asked.
     pub operation: Operation,
+    /// Whether several texts are embedded at once, where that is a call of its own.
+    pub batch: bool,
     /// The model's id as the provider knows it.
     pub model: &'a str,
     /// Whether the answer is to be streamed.
@@ -145,7 +147,7 @@ impl Upstream {
     #[must_use]
     pub fn request(&self, call: &Call<'_>) -> RequestHead {
         let base = &self.provider.base_url.path;
-        let mut path_and_query = path(base, call.shape, call.operation, call.model, call.stream);
+        let mut path_and_query = path(base, call);
         let query = query(self.spec, call.query);
         if !query.is_empty() {
             path_and_query.push(if path_and_query.contains('?') { '&' } else { '?' });

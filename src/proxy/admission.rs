@@ -102,11 +102,26 @@ pub(super) enum Denied {
 pub(super) fn reserve(ledger: &Ledger, config: &Config, request: Request<'_>) -> Result<Admitted, Denied> {
     let Request { operation, peek, plan, payer, strict, facts } = request;
     let quota = &config.quota;
-    if operation != Operation::Generate {
+    if !operation.is_billed() {
         // It costs nothing, but counts as a request.
         let demand = Demand {
             payer,
             input: Amount::default(),
+            output_tokens: 0,
+            output_weight: 0,
+            output_price: PicoDollars::ZERO,
+            can_cap: false,
+            facts,
+        };
+        let reservation = ledger.reserve(demand, SystemTime::now()).map_err(Denied::Refusal)?;
+        return Ok(Admitted { reservation, output_bound: None });
+    }
+    if operation == Operation::Embed {
+        let prompt = peek.estimated_input_tokens();
+        let tokens = quota.weights.count(&Usage { input: prompt, ..Usage::default() });
+        let demand = Demand {
+            payer,
+            input: Amount { tokens, cost: dearest(plan, prompt).0 },
             output_tokens: 0,
             output_weight: 0,
             output_price: PicoDollars::ZERO,

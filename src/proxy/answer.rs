@@ -262,7 +262,7 @@ impl Exchange<'_, '_> {
     }
 
     /// Waits until the disk has what the client is about to be given: before the first byte, and when it is more than was set aside.
-    async fn settle_first(&mut self, committed: bool) -> Result<(), Stopped> {
+    pub(super) async fn settle_first(&mut self, committed: bool) -> Result<(), Stopped> {
         let Some(meter) = &mut self.context.meter else { return Ok(()) };
         if !meter.cover() && committed {
             return Ok(());
@@ -280,7 +280,7 @@ impl Exchange<'_, '_> {
     }
 
     /// Ends an answer that could not be written. `begun`: events of it are with the client.
-    async fn stopped(&mut self, stopped: Stopped, begun: bool) -> Outcome {
+    pub(super) async fn stopped(&mut self, stopped: Stopped, begun: bool) -> Outcome {
         match stopped {
             Stopped::ClientGone => Outcome::Gone,
             Stopped::Ending if self.downstream.head_written() => {
@@ -314,6 +314,9 @@ impl Exchange<'_, '_> {
             if self.response().is_some_and(ResponseBody::is_translated) {
                 let media_type = if events { EVENT_STREAM } else { "application/json" };
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+            }
+            if self.response().is_some_and(ResponseBody::is_reframed) {
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
             }
             let framing = if events {
                 mark_event_stream(&mut headers);
@@ -397,7 +400,7 @@ impl Exchange<'_, '_> {
 }
 
 /// Why nothing more was written.
-enum Stopped {
+pub(super) enum Stopped {
     ClientGone,
     /// The process has no time left.
     Ending,

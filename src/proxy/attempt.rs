@@ -70,7 +70,7 @@ pub(super) struct Answer {
 }
 
 /// Ends a stage early.
-enum Stop {
+pub(super) enum Stop {
     Outcome(Box<Outcome>),
     /// The pooled connection was closed by the provider before it saw the request.
     Stale,
@@ -160,19 +160,33 @@ impl Exchange<'_, '_> {
         fresh: bool,
     ) -> Result<Outcome, Stop> {
         let mut wire = self.connect(target, prepared, (addresses, fresh)).await?;
-        let asked = CapturedUpstream { provider: target.upstream.id(), model: &target.model };
-        if let Some(capture) = &mut self.downstream.capture {
-            capture.upstream_request(asked, prepared.runs.iter().map(|run| &**run));
-        }
+        self.capture_request(target, &prepared.runs);
         self.send(target, &mut wire).await?;
+        self.capture_head(target, &wire);
+        let status = wire.head().map_or(0, |head| head.status.as_u16());
+        if !(200..300).contains(&status) {
+            return Ok(self.refusal(target, wire, status).await);
+        }
+        Ok(match &prepared.embedding {
+            Some(calls) => self.embed(target, prepared, (calls, wire), addresses).await,
+            None => self.answer(target, wire).await,
+        })
+    }
+
+    /// Writes down what goes to a provider, where that is asked for.
+    pub(super) fn capture_request<'r>(&mut self, target: &Target, runs: impl IntoIterator<Item = &'r Bytes>) {
+        if let Some(capture) = &mut self.downstream.capture {
+            let asked = CapturedUpstream { provider: target.upstream.id(), model: &target.model };
+            capture.upstream_request(asked, runs.into_iter().map(|run| &**run));
+        }
+    }
+
+    /// Writes down the head of its answer.
+    pub(super) fn capture_head(&mut self, target: &Target, wire: &Wire) {
         if let (Some(capture), Some(head)) = (&mut self.downstream.capture, wire.head()) {
+            let asked = CapturedUpstream { provider: target.upstream.id(), model: &target.model };
             capture.upstream_head(asked, head.status.as_u16(), &head.headers);
         }
-        let status = wire.head().map_or(0, |head| head.status.as_u16());
-        if (200..300).contains(&status) {
-            return Ok(self.answer(target, wire).await);
-        }
-        Ok(self.refusal(target, wire, status).await)
     }
 
     /// A try that is followed by another one at the same target.
@@ -196,7 +210,7 @@ impl Exchange<'_, '_> {
         }
     }
 
-    async fn connect(
+    pub(super) async fn connect(
         &mut self,
         target: &Arc<Target>,
         prepared: &Prepared,
@@ -248,7 +262,7 @@ impl Exchange<'_, '_> {
     }
 
     /// Sends the request and waits for the final head of the answer.
-    async fn send(&mut self, target: &Target, wire: &mut Wire) -> Result<(), Stop> {
+    pub(super) async fn send(&mut self, target: &Target, wire: &mut Wire) -> Result<(), Stop> {
         let mut head = RequestHeader::build(Method::POST, b"/", None).map_err(|error| broken(target, &error))?;
         self.gateway
             .upstream_request_filter(self.downstream.session, &mut head, self.context)

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::HeaderMap;
 use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
+use pingora::http::RequestHeader;
 
 use super::{Gateway, credentials};
 use crate::config::Quota;
@@ -17,17 +17,18 @@ use crate::keys::{AuthError, Key};
 /// There is none, it is not known, it has ended, or nobody can say.
 pub(super) fn authenticate(
     gateway: &Gateway,
-    headers: &HeaderMap,
+    request: &RequestHeader,
     shape: Shape,
     quota: &Quota,
 ) -> Result<Arc<Key>, ApiError> {
     let now = SystemTime::now();
-    let Some(presented) = credentials::presented(headers, shape) else {
-        return Err(refused(
-            "no API key: send one as 'Authorization: Bearer ovth_live_...' or 'x-api-key: ovth_live_...'",
-        ));
+    let Some(presented) = credentials::presented(&request.headers, request.uri.query(), shape) else {
+        let header = if shape == Shape::GenerateContent { "x-goog-api-key" } else { "x-api-key" };
+        return Err(refused(&format!(
+            "no API key: send one as 'Authorization: Bearer ovth_live_...' or '{header}: ovth_live_...'"
+        )));
     };
-    let key = gateway.keys.authenticate(presented, now).map_err(|error| match error {
+    let key = gateway.keys.authenticate(&presented, now).map_err(|error| match error {
         AuthError::Unknown | AuthError::Revoked | AuthError::Expired | AuthError::Replaced => {
             refused(&error.to_string())
         }

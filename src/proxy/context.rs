@@ -9,6 +9,7 @@ use ovth_filters::shapes::Peek;
 use ovth_filters::{Operation, Shape};
 
 use super::body::{RequestBody, ResponseBody, Translation};
+use super::endpoints::Called;
 use super::guard::Visit;
 use super::intake::Body;
 use super::meter::Meter;
@@ -67,7 +68,7 @@ impl Context {
 /// What the client asked for, in a form that every attempt can send again.
 pub(super) struct Asked {
     pub(super) shape: Shape,
-    pub(super) operation: Operation,
+    pub(super) called: Called,
     pub(super) peek: Peek,
     pub(super) body: Body,
     /// The bound that the answer is given, where that is lower than what the client asked for.
@@ -84,6 +85,8 @@ pub(super) struct Asked {
 pub(super) struct Attempt {
     pub(super) target: Arc<Target>,
     pub(super) operation: Operation,
+    /// Whether several texts are embedded at once, where that is a call of its own.
+    pub(super) batch: bool,
     /// Chosen from what the resolver knows before the peer is asked for.
     pub(super) address: SocketAddr,
     /// The last connection from the pool was stale: this one must be new.
@@ -105,7 +108,8 @@ impl Attempt {
     /// A try at a target with the body that was made for it.
     pub(super) fn new(target: Arc<Target>, asked: &Asked, prepared: &Prepared, address: SocketAddr) -> Attempt {
         Attempt {
-            operation: asked.operation,
+            operation: asked.called.operation,
+            batch: asked.called.is_batch() || prepared.embedding.is_some(),
             address,
             fresh: false,
             request: RequestBody::new(prepared.runs.clone()),

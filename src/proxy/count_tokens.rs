@@ -17,7 +17,7 @@ const WARNING: &str = "approximated:input_tokens";
 /// Leaves those targets in the plan that can be asked to count, as only their own shape can ask for it. The family of models
 /// to count by when none can.
 pub(super) fn family(asked: &Asked, plan: &mut Plan) -> Option<Family> {
-    if asked.operation != Operation::CountTokens {
+    if asked.called.operation != Operation::CountTokens {
         return None;
     }
     let first = plan.targets.first().map(|target| Family::of(target.shape, &target.model));

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Version, header};
 use ovth_filters::neutral::ApiError;
+use ovth_filters::sse::ArrayWriter;
 use ovth_filters::{Shape, shapes};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_core::Result;
 use pingora_proxy::Session;
 
 use super::body::PIECE_BYTES;
-use super::reply::{Marks, append_all, keep_alive_unless_shutting_down, put_body, put_head};
+use super::reply::{Marks, append_all, as_array, keep_alive_unless_shutting_down, put_body, put_head};
 use super::waited::timed;
 use crate::observe::Capturing;
 
@@ -39,6 +40,8 @@ pub(super) struct Downstream<'a> {
     heartbeats: u32,
     bytes: u64,
     waited: Duration,
+    /// Makes one JSON array of the events, for a client that asked for that.
+    array: Option<ArrayWriter>,
     /// Writes the exchange down, where that is asked for.
     pub(super) capture: Option<Box<Capturing>>,
 }
@@ -57,8 +60,14 @@ impl<'a> Downstream<'a> {
             heartbeats: 0,
             bytes: 0,
             waited: Duration::ZERO,
+            array: None,
             capture: None,
         }
+    }
+
+    /// From here on what is written as events goes out as the elements of one JSON array.
+    pub(super) fn stream_array(&mut self) {
+        self.array = Some(ArrayWriter::default());
     }
 
     /// Resolves when the client has left. May be dropped and called again; the whole request body must have been read.
@@ -120,7 +129,9 @@ impl<'a> Downstream<'a> {
             self.write_head(200, event_stream_headers(), Framing::Open).await?;
         }
         self.heartbeats += 1;
-        self.write(Bytes::from_static(shapes::heartbeat(self.shape)), false).await
+        // In an array a comment becomes white space; that of a shape whose clients take no comments would become nothing.
+        let heartbeat = if self.array.is_some() { b":\n\n" } else { shapes::heartbeat(self.shape) };
+        self.write(Bytes::from_static(heartbeat), false).await
     }
 
     /// Writes the head. `headers` are what the provider's allow-list let through.
@@ -130,7 +141,10 @@ impl<'a> Downstream<'a> {
         }
         let mut head = ResponseHeader::build(status, Some(headers.len() + 12))?;
         append_all(&mut head, headers)?;
-        if is_event_stream(&head) && offers_compression(self.session.req_header()) {
+        if self.array.is_some() {
+            head.insert_header(header::CONTENT_TYPE, JSON_STREAM)?;
+        }
+        if (is_event_stream(&head) || self.array.is_some()) && offers_compression(self.session.req_header()) {
             // Caddy up to 2.6 heeds no `no-transform`, and nginx never does: both would hold events back until a block is compressed.
             // What names its encoding they leave alone.
             head.insert_header(header::CONTENT_ENCODING, "identity")?;
@@ -150,6 +164,17 @@ impl<'a> Downstream<'a> {
 
     /// Writes body bytes, in pieces that a slow client can take in time.
     pub(super) async fn write(&mut self, mut bytes: Bytes, end: bool) -> Result<()> {
+        if let Some(array) = &mut self.array {
+            let mut elements = BytesMut::with_capacity(bytes.len() + 8);
+            array.write(&bytes, &mut elements);
+            if end {
+                array.finish(&mut elements);
+            }
+            bytes = elements.freeze();
+            if bytes.is_empty() {
+                return Ok(());
+            }
+        }
         self.bytes += bytes.len() as u64;
         if let Some(capture) = &mut self.capture {
             capture.client_body(&bytes);
@@ -162,7 +187,10 @@ impl<'a> Downstream<'a> {
     }
 
     /// Writes a whole answer with its length.
-    pub(super) async fn write_whole(&mut self, status: u16, headers: HeaderMap, body: Bytes) -> Result<()> {
+    pub(super) async fn write_whole(&mut self, status: u16, headers: HeaderMap, mut body: Bytes) -> Result<()> {
+        if self.array.take().is_some() {
+            body = as_array(&body);
+        }
         self.write_head(status, headers, Framing::Length(body.len())).await?;
         self.write(body, true).await
     }
@@ -177,6 +205,9 @@ impl<'a> Downstream<'a> {
 
 /// The media type of an event stream.
 pub(super) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
+/// The media type of a stream that is one JSON array.
+const JSON_STREAM: &str = "application/json; charset=UTF-8";
 
 /// The headers of an event stream that no proxy on the way may hold back.
 pub(super) fn event_stream_headers() -> HeaderMap {

@@ -4,16 +4,14 @@ use std::sync::LazyLock;
 
 use http::Method;
 use matchit::Router;
+use ovth_filters::shapes::{Framing, InPath, ModelCall};
 use ovth_filters::{Operation, Shape};
 
 /// What a path stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// Goes to a provider.
-    Exchange {
-        /// What is asked.
-        operation: Operation,
-    },
+    Exchange(Called),
     /// The list of routes and models.
     Models,
     /// One route or model, by its percent-decoded name.
@@ -30,6 +28,37 @@ pub(super) enum Endpoint {
     Admin,
     /// A hello for people and for clients that probe the root.
     Root,
+}
+
+/// What a path asks of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Called {
+    /// What is asked.
+    pub(super) operation: Operation,
+    /// What else the path says, in the shape that says it there.
+    call: Option<ModelCall>,
+}
+
+impl Called {
+    /// A path that says no more than what is asked.
+    const fn plain(operation: Operation) -> Called {
+        Called { operation, call: None }
+    }
+
+    /// What the path says of model and streaming.
+    pub(super) fn in_path(&self) -> Option<InPath<'_>> {
+        self.call.as_ref().map(|call| InPath { model: &call.model, stream: call.stream })
+    }
+
+    /// Whether the answer is to be streamed as one JSON array and not as events.
+    pub(super) fn streams_array(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.stream && call.framing == Framing::Array)
+    }
+
+    /// Whether several texts are to be embedded in one call that has a name of its own.
+    pub(super) fn is_batch(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.batch)
+    }
 }
 
 /// The outcome of a look-up.
@@ -50,7 +79,7 @@ impl Found {
     /// The name of what the gateway answers by itself, as metrics have it.
     pub(super) const fn name(&self) -> &'static str {
         match self {
-            Found::Endpoint(Endpoint::Exchange { .. }) => "exchange",
+            Found::Endpoint(Endpoint::Exchange(_)) => "exchange",
             Found::Endpoint(Endpoint::Models | Endpoint::Model(_)) => "models",
             Found::Endpoint(Endpoint::Key) => "key",
             Found::Endpoint(Endpoint::Stored) => "stored",
@@ -69,6 +98,8 @@ enum Kind {
     Exchange(Operation),
     Models,
     Model,
+    /// A model in Google's form, or a call of it.
+    ModelCall(&'static str),
     Key,
     Stored,
     Health,
@@ -81,7 +112,9 @@ impl Kind {
         match self {
             Kind::Exchange(_) => "POST, OPTIONS",
             Kind::Stored => "GET, HEAD, POST, DELETE, OPTIONS",
-            Kind::Models | Kind::Model | Kind::Key | Kind::Health | Kind::Ready | Kind::Root => "GET, HEAD, OPTIONS",
+            Kind::Models | Kind::Model | Kind::ModelCall(_) | Kind::Key | Kind::Health | Kind::Ready | Kind::Root => {
+                "GET, HEAD, OPTIONS"
+            }
         }
     }
 
@@ -106,15 +139,23 @@ const PATHS: &[(&str, Kind)] = &[
     ("/v1/messages/count_tokens", Kind::Exchange(Operation::CountTokens)),
     ("/anthropic/v1/messages", Kind::Exchange(Operation::Generate)),
     ("/anthropic/v1/messages/count_tokens", Kind::Exchange(Operation::CountTokens)),
+    ("/v1/embeddings", Kind::Exchange(Operation::Embed)),
     ("/v1/models", Kind::Models),
     ("/v1/models/{*id}", Kind::Model),
     ("/anthropic/v1/models", Kind::Models),
     ("/anthropic/v1/models/{*id}", Kind::Model),
+    ("/gemini/v1beta/models", Kind::Models),
+    ("/gemini/v1beta/models/{*id}", Kind::ModelCall("models/")),
+    ("/gemini/v1beta/tunedModels/{*id}", Kind::ModelCall("tunedModels/")),
+    ("/gemini/v1/models", Kind::Models),
+    ("/gemini/v1/models/{*id}", Kind::ModelCall("models/")),
+    ("/gemini/v1/tunedModels/{*id}", Kind::ModelCall("tunedModels/")),
     ("/v1/key", Kind::Key),
     ("/healthz", Kind::Health),
     ("/readyz", Kind::Ready),
     ("/", Kind::Root),
     ("/anthropic", Kind::Root),
+    ("/gemini", Kind::Root),
 ];
 
 static ROUTER: LazyLock<Router<Kind>> = LazyLock::new(|| {
@@ -134,25 +175,46 @@ pub fn exchange_paths() -> impl Iterator<Item = (&'static str, Operation)> {
 }
 
 /// Looks a request up.
-pub(super) fn find(method: &Method, path: &str) -> Found {
+pub(super) fn find(method: &Method, path: &str, query: Option<&str>) -> Found {
     if is_admin(path) {
         return Found::Endpoint(Endpoint::Admin);
     }
     let Ok(matched) = ROUTER.at(without_alias(path)) else { return Found::Nothing };
     let kind = *matched.value;
+    let name = matched.params.get("id").unwrap_or_default();
+    if let Kind::ModelCall(collection) = kind {
+        let name = format!("{collection}{}", percent_decoded(name));
+        if let Some(call) = ModelCall::read(&name, query) {
+            let called = Called { operation: call.operation, call: Some(call) };
+            return found_call(method, called);
+        }
+        if method == Method::POST {
+            // A method that is not known.
+            return Found::Nothing;
+        }
+    }
     if !kind.takes(method) {
         return Found::OtherMethod { allow: kind.allow() };
     }
     Found::Endpoint(match kind {
-        Kind::Exchange(operation) => Endpoint::Exchange { operation },
+        Kind::Exchange(operation) => Endpoint::Exchange(Called::plain(operation)),
         Kind::Models => Endpoint::Models,
-        Kind::Model => Endpoint::Model(percent_decoded(matched.params.get("id").unwrap_or_default())),
+        Kind::Model | Kind::ModelCall(_) => Endpoint::Model(percent_decoded(name)),
         Kind::Key => Endpoint::Key,
         Kind::Stored => Endpoint::Stored,
         Kind::Health => Endpoint::Health,
         Kind::Ready => Endpoint::Ready,
         Kind::Root => Endpoint::Root,
     })
+}
+
+fn found_call(method: &Method, called: Called) -> Found {
+    let kind = Kind::Exchange(called.operation);
+    if kind.takes(method) {
+        Found::Endpoint(Endpoint::Exchange(called))
+    } else {
+        Found::OtherMethod { allow: kind.allow() }
+    }
 }
 
 /// The shape in which a path speaks, for its errors too.
@@ -210,12 +272,13 @@ mod tests {
     use super::*;
 
     fn found(method: Method, path: &str) -> Found {
-        find(&method, path)
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        find(&method, path, query)
     }
 
     #[test]
     fn every_path_and_its_alias_lead_to_the_same_endpoint() {
-        let generate = Found::Endpoint(Endpoint::Exchange { operation: Operation::Generate });
+        let generate = Found::Endpoint(Endpoint::Exchange(Called::plain(Operation::Generate)));
         for path in [
             "/v1/chat/completions",
             "/api/v1/chat/completions",
@@ -234,6 +297,37 @@ mod tests {
         let expected = Found::Endpoint(Endpoint::Model("anthropic/claude-sonnet-4.5".to_owned()));
         assert_eq!(found(Method::GET, "/v1/models/anthropic/claude-sonnet-4.5"), expected);
         assert_eq!(found(Method::GET, "/v1/models/anthropic%2Fclaude-sonnet-4.5"), expected);
+    }
+
+    #[test]
+    fn a_path_in_google_s_form_says_model_method_and_framing() {
+        let called = |path: &str| match found(Method::POST, path) {
+            Found::Endpoint(Endpoint::Exchange(called)) => called,
+            other => unreachable!("{path}: {other:?}"),
+        };
+        let whole = called("/gemini/v1beta/models/gemini-3.8-flash:generateContent");
+        assert_eq!(whole.in_path(), Some(InPath { model: "gemini-3.8-flash", stream: false }));
+        assert!(!whole.streams_array());
+        let array = called("/gemini/v1/models/anthropic%2Fclaude-haiku-5.5%3AstreamGenerateContent?key=k");
+        assert_eq!(array.in_path(), Some(InPath { model: "anthropic/claude-haiku-5.5", stream: true }));
+        assert!(array.streams_array());
+        assert!(!called("/gemini/v1beta/models/a/b:free:streamGenerateContent?alt=sse&key=k").streams_array());
+        assert_eq!(
+            called("/gemini/v1beta/tunedModels/t:countTokens").in_path(),
+            Some(InPath { model: "tunedModels/t", stream: false })
+        );
+        assert!(called("/gemini/v1beta/models/m:batchEmbedContents").is_batch());
+        assert_eq!(
+            found(Method::GET, "/gemini/v1beta/models/a/b:free"),
+            Found::Endpoint(Endpoint::Model("a/b:free".to_owned()))
+        );
+        assert_eq!(found(Method::GET, "/gemini/v1beta/models"), Found::Endpoint(Endpoint::Models));
+        assert_eq!(
+            found(Method::GET, "/gemini/v1beta/models/m:generateContent"),
+            Found::OtherMethod { allow: "POST, OPTIONS" }
+        );
+        assert_eq!(found(Method::POST, "/gemini/v1beta/models/m:tuneModel"), Found::Nothing);
+        assert_eq!(found(Method::POST, "/gemini/v1beta/files"), Found::Nothing);
     }
 
     #[test]

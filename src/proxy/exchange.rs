@@ -16,6 +16,7 @@ use super::authenticate::authenticate;
 use super::context::{Asked, Context};
 use super::downstream::Downstream;
 use super::ending::cut_error;
+use super::endpoints::Called;
 use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError, Pace};
 use super::reasoning_memory::OwnMemory;
 use super::reply::{Marks, Reply};
@@ -42,10 +43,10 @@ pub(super) async fn serve(
     session: &mut Session,
     context: &mut Context,
     shape: Shape,
-    operation: Operation,
+    called: &Called,
 ) -> Result<()> {
     let mut marks = Marks::new(shape, context.request_id.clone(), true);
-    match prepare(gateway, session, context, &mut marks, operation).await {
+    match prepare(gateway, session, context, &mut marks, called).await {
         Ok((asked, mut plan)) => match count_tokens::family(&asked, &mut plan) {
             Some(family) => count_tokens::answer(session, context, marks, &asked, family).await,
             None => run(gateway, session, context, marks, &asked, plan).await,
@@ -56,7 +57,7 @@ pub(super) async fn serve(
                 visit.cut(ConnectionCut::SlowBody);
             }
             mark_retry(&mut marks, &error);
-            refuse(session, context, &marks, &error).await
+            refuse(session, context, &marks, (&error, called)).await
         }
     }
 }
@@ -67,15 +68,17 @@ async fn prepare(
     session: &mut Session,
     context: &mut Context,
     marks: &mut Marks,
-    operation: Operation,
+    called: &Called,
 ) -> Result<(Asked, Plan), IntakeError> {
     let shape = marks.shape();
     let snapshot = Arc::clone(&context.snapshot);
     let config = snapshot.config();
-    let headers = &session.req_header().headers;
-    let key = authenticate(gateway, headers, shape, &config.quota)?;
+    let operation = called.operation;
+    let request = session.req_header();
+    let headers = &request.headers;
+    let key = authenticate(gateway, request, shape, &config.quota)?;
     with_meter(context, |meter| meter.bill_to(&gateway.ledger, &key, headers));
-    if operation == Operation::Generate {
+    if operation.is_billed() {
         let payer = Payer::of(&key, &config.quota, None);
         let admitted = gateway.ledger.precheck(&payer, SystemTime::now());
         admitted.map_err(|refusal| refused(gateway, marks, &payer, &refusal))?;
@@ -88,7 +91,7 @@ async fn prepare(
         () = gateway.ending.reached() => return Err(cut_error().into()),
     };
     fault::panic_if_asked(&session.req_header().headers, &body.bytes);
-    let (Looked { peek, prefix }, body) = peek(shape, operation, body).await?;
+    let (Looked { peek, prefix }, body) = peek(shape, called, body).await?;
     let shape = peek.is_in.unwrap_or(shape);
     marks.speak(shape);
     if let Some(meter) = &mut context.meter {
@@ -140,7 +143,8 @@ async fn prepare(
     limits::mark(marks, reservation.standing(), SystemTime::now());
     with_meter(context, |meter| meter.reserved(reservation, config.quota.weights));
     let memory = OwnMemory::new(&gateway.reasoning_memory, &key.id);
-    Ok((Asked { shape, operation, peek, body, output_bound, strict, conversation, memory }, plan))
+    let called = called.clone();
+    Ok((Asked { shape, called, peek, body, output_bound, strict, conversation, memory }, plan))
 }
 
 fn headers_text(session: &Session, name: &str) -> Option<ShortText> {
@@ -181,20 +185,24 @@ struct Looked {
     prefix: Option<Prefix>,
 }
 
-fn look(shape: Shape, operation: Operation, bytes: &[u8]) -> Result<Looked, ApiError> {
-    let peek = shapes::peek(shape, operation, bytes)?;
+fn look(shape: Shape, called: &Called, bytes: &[u8]) -> Result<Looked, ApiError> {
+    let operation = called.operation;
+    let peek = match called.in_path() {
+        Some(path) => shapes::peek_in_path(shape, operation, path, bytes)?,
+        None => shapes::peek(shape, operation, bytes)?,
+    };
     let shape = peek.is_in.unwrap_or(shape);
     let prefix = if operation == Operation::Generate { Prefix::of(shape, bytes) } else { None };
     Ok(Looked { peek, prefix })
 }
 
 /// Looks into the body; a large one off the worker thread.
-async fn peek(shape: Shape, operation: Operation, body: Body) -> Result<(Looked, Body), ApiError> {
+async fn peek(shape: Shape, called: &Called, body: Body) -> Result<(Looked, Body), ApiError> {
     if body.bytes.len() < BLOCKING_BYTES {
-        return Ok((look(shape, operation, &body.bytes)?, body));
+        return Ok((look(shape, called, &body.bytes)?, body));
     }
-    let bytes = body.bytes.clone();
-    let looked = tokio::task::spawn_blocking(move || look(shape, operation, &bytes)).await;
+    let (bytes, called) = (body.bytes.clone(), called.clone());
+    let looked = tokio::task::spawn_blocking(move || look(shape, &called, &bytes)).await;
     let looked = looked.unwrap_or_else(|_| {
         Err(ApiError::new(ErrorClass::Internal, "the request body could not be read by the gateway"))
     });
@@ -220,6 +228,9 @@ async fn run(
     }
     let mut downstream = Downstream::new(session, asked.shape, marks, streaming);
     downstream.capture = context.capture.take();
+    if asked.called.streams_array() {
+        downstream.stream_array();
+    }
     let mut exchange = Exchange {
         gateway,
         downstream: &mut downstream,
@@ -259,8 +270,16 @@ async fn count_input(context: &mut Context, asked: &Asked) {
 }
 
 /// Answers a request that never came to an attempt.
-async fn refuse(session: &mut Session, context: &mut Context, marks: &Marks, error: &ApiError) -> Result<()> {
-    let reply = Reply::error(marks.shape(), error, marks.request_id());
+async fn refuse(
+    session: &mut Session,
+    context: &mut Context,
+    marks: &Marks,
+    (error, called): (&ApiError, &Called),
+) -> Result<()> {
+    let mut reply = Reply::error(marks.shape(), error, marks.request_id());
+    if called.streams_array() {
+        reply = reply.in_array();
+    }
     let status = reply.status();
     let sent = reply.send(session, marks).await;
     with_meter(context, |meter| {

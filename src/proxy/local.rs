@@ -127,15 +127,19 @@ pub(super) async fn refuse(session: &mut Session, context: &Context, shape: Shap
 fn no_such_path(path: &str) -> ApiError {
     let shown: String = path.chars().filter(|c| !c.is_control()).take(100).collect();
     let known = |ending: &str| path.trim_end_matches('/').ends_with(ending);
-    let cure = if ["/chat/completions", "/responses", "/messages", "/count_tokens", "/models"]
+    let cure = if ["/chat/completions", "/responses", "/messages", "/count_tokens", "/embeddings", "/models"]
         .iter()
         .any(|ending| known(ending))
     {
-        "Set the base URL to end in /v1 for OpenAI's clients, and in /anthropic for Anthropic's."
-    } else if known("/embeddings") || path.starts_with("/gemini") {
-        "It is not served in this version; POST /v1/chat/completions, POST /v1/responses and POST /anthropic/v1/messages are."
+        "Set the base URL to end in /v1 for OpenAI's clients, in /anthropic for Anthropic's, and in /gemini for Google's."
+    } else if path.starts_with("/gemini") {
+        "There are POST /gemini/v1beta/models/MODEL with :generateContent, :streamGenerateContent, :countTokens, :embedContent or \
+         :batchEmbedContents behind it, and GET /gemini/v1beta/models."
+    } else if [":generateContent", ":streamGenerateContent", ":countTokens"].iter().any(|ending| known(ending)) {
+        "Set the base URL to end in /gemini for Google's clients."
     } else {
-        "There are POST /v1/chat/completions, POST /v1/responses, POST /anthropic/v1/messages (and /v1/messages, with /count_tokens), and GET /v1/models."
+        "There are POST /v1/chat/completions, POST /v1/responses, POST /anthropic/v1/messages (and /v1/messages, with /count_tokens), \
+         POST /gemini/v1beta/models/MODEL:generateContent, POST /v1/embeddings, and GET /v1/models."
     };
     ApiError::new(ErrorClass::NotFound, format!("There is no {shown} here. {cure}"))
 }
@@ -146,7 +150,16 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
     match endpoint {
         Endpoint::Models => {
             let entries = context.snapshot.listing();
-            if messages_form {
+            if shape == Shape::GenerateContent {
+                let page = listing::GooglePage::from_query(request.uri.query());
+                match page.and_then(|page| listing::google_list(entries, &page)) {
+                    Ok(body) => Reply::json(200, body),
+                    Err(error) => {
+                        let error = ApiError::new(ErrorClass::BadRequest, error.to_string());
+                        Reply::error(shape, &error, &context.request_id)
+                    }
+                }
+            } else if messages_form {
                 let page = listing::Page::from_query(request.uri.query());
                 match page.and_then(|page| listing::anthropic_list(entries, &page)) {
                     Ok(body) => Reply::json(200, body),
@@ -160,6 +173,7 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
             }
         }
         Endpoint::Model(name) => match listing::find(context.snapshot.listing(), context.snapshot.catalog(), name) {
+            Some(entry) if shape == Shape::GenerateContent => Reply::json(200, listing::google_model(entry)),
             Some(entry) if messages_form => Reply::json(200, listing::anthropic_model(entry)),
             Some(entry) => Reply::json(200, listing::openai_model(entry)),
             None => Reply::error(shape, &context.snapshot.models_error(name), &context.request_id),
@@ -176,13 +190,13 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
 const ROOT: &str = concat!(
     r#"{"service":"ovth-gateway","version":""#,
     env!("CARGO_PKG_VERSION"),
-    r#"","openai_base_url":"/v1","anthropic_base_url":"/anthropic","models":"/v1/models"}"#
+    r#"","openai_base_url":"/v1","anthropic_base_url":"/anthropic","gemini_base_url":"/gemini","models":"/v1/models"}"#
 );
 
 /// Tells a client about its own key.
 async fn own_key(gateway: &Gateway, session: &Session, context: &Context, shape: Shape) -> Reply {
     let quota = &context.snapshot.config().quota;
-    match authenticate(gateway, &session.req_header().headers, shape, quota) {
+    match authenticate(gateway, session.req_header(), shape, quota) {
         Ok(key) => answered(gateway.local.key_info(&key, Payer::of(&key, quota, None)).await),
         Err(error) => Reply::error(shape, &error, &context.request_id),
     }

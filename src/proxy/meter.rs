@@ -135,6 +135,10 @@ impl Meter {
     /// The family of models to count the prompt by, when there will be an entry with an estimate of it: the provider has the request, and has not
     /// told how large it is.
     pub(super) fn uncounted_by(&self) -> Option<Family> {
+        if self.record.operation == Some(Operation::Embed) {
+            // Of texts the estimate is all there is.
+            return None;
+        }
         let untold = self.observed.usage.is_none_or(|usage| usage.prompt() == 0);
         self.family.filter(|_| untold && self.usage().1 == UsageSource::Estimated)
     }
@@ -186,6 +190,12 @@ impl Meter {
         keep_last(&mut observed.service_class, tap.service_class());
     }
 
+    /// Takes over what texts came to that were embedded in several calls; `is_counted`: by the provider.
+    pub(super) fn embedded(&mut self, tokens: u64, is_counted: bool) {
+        self.observed.usage = Some(Usage { input: tokens, ..Usage::default() });
+        self.observed.usage_is_final = is_counted;
+    }
+
     /// Whether more is about to go to the client than was set aside: then [`Meter::durable`] has to be waited for first.
     pub(super) fn cover(&mut self) -> bool {
         let spent = self.spent().1;
@@ -232,7 +242,7 @@ impl Meter {
 
     /// Tokens by kind and where they come from, as far as is known.
     fn usage(&self) -> (Option<Usage>, UsageSource) {
-        if self.record.operation != Some(Operation::Generate) {
+        if !self.record.operation.is_some_and(Operation::is_billed) {
             // Counting tokens spends none.
             return (None, UsageSource::None);
         }

@@ -10,6 +10,7 @@ mod context;
 mod count_tokens;
 mod credentials;
 mod downstream;
+mod embed;
 mod ending;
 mod endpoints;
 mod entry;
@@ -40,6 +41,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, header};
 use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::shapes;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_core::connectors::http::Connector;
 use pingora_core::modules::http::HttpModules;
@@ -154,6 +156,7 @@ impl ProxyHttp for Gateway {
         let head = attempt.target.upstream.request(&Call {
             shape: attempt.target.shape,
             operation: attempt.operation,
+            batch: attempt.batch,
             model: &attempt.target.model,
             stream: attempt.streaming,
             credential: attempt.target.credential.as_ref(),
@@ -226,7 +229,7 @@ impl Gateway {
     async fn serve(&self, session: &mut Session, context: &mut Context) -> Result<()> {
         let request = session.req_header();
         let shape = endpoints::shape(request.uri.path());
-        let mut found = endpoints::find(&request.method, request.uri.path());
+        let mut found = endpoints::find(&request.method, request.uri.path(), request.uri.query());
         if let Some(visit) = &mut context.visit {
             match judge(visit, request, found, &context.snapshot.config().clients) {
                 Ok(served) => found = served,
@@ -234,13 +237,13 @@ impl Gateway {
             }
         }
         match found {
-            Found::Endpoint(Endpoint::Exchange { operation }) => {
+            Found::Endpoint(Endpoint::Exchange(called)) => {
                 let mut record = Record::new(context.request_id.as_str(), shape);
-                record.operation = Some(operation);
+                record.operation = Some(called.operation);
                 record.client_retry_count = retry_count(request);
                 record.client = context.client_to_log();
                 context.meter = Some(Meter::new(record, &self.metrics, &self.conversations, context.arrived));
-                exchange::serve(self, session, context, shape, operation).await?;
+                exchange::serve(self, session, context, shape, &called).await?;
             }
             found => local::answer(self, session, context, shape, found).await?,
         }
@@ -262,11 +265,15 @@ impl Gateway {
         if let Some(meter) = &mut context.meter {
             meter.answered_by(&attempt.passed_headers);
         }
-        let events = attempt.streaming && is_event_stream(head);
-        attempt.response = Some(match &attempt.translation {
-            Some(translation) => ResponseBody::translated(translation, events, budget)?,
-            None if events => ResponseBody::events(attempt.target.shape, attempt.hides_usage),
-            None => ResponseBody::whole(attempt.target.shape, budget),
+        let framing = match attempt.streaming {
+            true if is_event_stream(head) => Some(shapes::Framing::Events),
+            true if shapes::streams_as_array(attempt.target.shape) => Some(shapes::Framing::Array),
+            _ => None,
+        };
+        attempt.response = Some(match (&attempt.translation, framing) {
+            (Some(translation), framing) => ResponseBody::translated(translation, framing, budget)?,
+            (None, Some(framing)) => ResponseBody::events(attempt.target.shape, framing, attempt.hides_usage),
+            (None, None) => ResponseBody::whole(attempt.target.shape, budget),
         });
         Ok(())
     }

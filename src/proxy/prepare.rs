@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use ovth_filters::Shape;
 use ovth_filters::json::{Edit, splice};
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::shapes::{self, Edits, Strip};
 use ovth_filters::translate::{self, Upstream};
+use ovth_filters::{Operation, Shape};
 
 use super::body::{BUDGET_RETRY_AFTER, Translation};
 use super::budget::{Budget, Held};
 use super::context::Asked;
+use super::embed;
 use super::intake::BLOCKING_BYTES;
 use super::reasoning_memory::OwnMemory;
 use crate::providers::Failure;
@@ -36,11 +37,13 @@ pub(super) struct Prepared {
     pub(super) hides_usage: bool,
     /// How the answer becomes one in the client's shape, where that is another.
     pub(super) translation: Option<Translation>,
+    /// The calls that it takes to embed what the client sent, where the target has a form of its own for that.
+    pub(super) embedding: Option<embed::Calls>,
     /// What did not go on as the client said it, for `x-ovth-warnings`; may be empty.
     pub(super) warnings: String,
     /// The translation's share of the memory budget.
     #[expect(dead_code, reason = "it is held, not read")]
-    held: Held,
+    pub(super) held: Held,
 }
 
 /// What a body is made with.
@@ -61,6 +64,9 @@ impl Prepared {
     pub(super) async fn new(making: Making<'_>, budget: &Arc<Budget>) -> Result<Prepared, Failure> {
         if making.target.shape == making.asked.shape {
             return spliced(making, budget.empty()).await;
+        }
+        if making.asked.called.operation == Operation::Embed {
+            return embed::prepare(making, budget.empty()).await;
         }
         translated(making, budget.empty()).await
     }
@@ -97,6 +103,7 @@ async fn spliced(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure
         stream: asked.peek.stream,
         hides_usage: ask_usage && asked.peek.hides_usage(),
         translation: None,
+        embedding: None,
         warnings: warnings.join(", "),
         held,
     })
@@ -175,6 +182,7 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
         stream: made.stream,
         hides_usage: false,
         translation: Some(translation),
+        embedding: None,
         warnings: warnings.join(", "),
         held,
     })
@@ -197,7 +205,7 @@ fn too_many_parts() -> ApiError {
     ApiError::new(ErrorClass::TooLarge, message)
 }
 
-fn no_room() -> ApiError {
+pub(super) fn no_room() -> ApiError {
     let message = "the gateway holds as many request bodies as its memory allows; try again";
     ApiError::new(ErrorClass::Unavailable, message).with_retry_after(BUDGET_RETRY_AFTER)
 }

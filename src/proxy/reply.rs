@@ -176,6 +176,14 @@ impl Reply {
         reply
     }
 
+    /// The same answer as the one element of an array.
+    pub(super) fn in_array(mut self) -> Reply {
+        if let Body::Bytes(bytes) = &mut self.body {
+            *bytes = as_array(bytes);
+        }
+        self
+    }
+
     /// The same answer with one more header.
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Reply {
         self.headers.insert(name, value);
@@ -226,6 +234,14 @@ impl Reply {
         }
         Ok(if without_body { 0 } else { length })
     }
+}
+
+/// A JSON value as the one element of an array, which is how Google tells errors to those who asked for an array; an array stays.
+pub(super) fn as_array(value: &Bytes) -> Bytes {
+    if value.trim_ascii_start().starts_with(b"[") {
+        return value.clone();
+    }
+    [b"[", &**value, b"\n]"].concat().into()
 }
 
 async fn send_bytes(session: &mut Session, mut body: Bytes) -> Result<()> {

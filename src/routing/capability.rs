@@ -3,7 +3,7 @@
 use ovth_filters::shapes::{Needs, Parameters};
 use ovth_filters::{Operation, Shape};
 
-use super::offer::Offer;
+use super::offer::{Offer, Wanted};
 use super::snapshot::Ask;
 use crate::catalog::{Kind, Model, PicoDollars};
 
@@ -45,7 +45,7 @@ impl Demand {
         let Some(entry) = offer.entry.as_deref() else { return unknown == Unknown::Yes };
         let refuses_forced = self.needs.forced_tool && offer.upstream.refuses_forced_tools(&entry.id);
         let yes = |fact: Option<bool>| fact.unwrap_or(unknown == Unknown::Yes);
-        let shape = offer.shape_for(self.shape, &self.needs);
+        let shape = offer.shape_for(&self.wanted());
         self.is_of_kind(entry)
             && !refuses_forced
             && self.abilities(entry, shape).all(|(needed, fact)| !needed || yes(fact))
@@ -61,6 +61,10 @@ impl Demand {
     /// Whether prompt and answer fit into the model's bounds.
     pub(super) fn fits_into(&self, entry: Option<&Model>, unknown: Unknown) -> bool {
         let within = |size: u64, bound: Option<u64>| bound.map_or(unknown == Unknown::Yes, |bound| size <= bound);
+        if self.operation == Operation::Embed {
+            // The bounds of such a model hold for each text, and there are many.
+            return true;
+        }
         let Some(entry) = entry else { return unknown == Unknown::Yes };
         let whole = self.input.saturating_add(self.max_output.unwrap_or(EXPECTED_OUTPUT));
         within(whole, entry.context_window)
@@ -72,7 +76,11 @@ impl Demand {
 
     /// What the request is expected to cost; `None` when the price is unknown.
     pub(super) fn cost(&self, offer: &Offer) -> Option<PicoDollars> {
-        offer.quote.expected_cost(self.input, self.max_output.unwrap_or(EXPECTED_OUTPUT).min(EXPECTED_OUTPUT))
+        let output = match self.operation {
+            Operation::Embed => 0,
+            _ => self.max_output.unwrap_or(EXPECTED_OUTPUT).min(EXPECTED_OUTPUT),
+        };
+        offer.quote.expected_cost(self.input, output)
     }
 
     /// What is needed, in words for an error.
@@ -89,6 +97,10 @@ impl Demand {
         ];
         let words: Vec<&str> = named.into_iter().filter(|(needed, _)| *needed).map(|(_, word)| word).collect();
         if words.is_empty() { format!("a prompt of about {} tokens", self.input) } else { words.join(", ") }
+    }
+
+    const fn wanted(&self) -> Wanted {
+        Wanted { shape: self.shape, operation: self.operation, needs: self.needs }
     }
 
     fn is_of_kind(&self, entry: &Model) -> bool {

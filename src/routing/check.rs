@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ovth_filters::Shape;
+use ovth_filters::{Operation, Shape};
 
 use super::offer::{Market, Offer};
 use super::route::Route;
@@ -106,8 +106,10 @@ fn nothing_served(route: &config::Route) -> String {
 /// Whether the route can answer anybody: whoever speaks one shape can be answered in the others.
 fn missing_shape(compiled: &Route) -> Option<String> {
     let name = &compiled.name;
-    let answers = compiled.answers(Shape::Chat) || compiled.answers(Shape::Messages);
-    (!answers).then(|| format!("route `{name}` answers no request: no model of it holds a conversation"))
+    let answers = compiled.answers(Shape::Chat, Operation::Generate)
+        || [Shape::Chat, Shape::GenerateContent].into_iter().any(|shape| compiled.answers(shape, Operation::Embed));
+    (!answers)
+        .then(|| format!("route `{name}` answers no request: no model of it holds a conversation or embeds text here"))
 }
 
 impl Named<'_> {

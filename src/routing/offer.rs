@@ -4,16 +4,40 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ovth_filters::shapes::Needs;
-use ovth_filters::{Shape, translate};
+use ovth_filters::{Operation, Shape, embeddings, translate};
 
 use super::Target;
 use super::price::{Prices, Quote};
+use super::snapshot::Ask;
 use super::target::Served;
 use crate::catalog::{Catalog, Date, Kind, Model, Status};
 use crate::providers::Upstream;
 
 /// No model has a longer id.
 const LONGEST_ID: usize = 200;
+
+/// What decides in which shape a model is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// The shape that the client speaks.
+    pub(super) shape: Shape,
+    /// What it asks for.
+    pub(super) operation: Operation,
+    /// What the model must be able to do.
+    pub(super) needs: Needs,
+}
+
+impl Wanted {
+    /// Of a request.
+    pub(super) const fn of(ask: &Ask<'_>) -> Wanted {
+        Wanted { shape: ask.shape, operation: ask.operation, needs: ask.needs }
+    }
+
+    /// Of a request that needs nothing in particular.
+    pub(super) fn plain(shape: Shape, operation: Operation) -> Wanted {
+        Wanted { shape, operation, needs: Needs::default() }
+    }
+}
 
 /// One model at one provider, with its targets in every shape that it is served in.
 #[derive(Debug)]
@@ -43,17 +67,26 @@ impl Offer {
         }
     }
 
-    /// Its targets for requests of a shape, one for each credential: in that shape if the model takes the request in it, else in the
-    /// best one that the shape can be translated to. None when there is no such shape.
-    pub(super) fn targets(&self, client: Shape, needs: &Needs) -> &[Arc<Target>] {
-        let shape = self.shape_for(client, needs);
+    /// Its targets for such requests, one for each credential: in the client's shape if the model takes the request in it, else in
+    /// the best one that the shape can be translated to. None when there is no such shape, or the model does something else.
+    pub(super) fn targets(&self, wanted: &Wanted) -> &[Arc<Target>] {
+        let shape = self.shape_for(wanted);
         self.by_shape.iter().find(|(spoken, _)| Some(*spoken) == shape).map_or(&[], |(_, targets)| targets)
     }
 
     /// The shape in which it is asked what comes in a shape. Where the model refuses the request in all of them, its provider says so.
-    pub(super) fn shape_for(&self, client: Shape, needs: &Needs) -> Option<Shape> {
-        let own = self.shapes().filter(|spoken| *spoken == client);
-        let others = self.shapes().filter(|spoken| translate::is_possible(client, *spoken));
+    pub(super) fn shape_for(&self, wanted: &Wanted) -> Option<Shape> {
+        let Wanted { shape: client, operation, needs } = wanted;
+        if *operation == Operation::Embed {
+            let embeds = |spoken: &Shape| embeddings::is_possible(*client, *spoken);
+            let own = self.shapes().find(|spoken| spoken == client && embeds(spoken));
+            return own.or_else(|| self.shapes().find(embeds)).filter(|_| self.may_embed());
+        }
+        if self.is_embedding() {
+            return None;
+        }
+        let own = self.shapes().filter(|spoken| spoken == client);
+        let others = self.shapes().filter(|spoken| translate::is_possible(*client, *spoken));
         let mut fallback = None;
         own.chain(others)
             .find(|shape| {
@@ -86,18 +119,35 @@ impl Offer {
         self.entry.as_deref().is_some_and(|entry| entry.kind == Kind::Embedding)
     }
 
+    /// Whether it embeds text, as far as is known.
+    pub(super) fn may_embed(&self) -> bool {
+        self.entry.as_deref().is_none_or(|entry| entry.kind == Kind::Embedding)
+    }
+
+    /// Whether clients of that shape can have texts embedded by it.
+    pub(super) fn embeds_for(&self, client: Shape) -> bool {
+        self.shape_for(&Wanted::plain(client, Operation::Embed)).is_some()
+    }
+
+    /// What it is asked for.
+    pub(super) fn operation(&self) -> Operation {
+        if self.is_embedding() { Operation::Embed } else { Operation::Generate }
+    }
+
     /// Whether both are the same model at the same provider.
     pub(super) fn is_same(&self, other: &Offer) -> bool {
         self.model == other.model && Arc::ptr_eq(&self.upstream, &other.upstream)
     }
 }
 
-/// A provider may speak more shapes than a model of its own; a reseller translates, so there its own shapes count. All
-/// shapes are for conversations, so an embedding model speaks none.
+/// A provider may speak more shapes than a model of its own; a reseller translates, so there its own shapes count. Embedding
+/// models are asked in the shapes that have a call for it.
 fn speaks(upstream: &Upstream, entry: Option<&Model>, shape: Shape) -> bool {
     let Some(entry) = entry else { return true };
-    entry.kind != Kind::Embedding
-        && (upstream.is_reseller() || entry.shapes.is_empty() || entry.shapes.contains(&shape))
+    if entry.kind == Kind::Embedding {
+        return embeddings::is_possible(shape, shape);
+    }
+    upstream.is_reseller() || entry.shapes.is_empty() || entry.shapes.contains(&shape)
 }
 
 fn targets(served: &Served<'_>, shape: Shape) -> Vec<Arc<Target>> {

@@ -1,42 +1,51 @@
 //! Why nothing can be tried for a model or a route, and what a client can do instead.
 
-use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::{Operation, Shape};
 
-use super::offer::Offer;
+use super::offer::{Offer, Wanted};
 
 /// Places that a message names.
 const SHOWN: usize = 3;
 
-/// Where clients of a shape are served; absent for shapes that no client can use yet.
-pub(super) const fn endpoint(shape: Shape) -> Option<&'static str> {
+/// Where clients of a shape are served.
+const fn endpoint(shape: Shape) -> &'static str {
     match shape {
-        Shape::Chat => Some("POST /v1/chat/completions"),
-        Shape::Responses => Some("POST /v1/responses"),
-        Shape::Messages => Some("POST /anthropic/v1/messages"),
-        Shape::GenerateContent => None,
+        Shape::Chat => "POST /v1/chat/completions",
+        Shape::Responses => "POST /v1/responses",
+        Shape::Messages => "POST /anthropic/v1/messages",
+        Shape::GenerateContent => "POST /gemini/v1beta/models/MODEL:generateContent",
     }
 }
 
-/// The answer when `what` (a model or a route in backticks) has no target in the client's shape, and `near` the
-/// sentence about names like it, or nothing.
-pub(super) fn wrong_shape(what: &str, offers: &[Offer], shape: Shape, near: &str) -> ApiError {
-    let message = embedding_only(offers).unwrap_or_else(|| {
-        format!("{what} cannot be used in the {shape} shape: {}.{near} {}", standing(offers), cure(offers))
-    });
+/// The answer when `what` (a model or a route in backticks) has no target for what is asked in the client's shape, and `near`
+/// the sentence about names like it, or nothing.
+pub(super) fn unfit(what: &str, offers: &[Offer], wanted: &Wanted, near: &str) -> ApiError {
+    let shape = wanted.shape;
+    let message = match wanted.operation {
+        Operation::Embed => no_embedding(what, offers, shape, near),
+        _ => embedding_only(offers).unwrap_or_else(|| {
+            format!("{what} cannot be used in the {shape} shape: {}.{near} {}", standing(offers), cure(offers))
+        }),
+    };
     ApiError::new(ErrorClass::BadRequest, message).with_param("model")
+}
+
+fn no_embedding(what: &str, offers: &[Offer], shape: Shape, near: &str) -> String {
+    const LIST: &str = "GET /v1/models lists the models";
+    if !offers.iter().any(Offer::may_embed) {
+        return format!("{what} answers conversations and embeds no text. Choose an embedding model; {LIST}.");
+    }
+    let elsewhere = shape != Shape::Chat && offers.iter().any(|offer| offer.embeds_for(Shape::Chat));
+    let cure = if elsewhere { "Send the request to POST /v1/embeddings in OpenAI's form, or choose" } else { "Choose" };
+    let standing = standing(offers);
+    format!("{what} cannot embed text in the {shape} shape: {standing}.{near} {cure} another embedding model; {LIST}.")
 }
 
 /// The answer when a model that is known, or that some provider would be asked for, is not in the list of models.
 pub(super) fn unlisted(what: &str, offers: &[Offer], near: &str) -> ApiError {
-    let is_reachable = offers.iter().flat_map(Offer::shapes).any(|shape| endpoint(shape).is_some());
     let message = embedding_only(offers).unwrap_or_else(|| {
-        let standing = standing(offers);
-        if is_reachable {
-            format!("{what} is not in the list of models: {standing}.{near} GET /v1/models lists all names.")
-        } else {
-            format!("{what} cannot be used here: {standing}.{near} {}", cure(offers))
-        }
+        format!("{what} is not in the list of models: {}.{near} GET /v1/models lists all names.", standing(offers))
     });
     ApiError::new(ErrorClass::UnknownModel, message).with_param("model")
 }
@@ -45,7 +54,8 @@ fn embedding_only(offers: &[Offer]) -> Option<String> {
     let first = offers.first().filter(|_| offers.iter().all(Offer::is_embedding))?;
     let model = &first.model;
     Some(format!(
-        "`{model}` is an embedding model: it answers no conversation. Choose a chat model; GET /v1/models lists them."
+        "`{model}` is an embedding model: it answers no conversation. Choose a chat model; GET /v1/models lists them. Texts \
+         are embedded by POST /v1/embeddings."
     ))
 }
 
@@ -78,11 +88,11 @@ fn shapes(offer: &Offer) -> String {
 }
 
 fn cure(offers: &[Offer]) -> String {
-    let mut paths: Vec<&str> = offers.iter().flat_map(Offer::shapes).filter_map(endpoint).collect();
+    let mut paths: Vec<&str> = offers.iter().flat_map(Offer::shapes).map(endpoint).collect();
     paths.sort_unstable();
     paths.dedup();
     if paths.is_empty() {
-        "This gateway cannot translate to it yet: choose another model.".to_owned()
+        "Choose another model.".to_owned()
     } else {
         format!("Send the request to {} in that shape, or choose another model.", paths.join(" or "))
     }

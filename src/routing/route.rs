@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
-use ovth_filters::shapes::Needs;
+use ovth_filters::{Operation, Shape};
 
 use super::Target;
 use super::capability::{Demand, Unknown};
-use super::offer::{Market, Offer};
-use super::refusal::{endpoint, wrong_shape};
+use super::offer::{Market, Offer, Wanted};
+use super::refusal::unfit;
 use super::snapshot::Ask;
 use crate::catalog::PicoDollars;
 use crate::config::{self, Strategy};
@@ -49,25 +48,27 @@ impl Route {
         Route { name: Arc::clone(&route.name), strategy: route.strategy, offers, named: !route.models.is_empty() }
     }
 
-    /// Whether it can answer clients of that shape.
-    pub(super) fn answers(&self, shape: Shape) -> bool {
-        self.offers.iter().any(|offer| offer.shape_for(shape, &Needs::default()).is_some())
+    /// Whether it can answer clients of that shape that ask for that.
+    pub(super) fn answers(&self, shape: Shape, operation: Operation) -> bool {
+        self.offers.iter().any(|offer| offer.shape_for(&Wanted::plain(shape, operation)).is_some())
     }
 
     /// Whether a model that is gone is never asked, because others answer in each of its shapes that clients can use.
     pub(super) fn leaves_out(&self, offer: &Offer) -> bool {
+        let operation = offer.operation();
         let is_covered = |shape| {
-            self.offers.iter().any(|other| !other.is_gone && other.shape_for(shape, &Needs::default()).is_some())
+            let wanted = Wanted::plain(shape, operation);
+            self.offers.iter().any(|other| !other.is_gone && other.shape_for(&wanted).is_some())
         };
-        offer.is_gone && offer.shapes().filter(|shape| endpoint(*shape).is_some()).all(is_covered)
+        offer.is_gone && offer.shapes().all(is_covered)
     }
 
     /// The targets for a request, best first.
     pub(super) fn targets(&self, ask: &Ask<'_>) -> Result<Vec<Arc<Target>>, ApiError> {
-        let spoken: Vec<&Offer> =
-            self.offers.iter().filter(|offer| !offer.targets(ask.shape, &ask.needs).is_empty()).collect();
+        let wanted = Wanted::of(ask);
+        let spoken: Vec<&Offer> = self.offers.iter().filter(|offer| !offer.targets(&wanted).is_empty()).collect();
         if spoken.is_empty() {
-            return Err(wrong_shape(&format!("route `{}`", self.name), &self.offers, ask.shape, ""));
+            return Err(unfit(&format!("route `{}`", self.name), &self.offers, &wanted, ""));
         }
         let spoken = or_all(spoken, |offer| !offer.is_gone);
         let demand = Demand::of(ask);
@@ -84,7 +85,7 @@ impl Route {
                 chosen
             }
         };
-        Ok(chosen.into_iter().flat_map(|offer| offer.targets(ask.shape, &ask.needs)).cloned().collect())
+        Ok(chosen.into_iter().flat_map(|offer| offer.targets(&wanted)).cloned().collect())
     }
 
     /// Offers that certainly can. The estimate of the prompt may be wrong, so too small a window only puts off; and what

@@ -7,9 +7,9 @@ use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::shapes::Needs;
 use ovth_filters::{Operation, Shape};
 
-use super::offer::{Market, Offer};
+use super::offer::{Market, Offer, Wanted};
 use super::price::Prices;
-use super::refusal::{endpoint, unlisted, wrong_shape};
+use super::refusal::{unfit, unlisted};
 use super::route::Route;
 use super::{Target, check};
 use crate::catalog::listing::Entry;
@@ -125,8 +125,8 @@ impl Snapshot {
     /// `provider/anything`, then ids that a provider claims.
     ///
     /// # Errors
-    /// `UnknownModel` with the nearest names; `BadRequest` when the model is served in other shapes only or embeds text,
-    /// or a route has no model that is able to serve the request.
+    /// `UnknownModel` with the nearest names; `BadRequest` when the model is served in other shapes only, or embeds text
+    /// and is asked for an answer, or the other way round, or a route has no model that is able to serve the request.
     pub fn plan(&self, ask: &Ask<'_>) -> Result<Plan, ApiError> {
         if let Some(route) = self.routes.get(ask.model) {
             let targets = route.targets(ask)?;
@@ -136,11 +136,11 @@ impl Snapshot {
         if offers.is_empty() {
             return Err(self.unknown_model(ask.model));
         }
-        let targets: Vec<Arc<Target>> =
-            offers.iter().flat_map(|offer| offer.targets(ask.shape, &ask.needs)).cloned().collect();
+        let wanted = Wanted::of(ask);
+        let targets: Vec<Arc<Target>> = offers.iter().flat_map(|offer| offer.targets(&wanted)).cloned().collect();
         if targets.is_empty() {
             let near = self.near_unknown(ask.model, &offers);
-            return Err(wrong_shape(&format!("`{}`", shown(ask.model)), &offers, ask.shape, &near));
+            return Err(unfit(&format!("`{}`", shown(ask.model)), &offers, &wanted, &near));
         }
         Ok(Plan { route: None, strategy: "direct", targets })
     }
@@ -153,8 +153,7 @@ impl Snapshot {
         ApiError::new(ErrorClass::UnknownModel, message).with_param("model")
     }
 
-    /// What a client is told that asks about one model by a name that is not in the listing: as a request to it would be
-    /// told, where its provider speaks no shape that clients can use.
+    /// What a client is told that asks about one model by a name that is not in the listing.
     #[must_use]
     pub fn models_error(&self, name: &str) -> ApiError {
         let offers = self.market.offers(name);
@@ -218,11 +217,11 @@ fn shown(name: &str) -> &str {
 fn listing(config: &Config, market: &Market) -> Vec<Entry> {
     let mut entries: Vec<Entry> = config.routes.iter().map(|route| Entry::Route(Arc::clone(&route.name))).collect();
     let is_listed = |model: &Model| {
-        model.kind == Kind::Chat
+        matches!(model.kind, Kind::Chat | Kind::Embedding)
             && matches!(model.status, Status::Current | Status::Preview | Status::Deprecated)
             && !market.is_gone(model)
     };
-    let reaches = |offer: &Offer| offer.shapes().any(|shape| endpoint(shape).is_some());
+    let reaches = |offer: &Offer| offer.shapes().next().is_some();
     for upstream in &market.upstreams {
         let own = |model: &&Arc<Model>| model.provider == *upstream.id() || upstream.is_reseller();
         for model in market.catalog.models().iter().filter(own).filter(|model| is_listed(model)) {

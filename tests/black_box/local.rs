@@ -131,15 +131,6 @@ async fn a_model_that_answers_no_conversation_is_a_400_that_says_so() {
 }
 
 #[tokio::test]
-async fn input_without_messages_on_the_chat_path_is_named() {
-    let gateway = gateway().await;
-    let response = gateway.post(Shape::Chat, r#"{"model":"gpt-5","input":"hello"}"#).await;
-    assert_eq!(response.status, 400, "{response:?}");
-    let message = response.json()["error"]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("input") && message.contains("messages"), "{message}");
-}
-
-#[tokio::test]
 async fn the_connection_is_kept_after_an_answer_of_our_own() {
     let gateway = gateway().await;
     let mut connection = Connection::open(gateway.address()).await;

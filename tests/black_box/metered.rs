@@ -8,6 +8,10 @@ use crate::support::{Answer, Bed, Request, Shape, Upstream, Way};
 
 async fn bed() -> Bed {
     let first = Upstream::new(|seen| match seen.head.path() {
+        path if path.ends_with("embeddings") => Answer::json(
+            200,
+            r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5]}],"model":"m","usage":{"prompt_tokens":5,"total_tokens":5}}"#,
+        ),
         path if path.ends_with("tokens") => Answer::json(200, r#"{"input_tokens":9}"#),
         _ => Answer::plain(seen.shape(), "served"),
     })
@@ -16,6 +20,9 @@ async fn bed() -> Bed {
 }
 
 fn ask(path: &str, route: &str) -> String {
+    if path.contains("embeddings") {
+        return json!({"model": route, "input": "hello"}).to_string();
+    }
     let shape = match path {
         _ if path.contains("messages") => Shape::Messages,
         _ if path.contains("responses") => Shape::Responses,
@@ -41,7 +48,11 @@ async fn every_path_that_goes_to_a_provider_leaves_one_entry_with_what_it_cost()
             assert_eq!(entry["operation"], operation.as_str(), "{full}");
             assert_eq!(entry["outcome"], "ok", "{full}");
             assert_eq!(entry["attempts"].as_array().map(Vec::len), Some(1), "{full}");
-            let expected = if operation == Operation::Generate { 18 } else { 0 };
+            let expected = match operation {
+                Operation::Generate => 18,
+                Operation::Embed => 5,
+                Operation::CountTokens | Operation::ListModels => 0,
+            };
             assert_eq!(entry["charged_tokens"], json!(expected), "{full}: {entry}");
             paths += 1;
         }

@@ -100,7 +100,14 @@ pub fn token_count(shape: Shape, tokens: u64) -> Vec<u8> {
     rules(shape).token_count(tokens)
 }
 
-/// What keeps a silent stream of that shape alive: an event that every client passes over.
+/// Whether hosts that speak that shape may stream an answer as one JSON array though events are asked for:
+/// [`crate::sse::ArrayFramer`] cuts it.
+#[must_use]
+pub fn streams_as_array(shape: Shape) -> bool {
+    rules(shape).streams_as_array()
+}
+
+/// What keeps a silent stream of that shape alive: an event that every client passes over, or blank lines.
 #[must_use]
 pub fn heartbeat(shape: Shape) -> &'static [u8] {
     rules(shape).heartbeat()

@@ -88,7 +88,8 @@ pub struct Peek {
     /// Estimated tokens of the attachments: 1,600 an image; 2,000 for each 75,000 base64 bytes of a document (a page,
     /// about); 100 and one more for each 600 bytes of sound or film.
     pub attachment_tokens: u64,
-    model_place: Option<Place>,
+    /// In the order of the body.
+    model_places: Vec<Place>,
     ask_usage: Option<Edit>,
     bound: OutputBound,
 }
@@ -109,11 +110,11 @@ impl Peek {
     /// a higher one, or in a new field where there is none. All other bytes stay.
     #[must_use]
     pub fn edits(&self, wanted: &Edits<'_>) -> Vec<Edit> {
-        let model =
-            self.model_place.as_ref().filter(|_| wanted.model != self.model).map(|place| place.holding(wanted.model));
+        let places = self.model_places.iter().filter(|_| wanted.model != self.model);
+        let models = places.map(|place| place.holding(wanted.model));
         let usage = self.ask_usage.clone().filter(|_| wanted.ask_usage);
         let bound = self.bound.edits(wanted.completion_tokens_field, wanted.max_output);
-        [model, usage].into_iter().flatten().chain(bound).collect()
+        models.chain(usage).chain(bound).collect()
     }
 
     /// Whether [`Edits::completion_tokens_field`] changes anything: the client sets `max_tokens` and only that.
@@ -155,7 +156,7 @@ pub(super) struct Found {
     pub(super) stream: Option<Range<usize>>,
     pub(super) messages: Option<Range<usize>>,
     pub(super) message_count: u64,
-    /// The conversation is in `input`, a string or an array, and may be kept at the provider.
+    /// There is no conversation in messages: it is in `input` and may be kept at the provider, or texts are to be embedded.
     pub(super) has_input: bool,
     pub(super) stored_state: Option<&'static str>,
     pub(super) bound: OutputBound,
@@ -222,25 +223,27 @@ impl Found {
         };
         let place = Place { range: model_range, before: "" };
         let ask_usage = ask_usage.filter(|_| stream);
-        Ok(self.found(body, (model, Some(place)), stream, ask_usage))
+        Ok(self.found(body, (model, vec![place]), stream, ask_usage))
     }
 
     /// The same for a body whose path names the model.
-    pub(super) fn into_named_peek(self, body: &[u8], path: InPath<'_>, place: Option<Place>) -> Result<Peek, ApiError> {
+    pub(super) fn into_named_peek(self, body: &[u8], path: InPath<'_>, places: Vec<Place>) -> Result<Peek, ApiError> {
         if let Some(name) = self.twice {
             return Err(bad(name, format!("`{name}` is there twice: send it once")));
         }
         let model = checked(Cow::Borrowed(path.model.strip_prefix("models/").unwrap_or(path.model)))?;
-        let contents = self.messages.as_ref().ok_or_else(super::generate_content::no_contents)?;
-        if !is_array_at(body, contents) {
-            return Err(bad("contents", "`contents` must be an array of contents".to_owned()));
+        if !self.has_input {
+            let contents = self.messages.as_ref().ok_or_else(super::generate_content::no_contents)?;
+            if !is_array_at(body, contents) {
+                return Err(bad("contents", "`contents` must be an array of contents".to_owned()));
+            }
         }
-        Ok(self.found(body, (model, place), path.stream, None))
+        Ok(self.found(body, (model, places), path.stream, None))
     }
 
-    fn found(self, body: &[u8], model: (String, Option<Place>), stream: bool, ask_usage: Option<Edit>) -> Peek {
+    fn found(self, body: &[u8], model: (String, Vec<Place>), stream: bool, ask_usage: Option<Edit>) -> Peek {
         let Attachments { images, documents, audio, bytes, tokens } = self.attachments;
-        let (model, model_place) = model;
+        let (model, model_places) = model;
         Peek {
             model,
             is_in: None,
@@ -254,7 +257,7 @@ impl Found {
             needs: Needs { images, documents, audio, ..self.needs },
             text_bytes: (body.len() as u64).saturating_sub(bytes),
             attachment_tokens: tokens,
-            model_place,
+            model_places,
             ask_usage,
             bound: self.bound,
         }

@@ -26,6 +26,11 @@ pub(crate) trait Rules: Sync {
         false
     }
 
+    /// Whether hosts may stream an answer as one JSON array though events are asked for.
+    fn streams_as_array(&self) -> bool {
+        false
+    }
+
     /// An error as a whole answer.
     fn error(&self, error: &ApiError, request_id: &str) -> EncodedError;
 

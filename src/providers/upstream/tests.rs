@@ -64,7 +64,16 @@ fn private() -> HeaderMap {
 }
 
 fn call<'a>(shape: Shape, client: &'a HeaderMap, credential: Option<&'a Secret>) -> Call<'a> {
-    Call { shape, operation: Operation::Generate, model: "m", stream: true, credential, client, query: None }
+    Call {
+        shape,
+        operation: Operation::Generate,
+        batch: false,
+        model: "m",
+        stream: true,
+        credential,
+        client,
+        query: None,
+    }
 }
 
 /// All headers as `name: value`, sorted.

@@ -1,6 +1,7 @@
 //! The body filters of one attempt: what goes up (the original bytes with values spliced in, or a translation), and what comes down
 //! (tapped, counted, translated where the shapes differ, whole events only).
 
+mod cutter;
 mod passed;
 mod request;
 mod translation;
@@ -9,11 +10,13 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ovth_filters::neutral::{ApiError, ErrorClass};
-use ovth_filters::sse::{Framer, Piece};
+use ovth_filters::shapes::Framing;
+use ovth_filters::sse::Piece;
 use ovth_filters::tap::{EventKind, Tap};
 use ovth_filters::{Shape, json, shapes};
 
 use super::budget::{Budget, Held};
+use cutter::Cutter;
 use passed::Passed;
 pub(super) use request::{PIECE_BYTES, RequestBody};
 use translation::Translating;
@@ -57,15 +60,15 @@ pub(super) struct ResponseBody {
 }
 
 enum Form {
-    Events { framer: Framer, hides_usage: bool },
+    Events { framer: Cutter, hides_usage: bool },
     Whole { held: BytesMut, share: Held, passed: Option<Passed> },
     Translated(Box<Translating>),
 }
 
 impl ResponseBody {
     /// A filter for an event stream. `hides_usage`: the client did not ask for the usage chunk that the gateway asked for.
-    pub(super) fn events(shape: Shape, hides_usage: bool) -> ResponseBody {
-        let form = Form::Events { framer: Framer::new(shapes::MAX_EVENT_BYTES), hides_usage };
+    pub(super) fn events(shape: Shape, framing: Framing, hides_usage: bool) -> ResponseBody {
+        let form = Form::Events { framer: Cutter::new(framing, shapes::MAX_EVENT_BYTES), hides_usage };
         ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form }
     }
 
@@ -75,16 +78,16 @@ impl ResponseBody {
         ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form }
     }
 
-    /// A filter for an answer in another shape than the client's. `events`: the provider streams it.
+    /// A filter for an answer in another shape than the client's; with the framing of its events where the provider streams it.
     ///
     /// # Errors
     /// `Internal` when the shapes cannot be translated.
     pub(super) fn translated(
         translation: &Translation,
-        events: bool,
+        framing: Option<Framing>,
         budget: &Arc<Budget>,
     ) -> Result<ResponseBody, ApiError> {
-        let form = Form::Translated(Box::new(Translating::new(translation, events, budget)?));
+        let form = Form::Translated(Box::new(Translating::new(translation, framing, budget)?));
         Ok(ResponseBody { progress: Progress::default(), tap: Tap::new(translation.upstream), form })
     }
 
@@ -122,6 +125,11 @@ impl ResponseBody {
     /// Whether its bytes are not the provider's own, so that the provider's length and type do not hold for them.
     pub(super) const fn is_translated(&self) -> bool {
         matches!(self.form, Form::Translated(_))
+    }
+
+    /// Whether the client is given events that did not come as such, so that the provider's type does not hold for them.
+    pub(super) const fn is_reframed(&self) -> bool {
+        matches!(&self.form, Form::Events { framer, .. } if framer.reframes())
     }
 
     /// Takes a chunk from upstream and leaves in its place what may go to the client.
@@ -256,7 +264,7 @@ mod tests {
     use super::*;
 
     fn streamed(shape: Shape, chunks: &[&str]) -> (String, Progress) {
-        let mut body = ResponseBody::events(shape, false);
+        let mut body = ResponseBody::events(shape, Framing::Events, false);
         let mut out = String::new();
         let last = chunks.len().saturating_sub(1);
         for (index, chunk) in chunks.iter().enumerate() {

@@ -6,12 +6,14 @@ use bytes::{Bytes, BytesMut};
 use ovth_filters::Shape;
 use ovth_filters::json::View;
 use ovth_filters::neutral::{Answering, ApiError, ErrorClass};
-use ovth_filters::sse::{Framer, Piece, RawEvent};
+use ovth_filters::shapes::Framing;
+use ovth_filters::sse::{Piece, RawEvent};
 use ovth_filters::tap::{EventKind, Tap};
 use ovth_filters::translate::{self, Aggregate, Answer, Kept, StreamTranslator};
 
 use super::super::budget::{Budget, Held};
 use super::super::reasoning_memory::OwnMemory;
+use super::cutter::Cutter;
 use super::{BUDGET_RETRY_AFTER, HOLD_BYTES, Progress};
 
 /// An event must come whole to be translated; providers send images and sound in one.
@@ -63,28 +65,32 @@ pub(super) struct Translating {
 
 enum Form {
     /// A stream for a client that wants one.
-    Stream { framer: Framer, translator: Box<StreamTranslator> },
+    Stream { framer: Cutter, translator: Box<StreamTranslator> },
     /// A stream for a client that wants it whole.
-    Gathered { framer: Framer, aggregate: Option<Box<Aggregate>> },
+    Gathered { framer: Cutter, aggregate: Option<Box<Aggregate>> },
     /// A whole answer, for either.
     Whole { held: BytesMut },
 }
 
 impl Translating {
-    /// Before the first byte. `events`: the provider streams.
-    pub(super) fn new(translation: &Translation, events: bool, budget: &Arc<Budget>) -> Result<Translating, ApiError> {
+    /// Before the first byte. `framing`: that of the provider's events, where it streams.
+    pub(super) fn new(
+        translation: &Translation,
+        framing: Option<Framing>,
+        budget: &Arc<Budget>,
+    ) -> Result<Translating, ApiError> {
         let Translation { upstream, client, stream, answering, .. } = translation;
-        let framer = || Framer::new(MAX_EVENT_BYTES);
-        let form = match (events, stream) {
-            (true, true) => {
+        let framer = |framing| Cutter::new(framing, MAX_EVENT_BYTES);
+        let form = match (framing, stream) {
+            (Some(framing), true) => {
                 let translator = Box::new(StreamTranslator::new(*upstream, *client, answering)?);
-                Form::Stream { framer: framer(), translator }
+                Form::Stream { framer: framer(framing), translator }
             }
-            (true, false) => {
+            (Some(framing), false) => {
                 let aggregate = Some(Box::new(Aggregate::new(*upstream, *client, answering)?));
-                Form::Gathered { framer: framer(), aggregate }
+                Form::Gathered { framer: framer(framing), aggregate }
             }
-            (false, _) => Form::Whole { held: BytesMut::new() },
+            (None, _) => Form::Whole { held: BytesMut::new() },
         };
         Ok(Translating { translation: translation.clone(), form, share: budget.empty() })
     }
@@ -193,7 +199,7 @@ impl Translating {
 
 /// Feeds a chunk to the framer, and each event that is whole to `take`. One that is too large to be held is given as what there is of it, which
 /// nobody can read.
-fn for_each_event(framer: &mut Framer, chunk: Option<Bytes>, end: bool, mut take: impl FnMut(RawEvent)) {
+fn for_each_event(framer: &mut Cutter, chunk: Option<Bytes>, end: bool, mut take: impl FnMut(RawEvent)) {
     let mut take = |piece| match piece {
         Piece::Event(event) => take(event),
         Piece::Fragment(bytes) | Piece::FragmentEnd(bytes) => take(RawEvent { bytes }),

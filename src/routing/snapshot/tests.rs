@@ -62,7 +62,7 @@ fn an_unknown_model_is_told_the_nearest_names() {
 
 #[test]
 fn only_names_that_can_be_used_are_suggested() {
-    let snapshot = snapshot(vec![provider("google"), provider("openai")], vec![]);
+    let snapshot = snapshot(vec![provider("openai")], vec![]);
     let error = snapshot.plan(&ask(Chat, "gemini3.5-flash")).unwrap_err();
     assert!(
         error.class == ErrorClass::UnknownModel && !error.message.contains("`gemini-3.5-flash`"),
@@ -77,10 +77,9 @@ fn only_names_that_can_be_used_are_suggested() {
 fn a_question_about_a_model_that_is_not_listed_is_answered_with_the_reason() {
     let snapshot = snapshot(labs(), guide_routes());
     for (name, parts) in [
-        ("gemini-3.5-flash", &["cannot be used here", "gemini-3.5-flash at google (generate_content)"][..]),
         (
             "claude-3-opus-20240229",
-            &["not in the list", "at anthropic (messages); it is retired; use `claude-opus-5-5`"],
+            &["not in the list", "at anthropic (messages); it is retired; use `claude-opus-5-5`"][..],
         ),
         (
             "claude-opus-99",
@@ -104,6 +103,37 @@ fn an_embedding_model_answers_no_conversation() {
         let error = snapshot.plan(&ask(Chat, name)).unwrap_err();
         assert_eq!((error.class, error.param.as_deref()), (ErrorClass::BadRequest, Some("model")));
         assert!(error.message.contains(&format!("`{model}` is an embedding model")), "{}", error.message);
+    }
+}
+
+fn embed(shape: Shape, model: &str) -> Ask<'_> {
+    Ask { operation: Operation::Embed, ..ask(shape, model) }
+}
+
+#[test]
+fn texts_are_embedded_by_who_has_a_call_for_it_in_a_shape_that_the_client_s_can_be_told_in() {
+    let snapshot = snapshot(
+        labs(),
+        vec![route("e", Strategy::Ordered, &["openai", "google"], &["text-embedding-3-large", "gemini-embedding-001"])],
+    );
+    let embeds = |client, name| {
+        let targets = snapshot.plan(&embed(client, name)).map(|plan| plan.targets);
+        targets.map(|targets| targets.iter().map(|target| format!("{target:?}")).collect::<Vec<_>>())
+    };
+    assert_eq!(embeds(Chat, "text-embedding-3-small").unwrap(), ["openai/text-embedding-3-small (chat)"]);
+    assert_eq!(
+        embeds(Chat, "e").unwrap(),
+        ["openai/text-embedding-3-large (chat)", "google/gemini-embedding-001 (generate_content)"]
+    );
+    assert_eq!(embeds(Shape::GenerateContent, "e").unwrap(), ["google/gemini-embedding-001 (generate_content)"]);
+    for (client, name, part) in [
+        (Chat, "gpt-5", "`gpt-5` answers conversations and embeds no text"),
+        (Chat, "claude-opus-99", "cannot embed text in the chat shape"),
+        (Shape::GenerateContent, "text-embedding-3-small", "Send the request to POST /v1/embeddings"),
+    ] {
+        let error = embeds(client, name).unwrap_err();
+        assert_eq!((error.class, error.param.as_deref()), (ErrorClass::BadRequest, Some("model")));
+        assert!(error.message.contains(part), "{}", error.message);
     }
 }
 
@@ -434,6 +464,7 @@ fn the_guides_file_routes_as_it_is() {
     let head = target.upstream.request(&providers::Call {
         shape: target.shape,
         operation: Operation::Generate,
+        batch: false,
         model: &target.model,
         stream: false,
         credential: target.credential.as_ref(),
@@ -509,10 +540,15 @@ fn a_route_that_hides_a_model_or_answers_nobody_is_a_warning() {
         route("GPT-5.2", Strategy::Ordered, &["openai"], &["gpt-6-luna"]),
         route("g", Strategy::Ordered, &["openai"], &["text-embedding-3-small"]),
     ];
-    let (_, problems) = build(config(labs(), routes)).unwrap();
+    let mut providers = labs();
+    providers.iter_mut().filter(|provider| *provider.id == *"openai").for_each(|provider| {
+        // It has a call for embeddings in the chat shape only.
+        provider.shapes = vec![Shape::Responses];
+    });
+    let (_, problems) = build(config(providers, routes)).unwrap();
     let expected = [
         "warning: routes.GPT-5.2: has the name of a model, `gpt-5.2` of openai: whoever asks for that gets this route",
-        "warning: routes.g: route `g` answers no request: no model of it holds a conversation",
+        "warning: routes.g: route `g` answers no request: no model of it holds a conversation or embeds text here",
     ];
     assert_eq!(told(&problems), expected);
 }
@@ -536,7 +572,7 @@ fn the_listing_has_routes_first_and_only_what_can_be_used() {
     assert!(current >= 28, "{current}");
     assert!(!ids.contains(&"claude-3-opus-20240229") && ids.contains(&"gpt-5.5-pro"));
     for entry in snapshot.listing() {
-        let served = [Chat, Messages].into_iter().any(|shape| snapshot.plan(&ask(shape, entry.id())).is_ok());
+        let served = [ask(Chat, entry.id()), embed(Chat, entry.id())].iter().any(|ask| snapshot.plan(ask).is_ok());
         assert!(served, "{}", entry.id());
     }
 }

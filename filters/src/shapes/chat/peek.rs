@@ -9,8 +9,11 @@ use crate::json::{Cursor, Edit, ScanError};
 use crate::neutral::ApiError;
 use crate::{Operation, Shape};
 
-/// Reads the request; see [`crate::shapes::peek`]. Only the generation of answers is asked in this shape.
+/// Reads the request; see [`crate::shapes::peek`]: an answer is to be generated, or texts are to be embedded.
 pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> {
+    if operation == Operation::Embed {
+        return embedding(body);
+    }
     let mut found = Found::default();
     let mut options = UsageOption::Absent;
     let mut usage_twice = false;
@@ -95,6 +98,32 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
     found.bound.has_two_names = true;
     found.bound.end = end_of(body);
     found.into_peek(body, options.edit(body))
+}
+
+/// Reads a request for embeddings: <https://platform.openai.com/docs/api-reference/embeddings>.
+fn embedding(body: &[u8]) -> Result<Peek, ApiError> {
+    let mut found = Found::default();
+    let mut user = None;
+    walk(body, |cursor, name| {
+        match &*name.bytes() {
+            b"model" => {
+                found.once("model");
+                found.model = Some(cursor.skip()?);
+            }
+            b"input" => {
+                found.once("input");
+                found.has_input = matches!(cursor.peek(), Some(b'"' | b'['));
+            }
+            b"user" => user = cursor.text()?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if !found.has_input {
+        return Err(bad("input", "`input` must be there: a text or an array of texts".to_owned()));
+    }
+    found.end_user = user.and_then(end_user::name);
+    found.into_peek(body, None)
 }
 
 /// What the client said about token counts in the stream, as the way to make it ask for them.

@@ -49,6 +49,20 @@ impl Rules for GenerateContent {
         true
     }
 
+    fn streams_as_array(&self) -> bool {
+        true
+    }
+
+    /// Blank lines: a Google SDK for Node that is much in use (that of Gemini CLI is one) takes white space between events, and
+    /// never finds another event behind a comment.
+    fn heartbeat(&self) -> &'static [u8] {
+        b"\n\n"
+    }
+
+    fn token_count(&self, tokens: u64) -> Vec<u8> {
+        format!("{{\"totalTokens\":{tokens}}}").into_bytes()
+    }
+
     fn error(&self, error: &ApiError, _request_id: &str) -> EncodedError {
         error::encode(error)
     }

@@ -22,6 +22,8 @@ pub struct ModelCall {
     pub stream: bool,
     /// How, if so.
     pub framing: Framing,
+    /// Whether several texts are to be embedded at once: `batchEmbedContents`.
+    pub batch: bool,
 }
 
 impl ModelCall {
@@ -50,7 +52,8 @@ impl ModelCall {
         }
         let is_events = query.unwrap_or_default().split('&').any(|pair| pair.eq_ignore_ascii_case("alt=sse"));
         let framing = if is_events { Framing::Events } else { Framing::Array };
-        Some(ModelCall { model: model.to_owned(), operation, stream, framing })
+        let batch = method == "batchEmbedContents";
+        Some(ModelCall { model: model.to_owned(), operation, stream, framing, batch })
     }
 }
 
@@ -73,6 +76,9 @@ mod tests {
         assert_eq!(read("models/m:streamGenerateContent", Some("key=x&alt=sse")).framing, Framing::Events);
         assert_eq!(read("tunedModels/t:countTokens", None).model, "tunedModels/t");
         assert_eq!(read("models/m:countTokens", None).operation, Operation::CountTokens);
+        let embeds = read("models/m:batchEmbedContents", None);
+        assert_eq!((embeds.operation, embeds.batch), (Operation::Embed, true));
+        assert!(!read("models/m:embedContent", None).batch);
         for path in ["models/m", "models/:generateContent", "models/m:delete", ":generateContent", ""] {
             assert_eq!(ModelCall::read(path, None), None, "{path}");
         }

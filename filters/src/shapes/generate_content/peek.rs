@@ -12,6 +12,9 @@ use crate::neutral::ApiError;
 
 /// Reads the request; see [`crate::shapes::peek_in_path`].
 pub(super) fn peek(operation: Operation, path: InPath<'_>, body: &[u8]) -> Result<Peek, ApiError> {
+    if operation == Operation::Embed {
+        return embedding(path, body);
+    }
     let mut reader = Reader { body, found: Found::default(), config: None, model: None };
     walk(body, |cursor, name| reader.member(cursor, name))?;
     let Reader { mut found, config, model, .. } = reader;
@@ -21,8 +24,50 @@ pub(super) fn peek(operation: Operation, path: InPath<'_>, body: &[u8]) -> Resul
         found.bound.end = end_of(body);
         found.bound.insertion = insertion(body, config);
     }
-    let place = model.map(|range| Place { range, before: "models/" });
-    found.into_named_peek(body, path, place)
+    found.into_named_peek(body, path, model.map(place).into_iter().collect())
+}
+
+/// Where the body names the model.
+const fn place(range: Range<usize>) -> Place {
+    Place { range, before: "models/" }
+}
+
+/// Reads a request for embeddings: of one content, or of several, each of which names the model again.
+/// <https://ai.google.dev/api/embeddings>
+fn embedding(path: InPath<'_>, body: &[u8]) -> Result<Peek, ApiError> {
+    let mut found = Found::default();
+    let mut places = Vec::new();
+    walk(body, |cursor, name| match &*camel(&named(name)) {
+        "requests" => {
+            found.once("requests");
+            cursor.array_or_skip(|cursor| {
+                cursor.object_or_skip(|cursor, name| embedded(cursor, name, &mut found, &mut places))
+            })
+        }
+        _ => embedded(cursor, name, &mut found, &mut places),
+    })?;
+    if found.message_count == 0 {
+        let message = "there is nothing to embed: send `content`, or `requests` with a `content` each";
+        return Err(bad("content", message.to_owned()));
+    }
+    found.has_input = true;
+    let places = places.into_iter().filter(|range: &Range<usize>| body.get(range.start) == Some(&b'"'));
+    let places = places.map(place).collect();
+    found.into_named_peek(body, path, places)
+}
+
+fn embedded(
+    cursor: &mut Cursor<'_>,
+    name: Text<'_>,
+    found: &mut Found,
+    places: &mut Vec<Range<usize>>,
+) -> Result<(), ScanError> {
+    match &*camel(&named(name)) {
+        "model" => places.push(cursor.skip()?),
+        "content" => content(cursor, found)?,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Where the bound on the output goes when there is none.
