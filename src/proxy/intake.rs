@@ -97,11 +97,11 @@ pub(super) async fn read(
     budget: &Arc<Budget>,
     waited: &mut Duration,
 ) -> Result<Body, IntakeError> {
-    let limit = bounds.bytes;
+    let limit = Limit::of(bounds.bytes, budget);
     let gzipped = is_gzipped(session)?;
     let declared = declared_length(session);
-    if declared.is_some_and(|length| length > limit) {
-        return Err(too_large(limit).into());
+    if declared.is_some_and(|length| length > limit.bytes) {
+        return Err(limit.exceeded().into());
     }
     let mut held = budget.empty();
     if expects_continue(session) && session.write_continue_response().await.is_err() {
@@ -116,11 +116,38 @@ pub(super) async fn read(
     inflate_off_thread(bytes, limit, held).await
 }
 
+/// The most bytes that a body may have.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    bytes: usize,
+    /// The setting that says so.
+    setting: &'static str,
+}
+
+impl Limit {
+    /// What is allowed, and what could ever be held: to wait for room would not help a body that is larger than all of it.
+    fn of(allowed: usize, budget: &Budget) -> Limit {
+        let room = budget.limit();
+        if room < allowed {
+            Limit { bytes: room, setting: "limits.buffered_bytes, and the memory of the process bounds it" }
+        } else {
+            Limit { bytes: allowed, setting: "limits.body_bytes" }
+        }
+    }
+
+    fn exceeded(self) -> ApiError {
+        let Limit { bytes, setting } = self;
+        let message =
+            format!("the request body is over the limit of {bytes} bytes; send less (the operator sets {setting})");
+        ApiError::new(ErrorClass::TooLarge, message)
+    }
+}
+
 /// What is known of a body while it comes.
 #[derive(Clone, Copy)]
 struct Collecting {
     declared: Option<usize>,
-    limit: usize,
+    limit: Limit,
     pace: Pace,
     began: Instant,
 }
@@ -149,8 +176,8 @@ async fn collect(session: &mut Session, collecting: Collecting, held: &mut Held)
     let mut chunk = Some(first);
     while let Some(bytes) = chunk {
         let length = whole.len() + bytes.len();
-        if length > limit {
-            return Err(too_large(limit).into());
+        if length > limit.bytes {
+            return Err(limit.exceeded().into());
         }
         if !held.at_least(length) {
             return Err(budget_spent().into());
@@ -207,7 +234,7 @@ fn printable(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_graphic()).take(32).collect()
 }
 
-async fn inflate_off_thread(packed: Bytes, limit: usize, held: Held) -> Result<Body, IntakeError> {
+async fn inflate_off_thread(packed: Bytes, limit: Limit, held: Held) -> Result<Body, IntakeError> {
     if packed.len().saturating_mul(GZIP_MOST) < BLOCKING_BYTES {
         return inflate(&packed, limit, held);
     }
@@ -216,7 +243,7 @@ async fn inflate_off_thread(packed: Bytes, limit: usize, held: Held) -> Result<B
     })
 }
 
-fn inflate(packed: &[u8], limit: usize, mut held: Held) -> Result<Body, IntakeError> {
+fn inflate(packed: &[u8], limit: Limit, mut held: Held) -> Result<Body, IntakeError> {
     let mut decoder = MultiGzDecoder::new(packed);
     let mut whole = Vec::new();
     let mut piece = vec![0; 64 * 1024];
@@ -226,8 +253,8 @@ fn inflate(packed: &[u8], limit: usize, mut held: Held) -> Result<Body, IntakeEr
                 .with_param("content-encoding")
         })?;
         let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
-        if whole.len() + read > limit {
-            return Err(too_large(limit).into());
+        if whole.len() + read > limit.bytes {
+            return Err(limit.exceeded().into());
         }
         if !held.at_least(whole.len() + read) {
             return Err(budget_spent().into());
@@ -235,13 +262,6 @@ fn inflate(packed: &[u8], limit: usize, mut held: Held) -> Result<Body, IntakeEr
         whole.extend_from_slice(bytes);
     }
     Ok(Body { bytes: whole.into(), held })
-}
-
-fn too_large(limit: usize) -> ApiError {
-    ApiError::new(
-        ErrorClass::TooLarge,
-        format!("the request body is over the limit of {limit} bytes; send less (the operator sets limits.body_bytes)"),
-    )
 }
 
 fn budget_spent() -> ApiError {
@@ -265,14 +285,28 @@ mod tests {
         Budget::new(1_000_000).empty()
     }
 
+    fn at_most(bytes: usize) -> Limit {
+        Limit::of(bytes, &Budget::new(1_000_000))
+    }
+
+    #[test]
+    fn what_could_never_be_held_is_too_large() {
+        let (small, exact) = (Budget::new(999), Budget::new(1_000));
+        assert_eq!((Limit::of(1_000, &small).bytes, Limit::of(1_000, &exact).bytes), (999, 1_000));
+        let told = |budget: &Budget| Limit::of(1_000, budget).exceeded();
+        assert!(told(&small).message.contains("999 bytes") && told(&small).message.contains("limits.buffered_bytes"));
+        assert!(told(&exact).message.contains("1000 bytes") && told(&exact).message.contains("limits.body_bytes"));
+        assert_eq!(told(&small).class, ErrorClass::TooLarge);
+    }
+
     #[test]
     fn a_gzipped_body_is_undone() {
-        let body = inflate(&gzip(b"{\"model\":\"m\"}"), 100, held()).expect("it is valid gzip");
+        let body = inflate(&gzip(b"{\"model\":\"m\"}"), at_most(100), held()).expect("it is valid gzip");
         assert_eq!(&body.bytes[..], b"{\"model\":\"m\"}");
     }
 
     fn refusal(packed: &[u8], limit: usize) -> ApiError {
-        match inflate(packed, limit, held()) {
+        match inflate(packed, at_most(limit), held()) {
             Err(IntakeError::Refused(error)) => error,
             other => unreachable!("{other:?}"),
         }

@@ -14,13 +14,21 @@ const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// The bytes that bodies may take: what the setting says, or less where the memory of this process is bounded.
 pub(super) fn body_budget(setting: usize) -> usize {
-    let Some(limit) = limit(Path::new(CGROUPS)) else { return setting };
-    let share = usize::try_from(limit / PARTS).unwrap_or(usize::MAX);
-    if share < setting {
+    let limit = limit(Path::new(CGROUPS));
+    let share = share(setting, limit);
+    if let Some(limit) = limit
+        && share < setting
+    {
         warn!(limits_buffered_bytes = setting, memory_limit = limit, used = share;
             "limits.buffered_bytes is more than a quarter of the memory that this process may have: that quarter is used");
     }
-    setting.min(share)
+    share
+}
+
+/// What of that limit bodies may take, by this setting.
+fn share(setting: usize, limit: Option<u64>) -> usize {
+    let most = limit.and_then(|limit| usize::try_from(limit / PARTS).ok());
+    setting.min(most.unwrap_or(usize::MAX))
 }
 
 /// The bytes that this process may have: the least of what its control group, those above it and its own limit of address space allow.
@@ -93,7 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_bound_the_setting_holds() {
-        assert_eq!(body_budget(1), 1);
+    fn the_setting_holds_up_to_a_quarter_of_the_limit() {
+        assert_eq!(share(128 << 20, None), 128 << 20);
+        assert_eq!(share(128 << 20, Some(1 << 30)), 128 << 20);
+        assert_eq!(share(128 << 20, Some(512 << 20)), 128 << 20, "just so");
+        assert_eq!(share(128 << 20, Some(256 << 20)), 64 << 20);
+        assert_eq!(share(128 << 20, Some(3)), 0);
+        assert_eq!(share(usize::MAX, Some(u64::MAX)), usize::try_from(u64::MAX / PARTS).unwrap());
     }
 }
