@@ -153,17 +153,35 @@ async fn slow_clients_are_cut_while_others_are_served() {
     within("every connection to be closed", async { while metric(&bed, "ovth_connections ").await > 0 {} }).await;
 }
 
-fn percentile(sorted: &[Duration], percent: usize) -> f64 {
-    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)].as_secs_f64() * 1_000.0
+/// Milliseconds of others in one round.
+struct Round {
+    count: usize,
+    p50: f64,
+    p99: f64,
+}
+
+impl Round {
+    fn new(mut took: Vec<Duration>) -> Round {
+        took.sort_unstable();
+        let percentile =
+            |percent: usize| took[(took.len() * percent / 100).min(took.len() - 1)].as_secs_f64() * 1_000.0;
+        Round { count: took.len(), p50: percentile(50), p99: percentile(99) }
+    }
+}
+
+/// The figure of the round in the middle: one round in which the machine did something else as well changes nothing.
+fn median(rounds: &[Round], figure: impl Fn(&Round) -> f64) -> f64 {
+    let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
+    figures.sort_unstable_by(f64::total_cmp);
+    figures[figures.len() / 2]
 }
 
 /// Latencies of others, in two connections, for a few seconds.
-async fn measured(bed: &Bed, into: &mut Vec<Duration>) {
+async fn measured(bed: &Bed) -> Round {
     let until = Instant::now() + Duration::from_secs(5);
     let ask = || ask_until(bed, Duration::from_millis(10), |_| Instant::now() >= until);
     let (one, other) = tokio::join!(ask(), ask());
-    into.extend(one);
-    into.extend(other);
+    Round::new([one, other].concat())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -171,13 +189,15 @@ async fn measured(bed: &Bed, into: &mut Vec<Duration>) {
 async fn a_thousand_slow_clients_do_not_slow_down_others() {
     const COUNTS: [(Slow, usize); 3] = [(Slow::Head, 400), (Slow::Body, 300), (Slow::Reader, 300)];
     const ROUNDS: usize = 5;
+    /// Milliseconds that two busy cores may add.
+    const SLACK: f64 = 0.2;
     rlimit::increase_nofile_limit(rlimit::INFINITY).expect("files may be opened");
     let bed = bed("clients: {head_time: 30s, body_time: 30s, write_time: 30s}\n").await;
     let (mut without, mut with) = (Vec::new(), Vec::new());
     // The first requests of a process are slow.
-    measured(&bed, &mut Vec::new()).await;
+    measured(&bed).await;
     for round in 1..=ROUNDS {
-        measured(&bed, &mut without).await;
+        without.push(measured(&bed).await);
         let crowd = Crowd::start(&bed, COUNTS);
         within("all slow clients to be connected", async {
             while metric(&bed, "ovth_connections ").await < 1_000 {
@@ -187,7 +207,7 @@ async fn a_thousand_slow_clients_do_not_slow_down_others() {
         .await;
         // Until the readers have what the kernel takes for them, they are no slow clients but busy ones.
         tokio::time::sleep(Duration::from_secs(8)).await;
-        measured(&bed, &mut with).await;
+        with.push(measured(&bed).await);
         assert!(metric(&bed, "ovth_connections ").await >= 1_000, "all of them were there all the time");
         if round == ROUNDS {
             all_cut(&bed, COUNTS, Duration::from_secs(120)).await;
@@ -200,18 +220,17 @@ async fn a_thousand_slow_clients_do_not_slow_down_others() {
         })
         .await;
     }
-    without.sort_unstable();
-    with.sort_unstable();
+    let count = |rounds: &[Round]| rounds.iter().map(|round| round.count).sum::<usize>();
+    let [before, after] = [&without, &with].map(|rounds| median(rounds, |round| round.p99));
+    let allowed = before * 1.1 + SLACK;
     tell(&format!(
-        "others, without and with 1,000 slow clients ({} and {} requests): p50 {:.2} and {:.2} ms, p99 {:.2} and {:.2} ms; resident {} KiB",
-        without.len(),
-        with.len(),
-        percentile(&without, 50),
-        percentile(&with, 50),
-        percentile(&without, 99),
-        percentile(&with, 99),
+        "others, without and with 1,000 slow clients ({} and {} requests, medians of {ROUNDS} rounds): p50 {:.2} and {:.2} ms, p99 {before:.2} \
+         and {after:.2} ms, of which {allowed:.2} ms are allowed (a tenth and {SLACK} ms); resident {} KiB",
+        count(&without),
+        count(&with),
+        median(&without, |round| round.p50),
+        median(&with, |round| round.p50),
         bed.gateway.resident_kib(),
     ));
-    // A tenth, and a millisecond for a machine that does other things as well.
-    assert!(percentile(&with, 99) <= percentile(&without, 99) * 1.1 + 1.0, "others are slowed down");
+    assert!(after <= allowed, "others are slowed down");
 }
