@@ -53,12 +53,17 @@ pub(super) async fn serve(
         },
         Err(IntakeError::ClientGone) => Err(gone()),
         Err(IntakeError::Refused(error)) => {
-            if let (ErrorClass::RequestTimeout, Some(visit)) = (error.class, &context.visit) {
-                visit.cut(ConnectionCut::SlowBody);
-            }
+            count_if_slow(&error, context);
             mark_retry(&mut marks, &error);
             refuse(session, context, &marks, (&error, called)).await
         }
+    }
+}
+
+/// Counts a client whose body did not come in time.
+pub(super) fn count_if_slow(error: &ApiError, context: &Context) {
+    if let (ErrorClass::RequestTimeout, Some(visit)) = (error.class, &context.visit) {
+        visit.cut(ConnectionCut::SlowBody);
     }
 }
 

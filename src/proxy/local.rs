@@ -74,6 +74,9 @@ const ADMIN_BODY_BYTES: usize = 64 * 1024;
 /// And it must be there within this time.
 const ADMIN_BODY_TIME: Duration = Duration::from_secs(30);
 
+/// What is refused whatever it asks for, as metrics have it in the place of an endpoint.
+const REFUSED: &str = "refused";
+
 /// Preflights may be remembered for so many seconds.
 const PREFLIGHT_SECONDS: u64 = 86_400;
 
@@ -103,7 +106,10 @@ pub(super) async fn answer(
         Found::Nothing => Reply::error(shape, &no_such_path(path), marks.request_id()),
         Found::Endpoint(Endpoint::Admin) => match ask_admin(gateway, session, context).await {
             Ok(reply) => reply,
-            Err(IntakeError::Refused(error)) => Reply::error(Shape::Chat, &error, marks.request_id()),
+            Err(IntakeError::Refused(error)) => {
+                exchange::count_if_slow(&error, context);
+                Reply::error(Shape::Chat, &error, marks.request_id())
+            }
             Err(IntakeError::ClientGone) => return Err(exchange::gone()),
         },
         Found::Endpoint(Endpoint::Stored) => Reply::error(shape, &stored_state::not_kept(path), marks.request_id()),
@@ -118,9 +124,22 @@ pub(super) async fn answer(
 ///
 /// # Errors
 /// When the client is gone.
-pub(super) async fn refuse(session: &mut Session, context: &Context, shape: Shape, unfit: &Unfit) -> Result<()> {
+pub(super) async fn refuse(
+    gateway: &Gateway,
+    session: &mut Session,
+    context: &Context,
+    shape: Shape,
+    unfit: &Unfit,
+) -> Result<()> {
+    if let (Some(why), Some(visit)) = (unfit.cut, &context.visit) {
+        visit.cut(why);
+    }
+    if unfit.closes {
+        session.set_keepalive(None);
+    }
     let marks = Marks::new(shape, context.request_id.clone(), !endpoints::is_admin(session.req_header().uri.path()));
     let reply = Reply::error(shape, &unfit.error, marks.request_id()).with_status(unfit.status);
+    gateway.metrics.local(REFUSED, reply.status());
     reply.send(session, &marks).await.map(drop)
 }
 

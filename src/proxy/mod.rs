@@ -233,7 +233,7 @@ impl Gateway {
         if let Some(visit) = &mut context.visit {
             match judge(visit, request, found, &context.snapshot.config().clients) {
                 Ok(served) => found = served,
-                Err(unfit) => return local::refuse(session, context, shape, &unfit).await,
+                Err(unfit) => return local::refuse(self, session, context, shape, &unfit).await,
             }
         }
         match found {

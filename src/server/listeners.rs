@@ -1,4 +1,4 @@
-//! The listeners of clients: sockets, who is let in, TLS, and the hand-over to the proxy. They are our own because Pingora's know no bounds
+//! The listeners: sockets, who is let in, TLS, and the hand-over to what serves. They are our own because Pingora's know no bounds
 //! on connections, and wait for TLS and for the preface of HTTP/2 without any that can be set.
 
 use std::io;
@@ -13,7 +13,6 @@ use pingora_core::listeners::tls::Acceptor;
 use pingora_core::protocols::Stream;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
-use pingora_proxy::HttpProxy;
 use pingora_runtime::current_handle;
 use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
@@ -24,8 +23,7 @@ use tokio::time::{sleep, timeout};
 
 use super::StartError;
 use crate::observe::ConnectionCut;
-use crate::proxy::Gateway;
-use crate::proxy::guard::{Connection, Door, Full, GuardedStream, Listener, Wire, turned_away};
+use crate::proxy::guard::{BESIDES, Connection, Door, Full, GuardedStream, Listener, Wire, turned_away};
 
 /// Connections that were made and not yet taken; the system has a bound of its own.
 const BACKLOG: i32 = 4096;
@@ -78,11 +76,6 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Pingora panics on an address in use; this tells it in words, of the listeners that are Pingora's own.
-pub(super) fn can_listen(setting: &'static str, address: SocketAddr) -> Result<(), StartError> {
-    bind(address).map(drop).map_err(|source| StartError::Listen { setting, address, source })
-}
-
 /// Raises the limit of open files, as the usual soft one of 1,024 is soon reached, and tells how many connections it has room for: a stream
 /// takes two descriptors.
 pub(super) fn room_for_connections() -> usize {
@@ -90,13 +83,13 @@ pub(super) fn room_for_connections() -> usize {
         warn!(error:%; "the limit of open files cannot be raised");
         rlimit::Resource::NOFILE.get_soft().unwrap_or(1024)
     });
-    usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(1)
+    usize::try_from(files.saturating_sub(OTHER_FILES + BESIDES) / 2).unwrap_or(usize::MAX).max(1)
 }
 
-/// What all listeners of clients share.
-pub(super) struct Reception {
+/// What listeners share that serve the same.
+pub(super) struct Reception<A> {
     /// Serves the requests.
-    pub(super) proxy: Arc<HttpProxy<Gateway>>,
+    pub(super) app: Arc<A>,
     /// Lets connections in.
     pub(super) door: Arc<Door>,
     /// Whether HTTP/2 is spoken without TLS.
@@ -105,28 +98,34 @@ pub(super) struct Reception {
     pub(super) certificate: Box<dyn Fn() -> Option<Arc<ServerConfig>> + Send + Sync>,
 }
 
-/// The listeners of clients, as a service of Pingora's server.
-pub(super) struct Clients {
-    reception: Arc<Desk>,
+/// Listeners, as a service of Pingora's server.
+pub(super) struct Listeners<A> {
+    name: &'static str,
+    reception: Arc<Desk<A>>,
     sockets: Vec<Bound>,
     threads: usize,
 }
 
-struct Desk {
-    reception: Reception,
+struct Desk<A> {
+    reception: Reception<A>,
     farewells: Arc<Semaphore>,
 }
 
-impl Clients {
+impl<A> Listeners<A> {
     /// Listeners on these sockets, with so many threads.
-    pub(super) fn new(reception: Reception, sockets: Vec<Bound>, threads: usize) -> Clients {
+    pub(super) fn new(
+        name: &'static str,
+        reception: Reception<A>,
+        sockets: Vec<Bound>,
+        threads: usize,
+    ) -> Listeners<A> {
         let farewells = Arc::new(Semaphore::new(FAREWELLS));
-        Clients { reception: Arc::new(Desk { reception, farewells }), sockets, threads }
+        Listeners { name, reception: Arc::new(Desk { reception, farewells }), sockets, threads }
     }
 }
 
 #[async_trait]
-impl Service for Clients {
+impl<A: ServerApp + Send + Sync + 'static> Service for Listeners<A> {
     async fn start_service(&mut self, _fds: Option<ListenFds>, shutdown: ShutdownWatch, _tasks: usize) {
         let mut tasks = Vec::new();
         for bound in self.sockets.drain(..) {
@@ -141,11 +140,11 @@ impl Service for Clients {
             }
         }
         futures::future::join_all(tasks).await;
-        self.reception.reception.proxy.cleanup().await;
+        self.reception.reception.app.cleanup().await;
     }
 
     fn name(&self) -> &str {
-        "gateway"
+        self.name
     }
 
     fn threads(&self) -> Option<usize> {
@@ -153,9 +152,9 @@ impl Service for Clients {
     }
 }
 
-impl Desk {
+impl<A: ServerApp + Send + Sync + 'static> Desk<A> {
     /// Takes connections until the process is told to end.
-    async fn take_in(self: Arc<Desk>, socket: TcpListener, listener: Listener, is_tls: bool, shutdown: ShutdownWatch) {
+    async fn take_in(self: Arc<Self>, socket: TcpListener, listener: Listener, is_tls: bool, shutdown: ShutdownWatch) {
         let mut ending = shutdown.clone();
         loop {
             let accepted = tokio::select! {
@@ -173,6 +172,8 @@ impl Desk {
                         let (desk, shutdown) = (Arc::clone(&self), shutdown.clone());
                         current_handle().spawn(desk.serve(stream, peer, connection, is_tls, shutdown));
                     }
+                    // In the clear nothing is to be said where TLS is spoken.
+                    Err(_) if is_tls => {}
                     Err(full) => self.turn_away(stream, full),
                 },
                 Err(error) => {
@@ -184,7 +185,7 @@ impl Desk {
     }
 
     async fn serve(
-        self: Arc<Desk>,
+        self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
         connection: Arc<Connection>,
@@ -203,7 +204,7 @@ impl Desk {
             debug!("a connection ended before it told its protocol");
             return;
         }
-        self.reception.proxy.process_new(Box::new(stream), &shutdown).await;
+        self.reception.app.process_new(Box::new(stream), &shutdown).await;
     }
 
     /// Makes the TLS handshake, within the time of a head.

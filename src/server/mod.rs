@@ -1,6 +1,7 @@
 //! Assembly: from a checked configuration to listening sockets, and the orderly way down again.
 
 mod authorities;
+mod front;
 mod listeners;
 mod local;
 mod logs;
@@ -18,16 +19,14 @@ use std::thread;
 
 use arc_swap::ArcSwap;
 use log::info;
-use pingora_core::apps::HttpServerOptions;
 use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::Connector;
-use pingora_core::protocols::http::v2::server::default_h2_options;
 use pingora_core::server::Server;
-use pingora_core::services::listening::Service;
 use pingora_proxy::HttpProxy;
 
 use self::authorities::authorities;
-use self::listeners::{Bound, Clients, Reception, can_listen, room_for_connections};
+use self::front::Front;
+use self::listeners::{Bound, Listeners, Reception, room_for_connections};
 use self::local::{Local, current_settings};
 pub use self::logs::apply_levels;
 use self::logs::{LogFileError, apply_log};
@@ -51,9 +50,6 @@ use crate::store::{Store, StoreError};
 
 /// Idle connections to providers that are kept, for each worker thread.
 const POOL_PER_THREAD: usize = 128;
-
-/// HTTP/2 windows of a client: large bodies would otherwise wait a round trip for each 64 KiB.
-const H2_WINDOW_BYTES: u32 = 1024 * 1024;
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -107,8 +103,7 @@ pub fn run(
     let Loaded { path, snapshot, warnings, files } = loaded;
     let config = snapshot.config();
     let (listen, metrics_listen, h2c) = (config.listen, config.metrics_listen, config.h2c);
-    let (admin_listen, idle_time) = (config.admin_listen, config.clients.idle_time);
-    let header_bytes = config.clients.header_bytes;
+    let admin_listen = config.admin_listen;
     let threads = config.threads.unwrap_or_else(available_threads);
     let data_dir = config.data_dir.clone();
     let main = if admin_listen.is_some() { Listener::Public } else { Listener::Main };
@@ -120,7 +115,7 @@ pub fn run(
     if let Some(address) = admin_listen {
         sockets.push(Bound::new("admin.listen", address, Listener::Admin)?);
     }
-    can_listen("metrics.listen", metrics_listen)?;
+    let metrics_socket = Bound::new("metrics.listen", metrics_listen, Listener::Metrics)?;
     let room = room_for_connections();
 
     let store = Arc::new(Store::open(&data_dir)?);
@@ -190,26 +185,14 @@ pub fn run(
 
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&data_dir));
     server.bootstrap();
-    let mut options = HttpServerOptions::default();
-    options.h2c = h2c;
-    options.h2_idle_timeout = Some(idle_time);
-    let mut h2 = default_h2_options();
-    h2.initial_window_size(H2_WINDOW_BYTES).initial_connection_window_size(H2_WINDOW_BYTES * 4);
-    h2.max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX));
     let mut proxy = HttpProxy::new(gateway, Arc::clone(&server.configuration));
-    proxy.server_options = Some(options);
-    proxy.h2_options = Some(h2);
     proxy.handle_init_modules();
-    let clients = Clients::new(
-        Reception { proxy: Arc::new(proxy), door, h2c, certificate: Box::new(certificate) },
-        sockets,
-        threads,
-    );
-    let mut scrape = Service::new("metrics".to_owned(), scrape);
-    scrape.threads = Some(1);
-    scrape.add_tcp(&metrics_listen.to_string());
-    server.add_service(clients);
-    server.add_service(scrape);
+    let front = Arc::new(Front::new(proxy, Arc::clone(&snapshot), h2c));
+    let scrape =
+        Reception { app: Arc::new(scrape), door: Arc::clone(&door), h2c: false, certificate: Box::new(|| None) };
+    let clients = Reception { app: front, door, h2c, certificate: Box::new(certificate) };
+    server.add_service(Listeners::new("gateway", clients, sockets, threads));
+    server.add_service(Listeners::new("metrics", scrape, vec![metrics_socket], 1));
 
     let shutdown = Shutdown {
         signals: signals.clone(),

@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::observe::metrics::LedgerMetrics;
 use crate::observe::{Metrics, metrics};
 use crate::providers::Scope;
-use crate::proxy::Budget;
+use crate::proxy::{Budget, guard};
 use crate::routing::{Health, Snapshot};
 
 /// `GET /metrics`, on a listener of its own.
@@ -85,6 +85,10 @@ fn age(version: &str) -> Option<u64> {
 #[async_trait]
 impl ServeHttp for Scrape {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let snapshot = self.snapshot.load_full();
+        // Until it is dropped the guard awaits no other head.
+        let _visit = guard::visit(session, snapshot.config());
+        session.set_write_timeout(Some(snapshot.config().clients.write_time));
         let request = session.req_header();
         let (status, body) = match (&request.method, request.uri.path()) {
             (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, self.page()),

@@ -52,6 +52,10 @@ pub struct Edge {
     pub refused_all: IntCounter,
     /// Connections that were turned away because there were too many of one address.
     pub refused_address: IntCounter,
+    /// Connections that the listener of the admin API turned away.
+    pub refused_admin: IntCounter,
+    /// Connections that the listener of the metrics turned away.
+    pub refused_metrics: IntCounter,
     /// Requests that were turned away because there were too many of one address.
     pub refused_request: IntCounter,
     /// Wrong master keys that were presented.
@@ -67,6 +71,8 @@ impl Edge {
             connections: gauge(registry, &names::CLIENT_CONNECTIONS),
             refused_all: refused.with_label_values(&["connections"]),
             refused_address: refused.with_label_values(&["connections_per_address"]),
+            refused_admin: refused.with_label_values(&["admin"]),
+            refused_metrics: refused.with_label_values(&["metrics"]),
             refused_request: refused.with_label_values(&["requests_per_address"]),
             wrong_master_keys: counter(registry, &names::WRONG_MASTER_KEYS),
             cuts: ConnectionCut::ALL.map(|why| cuts.with_label_values(&[why.as_str()])),

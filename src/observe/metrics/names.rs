@@ -63,7 +63,7 @@ pub(super) const CACHE_BREAK_REASONS: [&str; 7] =
 pub(super) const LOCAL_REQUESTS: Metric = Metric::with(
     "ovth_local_requests_total",
     &["endpoint", "status"],
-    "Requests that the gateway answered by itself, by endpoint (models, key, stored, admin, health, ready, root, other_method, unknown) and HTTP status.",
+    "Requests that the gateway answered by itself, by endpoint (models, key, stored, admin, health, ready, root, other_method, unknown; refused: whatever it asks for) and HTTP status.",
 );
 
 // Providers and models.
@@ -230,7 +230,7 @@ pub(super) const CLIENT_CONNECTIONS: Metric =
 pub(super) const CLIENTS_REFUSED: Metric = Metric::with(
     "ovth_clients_refused_total",
     &["limit"],
-    "Connections and requests that were turned away, by the setting of clients that bounds them (connections, connections_per_address, requests_per_address).",
+    "Connections and requests that were turned away, by what bounds them: a setting of clients (connections, connections_per_address, requests_per_address), or the listener (admin, metrics).",
 );
 pub(super) const CLIENTS_CUT: Metric = Metric::with(
     "ovth_clients_cut_total",

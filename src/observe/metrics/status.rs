@@ -1,7 +1,7 @@
 //! HTTP statuses as a closed set of labels: a provider's refusal may reach the client with any number it likes.
 
 /// The statuses that the gateway gives or that providers are known to give.
-const KNOWN: [(u16, &str); 30] = [
+const KNOWN: [(u16, &str); 31] = [
     (200, "200"),
     (201, "201"),
     (204, "204"),
@@ -25,6 +25,7 @@ const KNOWN: [(u16, &str); 30] = [
     (425, "425"),
     (428, "428"),
     (429, "429"),
+    (431, "431"),
     (451, "451"),
     (500, "500"),
     (501, "501"),

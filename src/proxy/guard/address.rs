@@ -15,14 +15,25 @@ const SHARDS: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Usage {
     pub(super) connections: AtomicUsize,
+    /// Those to the admin API's own listener.
+    pub(super) admin: AtomicUsize,
     pub(super) requests: AtomicUsize,
 }
 
 /// The addresses that have anything now. What has nothing is forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
-    shards: [Mutex<HashMap<IpAddr, Arc<Usage>>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
+}
+
+type Shard = HashMap<IpAddr, Entry>;
+
+#[derive(Debug, Default)]
+struct Entry {
+    usage: Arc<Usage>,
+    /// How many [`Known`]s there are. It changes under the shard's lock only, so that the last one to leave knows that it is the last.
+    known: usize,
 }
 
 /// One address, known for as long as this lives.
@@ -44,11 +55,15 @@ impl Addresses {
     /// What that address has, which is nothing when it was not known.
     pub(super) fn find(self: &Arc<Addresses>, address: IpAddr) -> Arc<Known> {
         let client = client_of(address);
-        let usage = self.shard(client, |shard| Arc::clone(shard.entry(client).or_default()));
+        let usage = self.shard(client, |shard| {
+            let entry = shard.entry(client).or_default();
+            entry.known += 1;
+            Arc::clone(&entry.usage)
+        });
         Arc::new(Known { usage, client, all: Arc::clone(self) })
     }
 
-    fn shard<T>(&self, client: IpAddr, work: impl FnOnce(&mut HashMap<IpAddr, Arc<Usage>>) -> T) -> T {
+    fn shard<T>(&self, client: IpAddr, work: impl FnOnce(&mut Shard) -> T) -> T {
         let hash = self.hasher.hash_one(client);
         let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         let shard = self.shards.get(index).expect("the remainder is below the number of shards");
@@ -73,8 +88,9 @@ impl Known {
 impl Drop for Known {
     fn drop(&mut self) {
         self.all.shard(self.client, |shard| {
-            // The map's own and this one: under the lock nobody can get another.
-            if Arc::strong_count(&self.usage) <= 2 {
+            let Some(entry) = shard.get_mut(&self.client) else { return };
+            entry.known = entry.known.saturating_sub(1);
+            if entry.known == 0 {
                 shard.remove(&self.client);
             }
         });
@@ -145,5 +161,27 @@ mod tests {
         });
         assert!(most.load(Ordering::Relaxed) <= 2);
         assert_eq!(all.known(), 0);
+    }
+
+    #[test]
+    fn two_that_leave_at_once_leave_nothing_behind() {
+        let all = Arc::new(Addresses::default());
+        let together = std::sync::Barrier::new(2);
+        let left_behind = AtomicUsize::new(0);
+        let leave = || {
+            for _ in 0..50_000 {
+                let known = all.find("10.0.0.1".parse().unwrap());
+                together.wait();
+                drop(known);
+                together.wait();
+                left_behind.fetch_max(all.known(), Ordering::Relaxed);
+                together.wait();
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(leave);
+            leave();
+        });
+        assert_eq!(left_behind.load(Ordering::Relaxed), 0);
     }
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
-use pingora_proxy::Session;
+use pingora_core::protocols::http::ServerSession;
 use tokio::time::Instant;
 
 use super::address::{Known, Place, Usage};
 use super::client::client_address;
-use super::door::{Counted, Door};
+use super::door::{Counted, Door, Room};
 use super::resets::Resets;
 use crate::config::{Clients, Config};
 use crate::observe::ConnectionCut;
@@ -24,6 +24,8 @@ pub enum Listener {
     Public,
     /// Where the admin API is served, and nothing else.
     Admin,
+    /// Where the metrics are served, and nothing else.
+    Metrics,
 }
 
 /// A connection that was let in.
@@ -32,15 +34,25 @@ pub struct Connection {
     peer: IpAddr,
     listener: Listener,
     address: Arc<Known>,
-    _place: Place,
+    _place: Option<Place>,
     counted: Counted,
     /// Even: a head is awaited; odd: none is. It grows with each change, so that the stream sees that another head is awaited.
     turn: AtomicU32,
     is_http2: AtomicBool,
     is_condemned: AtomicBool,
     resets: Resets,
+    state: Mutex<State>,
+}
+
+/// What requests tell of their connection.
+#[derive(Clone, Copy, Debug)]
+struct State {
     /// Of the request that began last.
-    clients: Mutex<Clients>,
+    clients: Clients,
+    /// Requests under way: of HTTP/2 there may be several.
+    requests: usize,
+    /// Since when there are none, if there are none.
+    idle_since: Instant,
 }
 
 /// What a connection is made of.
@@ -50,7 +62,8 @@ pub(super) struct Entry {
     pub(super) listener: Listener,
     pub(super) clients: Clients,
     pub(super) address: Arc<Known>,
-    pub(super) place: Place,
+    /// None where addresses are not bounded.
+    pub(super) place: Option<Place>,
     pub(super) counted: Counted,
 }
 
@@ -66,7 +79,7 @@ impl Connection {
             is_http2: AtomicBool::new(false),
             is_condemned: AtomicBool::new(false),
             resets: Resets::new(),
-            clients: Mutex::new(entry.clients),
+            state: Mutex::new(State { clients: entry.clients, requests: 0, idle_since: Instant::now() }),
         })
     }
 
@@ -78,11 +91,35 @@ impl Connection {
     /// The bounds that hold for it now.
     #[must_use]
     pub fn clients(&self) -> Clients {
-        *self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state().clients
+    }
+
+    fn state(&self) -> State {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(super) fn door(&self) -> &Door {
-        &self.counted.0
+        &self.counted.door
+    }
+
+    /// Whether it has one of the places that are kept for probes and the operator: nothing else is served on those.
+    pub(super) fn is_reserved(&self) -> bool {
+        self.counted.room == Room::Reserve
+    }
+
+    /// Whether it should make room when it is idle.
+    pub(super) fn is_crowded(&self, clients: &Clients) -> bool {
+        self.door().is_crowded(self.counted.room, clients)
+    }
+
+    /// The bounds that hold for it now, and since when no request is under way, if none is.
+    pub(super) fn idleness(&self) -> (Clients, Option<Instant>) {
+        let State { clients, requests, idle_since } = self.state();
+        (clients, (requests == 0).then_some(idle_since))
     }
 
     pub(super) fn turn(&self) -> u32 {
@@ -97,7 +134,7 @@ impl Connection {
         self.is_http2.store(true, Ordering::Relaxed);
     }
 
-    /// The preface of HTTP/2 has come: from here on Pingora bounds the time without a request.
+    /// The preface of HTTP/2 has come: from here on heads come within its frames.
     pub(super) fn http2_has_begun(&self) {
         self.turn.fetch_or(1, Ordering::Relaxed);
     }
@@ -115,7 +152,7 @@ impl Connection {
 
 /// One request on a connection, from the end of its head until its connection is ready for the next.
 #[derive(Debug)]
-pub(in crate::proxy) struct Visit {
+pub struct Visit {
     connection: Arc<Connection>,
     client: IpAddr,
     place: Option<Place>,
@@ -128,7 +165,10 @@ pub(in crate::proxy) struct TooMany;
 impl Visit {
     /// A request begins on that connection.
     pub(in crate::proxy) fn begin(connection: Arc<Connection>, headers: &HeaderMap, config: &Config) -> Visit {
-        *connection.clients.lock().unwrap_or_else(PoisonError::into_inner) = config.clients;
+        connection.change(|state| {
+            state.clients = config.clients;
+            state.requests += 1;
+        });
         if !connection.is_http2() {
             connection.turn.fetch_add(1, Ordering::Relaxed);
         }
@@ -144,6 +184,11 @@ impl Visit {
     /// The connection.
     pub(in crate::proxy) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// The request wants a place that is kept for others. It is counted.
+    pub(super) fn reserve_refused(&self) {
+        self.connection.door().reserve_refused();
     }
 
     /// Takes one of the places that requests of its client have.
@@ -177,6 +222,10 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
+        self.connection.change(|state| {
+            state.requests = state.requests.saturating_sub(1);
+            state.idle_since = Instant::now();
+        });
         if !self.connection.is_http2() {
             self.connection.turn.fetch_add(1, Ordering::Relaxed);
         }
@@ -188,6 +237,13 @@ fn requests(usage: &Usage) -> &AtomicUsize {
 }
 
 /// The connection of a session, which its stream has put into its digest.
-pub(in crate::proxy) fn of(session: &Session) -> Option<&Arc<Connection>> {
+pub(in crate::proxy) fn of(session: &ServerSession) -> Option<&Arc<Connection>> {
     session.digest()?.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref()
+}
+
+/// Begins a request that the proxy does not serve, on the connection of that session: its next head is bounded from when this is dropped.
+#[must_use]
+pub fn visit(session: &ServerSession, config: &Config) -> Option<Visit> {
+    let connection = Arc::clone(of(session)?);
+    Some(Visit::begin(connection, &session.req_header().headers, config))
 }

@@ -5,7 +5,7 @@ use pingora::http::RequestHeader;
 
 use super::super::endpoints::{Endpoint, Found};
 use super::connection::{Listener, Visit};
-use super::refusal::{Unfit, too_many_requests, unfit};
+use super::refusal::{Unfit, reserved, too_many_requests, unfit};
 use crate::config::Clients;
 
 /// Judges a request: `Ok` what it asks for, which is nothing where its listener does not serve it.
@@ -23,18 +23,22 @@ pub(in crate::proxy) fn judge(
     }
     let is_open = matches!(found, Found::Endpoint(Endpoint::Health | Endpoint::Ready));
     let is_admin = found == Found::Endpoint(Endpoint::Admin);
+    if visit.connection().is_reserved() && !is_open && !is_admin {
+        visit.reserve_refused();
+        return Err(Box::new(reserved()));
+    }
     match visit.connection().listener() {
         Listener::Admin if !is_admin && !is_open => {
             let message =
                 "Only the admin API is served on this address (admin.listen); clients connect to the other one.";
-            Err(Box::new(Unfit { error: ApiError::new(ErrorClass::NotFound, message), status: None }))
+            Err(Box::new(Unfit::new(ApiError::new(ErrorClass::NotFound, message))))
         }
         Listener::Public if is_admin => Ok(Found::Nothing),
         // Probes must not fail because of others, and the admin API has bounds of its own.
         _ if is_open || is_admin => Ok(found),
         _ => match visit.enter(clients) {
             Ok(()) => Ok(found),
-            Err(_) => Err(Box::new(Unfit { error: too_many_requests(clients), status: None })),
+            Err(_) => Err(Box::new(Unfit::new(too_many_requests(clients)))),
         },
     }
 }

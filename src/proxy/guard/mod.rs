@@ -10,19 +10,20 @@ mod connection;
 mod door;
 mod head;
 mod judge;
+mod last_words;
 mod patience;
 mod refusal;
 mod resets;
 mod stream;
 mod wire;
 
-pub use connection::{Connection, Listener};
-pub use door::{Door, Full};
+pub use connection::{Connection, Listener, Visit, visit};
+pub use door::{BESIDES, Door, Full};
 pub use refusal::turned_away;
 pub use stream::GuardedStream;
 pub use wire::Wire;
 
-pub(super) use connection::{Visit, of};
+pub(super) use connection::of;
 pub(super) use judge::judge;
 pub(super) use patience::Patience;
 pub(super) use refusal::Unfit;

@@ -8,6 +8,7 @@ use pingora::http::RequestHeader;
 
 use super::door::Full;
 use crate::config::Clients;
+use crate::observe::ConnectionCut;
 
 /// Seconds after which one who was turned away may come again.
 const RETRY_AFTER: u64 = 1;
@@ -19,6 +20,16 @@ pub(in crate::proxy) struct Unfit {
     pub(in crate::proxy) error: ApiError,
     /// With this status, where it is not the one of the error's class.
     pub(in crate::proxy) status: Option<u16>,
+    /// The client counts as cut.
+    pub(in crate::proxy) cut: Option<ConnectionCut>,
+    /// Its connection ends with the answer, where that is possible.
+    pub(in crate::proxy) closes: bool,
+}
+
+impl Unfit {
+    pub(super) const fn new(error: ApiError) -> Unfit {
+        Unfit { error, status: None, cut: None, closes: false }
+    }
 }
 
 /// Whether a head is over its bounds: on HTTP/2, and where it came right behind another request.
@@ -28,9 +39,18 @@ pub(in crate::proxy) fn unfit(head: &RequestHeader, clients: &Clients) -> Option
     let bytes = lines + head.raw_path().len();
     let is_fit = head.headers.len() <= clients.header_count && bytes <= clients.header_bytes;
     (!is_fit).then(|| Unfit {
-        error: head_too_large(clients),
         status: Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.as_u16()),
+        cut: Some(ConnectionCut::LargeHead),
+        ..Unfit::new(head_too_large(clients))
     })
+}
+
+/// A request on a place that is kept for probes and the operator.
+pub(super) fn reserved() -> Unfit {
+    let message = "clients have every connection that they may have, and the rest is for probes \
+                   (the operator sets clients.connections and clients.connections_per_address)";
+    let error = ApiError::new(ErrorClass::Unavailable, message).with_retry_after(RETRY_AFTER);
+    Unfit { closes: true, ..Unfit::new(error) }
 }
 
 /// A client with too many requests under way.
@@ -72,6 +92,11 @@ pub fn turned_away(full: Full) -> Bytes {
             ErrorClass::Unavailable,
             "the gateway has as many connections as it may have (the operator sets clients.connections)",
         ),
+        Full::Own => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorClass::Unavailable,
+            "this listener has as many connections as it may have",
+        ),
         Full::Address => (
             StatusCode::TOO_MANY_REQUESTS,
             ErrorClass::RateLimit,
@@ -106,6 +131,7 @@ mod tests {
     fn answers_are_whole_and_close_the_connection() {
         for (bytes, status) in [
             (turned_away(Full::All), "HTTP/1.1 503 Service Unavailable\r\n"),
+            (turned_away(Full::Own), "HTTP/1.1 503 Service Unavailable\r\n"),
             (turned_away(Full::Address), "HTTP/1.1 429 Too Many Requests\r\n"),
             (to_slow_head(Shape::Chat), "HTTP/1.1 408 Request Timeout\r\n"),
             (to_large_head(Shape::Messages, &Clients::default()), "HTTP/1.1 431 Request Header Fields Too Large\r\n"),

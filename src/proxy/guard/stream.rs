@@ -21,6 +21,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::connection::Connection;
 use super::head::{Head, Most};
+use super::last_words::{LINGER_TIME, LastWords};
 use super::refusal::{to_large_head, to_slow_head};
 use crate::config::Clients;
 use crate::observe::ConnectionCut;
@@ -31,9 +32,8 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How often an idle connection looks whether it should make room for others; it is idle for so long at least.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// After a refusal what the client still sends is read and dropped, so much and for so long, so that it sees the refusal and not a reset.
-const LINGER_BYTES: usize = 1024 * 1024;
-const LINGER_TIME: Duration = Duration::from_secs(2);
+/// A connection of HTTP/2 on which something moved is not closed for so long: a request may be on its way from its bytes to the proxy.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A client's connection, guarded.
 #[derive(Debug)]
@@ -44,8 +44,11 @@ pub struct GuardedStream {
     /// Read already, to find out which protocol is spoken.
     ahead: Bytes,
     waiting: Waiting,
-    refusal: Option<Refusal>,
+    refusal: Option<LastWords>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Of HTTP/2: when bytes were read or written last, and whether it was closed for being idle.
+    moved: Instant,
+    is_over: bool,
 }
 
 /// The head that is awaited, or was last.
@@ -100,6 +103,8 @@ impl GuardedStream {
             ahead: Bytes::new(),
             refusal: None,
             timer: None,
+            moved: Instant::now(),
+            is_over: false,
         }
     }
 
@@ -157,7 +162,7 @@ impl GuardedStream {
         self.waiting.begins();
         self.waiting.bytes = self.waiting.bytes.saturating_add(bytes.len());
         if self.connection.is_http2() {
-            // Here only the preface is awaited; Pingora bounds the heads of HTTP/2, and the time without any.
+            // Here only the preface is awaited; Pingora bounds the heads of HTTP/2, and `poll_http2` the time without any.
             if self.waiting.bytes >= PREFACE.len() {
                 self.connection.http2_has_begun();
             }
@@ -179,18 +184,73 @@ impl GuardedStream {
             let now = Instant::now();
             let Waiting { since, clients, is_idle, .. } = self.waiting;
             let until = self.waiting.until();
-            let makes_room = is_idle && now >= since + LOOK && self.connection.door().is_crowded(&clients);
+            let makes_room = is_idle && now >= since + LOOK && self.connection.is_crowded(&clients);
             if now >= until || makes_room {
                 return self.give_up(cx);
             }
             let look = if is_idle { until.min(now + LOOK) } else { until };
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(look)));
-            // One that ends earlier is left as it is: it costs less to look once too often than to set it anew with each request.
-            if timer.deadline() > look || timer.is_elapsed() {
-                timer.as_mut().reset(look);
-            }
-            ready!(timer.as_mut().poll(cx));
+            ready!(self.poll_timer(look, cx));
         }
+    }
+
+    /// Waits until then, or a little less.
+    fn poll_timer(&mut self, look: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(look)));
+        // One that ends earlier is left as it is: it costs less to look once too often than to set it anew with each request.
+        if timer.deadline() > look || timer.is_elapsed() {
+            timer.as_mut().reset(look);
+        }
+        timer.as_mut().poll(cx)
+    }
+
+    /// Reads what comes after the preface of HTTP/2. Where no request has been under way for long enough, that is the end.
+    fn poll_http2(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.is_over {
+            return Poll::Ready(Ok(()));
+        }
+        if self.poll_inner(cx, buf)?.is_pending() {
+            return self.poll_idle(cx).map(Ok);
+        }
+        self.moved = Instant::now();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nothing moves on a connection of HTTP/2: is it idle for so long that it is closed?
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let now = Instant::now();
+            let (clients, idle_since) = self.connection.idleness();
+            let look = match idle_since {
+                None => now + LOOK.min(clients.idle_time),
+                Some(since) => {
+                    let until = since + clients.idle_time;
+                    let makes_room = now >= since + LOOK && self.connection.is_crowded(&clients);
+                    let quiet = self.moved + QUIET;
+                    match (now >= until || makes_room, now >= quiet) {
+                        (true, true) => {
+                            self.is_over = true;
+                            return Poll::Ready(());
+                        }
+                        (true, false) => quiet,
+                        (false, _) => until.min(now + LOOK),
+                    }
+                }
+            };
+            ready!(self.poll_timer(look, cx));
+        }
+    }
+
+    /// Looks at what came of a write: on a connection of HTTP/2 that is idle nobody waits for long for a client that does not read.
+    fn written<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if !self.connection.is_http2() {
+            return written;
+        }
+        if written.is_ready() {
+            self.moved = Instant::now();
+        } else if self.is_over || self.poll_idle(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the connection was idle")));
+        }
+        written
     }
 
     fn give_up(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -209,7 +269,7 @@ impl GuardedStream {
         self.connection.door().cut(why);
         let until = Instant::now() + LINGER_TIME;
         self.timer = Some(Box::pin(sleep_until(until)));
-        self.refusal = Some(Refusal { answer, left: LINGER_BYTES, is_shut: false });
+        self.refusal = Some(LastWords::new(answer));
         self.poll_refusal(cx)
     }
 
@@ -222,43 +282,6 @@ impl GuardedStream {
         match &mut self.timer {
             Some(timer) => timer.as_mut().poll(cx).map(Ok),
             None => Poll::Ready(Ok(())),
-        }
-    }
-}
-
-/// An answer that is written before the connection is closed.
-#[derive(Debug)]
-struct Refusal {
-    answer: Bytes,
-    /// So many bytes may still be read and dropped.
-    left: usize,
-    is_shut: bool,
-}
-
-impl Refusal {
-    fn poll(&mut self, io: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.answer.is_empty() {
-            match ready!(Pin::new(&mut *io).poll_write(cx, &self.answer)) {
-                Ok(written) if written > 0 => self.answer.advance(written),
-                _ => return Poll::Ready(()),
-            }
-        }
-        if !self.is_shut {
-            let shut = ready!(Pin::new(&mut *io).poll_shutdown(cx));
-            self.is_shut = true;
-            if shut.is_err() {
-                return Poll::Ready(());
-            }
-        }
-        let mut dropped = [0; 4096];
-        loop {
-            let mut buf = ReadBuf::new(&mut dropped);
-            let read = ready!(Pin::new(&mut *io).poll_read(cx, &mut buf));
-            let length = buf.filled().len();
-            self.left = self.left.saturating_sub(length);
-            if read.is_err() || length == 0 || self.left == 0 {
-                return Poll::Ready(());
-            }
         }
     }
 }
@@ -276,7 +299,13 @@ impl AsyncRead for GuardedStream {
             return Poll::Ready(Err(condemned()));
         }
         let turn = self.connection.turn();
-        if turn.is_multiple_of(2) { self.poll_head(turn, cx, buf) } else { self.poll_inner(cx, buf) }
+        if turn.is_multiple_of(2) {
+            self.poll_head(turn, cx, buf)
+        } else if self.connection.is_http2() {
+            self.poll_http2(cx, buf)
+        } else {
+            self.poll_inner(cx, buf)
+        }
     }
 }
 
@@ -285,15 +314,18 @@ impl AsyncWrite for GuardedStream {
         if self.connection.is_condemned() {
             return Poll::Ready(Err(condemned()));
         }
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.written(written, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        if flushed.is_ready() { flushed } else { self.written(flushed, cx) }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.io).poll_shutdown(cx);
+        if shut.is_ready() { shut } else { self.written(shut, cx) }
     }
 
     fn poll_write_vectored(
@@ -304,7 +336,8 @@ impl AsyncWrite for GuardedStream {
         if self.connection.is_condemned() {
             return Poll::Ready(Err(condemned()));
         }
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.written(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
