@@ -63,9 +63,10 @@ async fn a_slow_body_of_an_admin_request_is_counted_as_cut() {
 #[tokio::test]
 async fn a_body_that_the_memory_could_never_hold_is_too_large_and_not_a_matter_of_time() {
     // A quarter of a gigabyte of address space is what bodies may take.
+    let upstream = served().await;
     let config = format!(
         "h2c: true\nlimits: {{body_bytes: 300MiB, buffered_bytes: 400MiB}}\nproviders:\n{}",
-        provider("first", &served().await.base_url(), &["model-0".to_owned()])
+        provider("first", &upstream.base_url(), &["model-0".to_owned()])
     );
     let gateway = Gateway::start_with(&config, &[(LAUNCHER, "ulimit -v 1048576")]).await;
     let length = 280 << 20;

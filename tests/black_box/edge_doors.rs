@@ -177,7 +177,10 @@ async fn a_tls_handshake_that_does_not_come_is_cut() {
     for silent in &mut silent {
         silent.closed().await;
     }
-    assert!(gateway.metrics().await.contains("ovth_clients_cut_total{reason=\"handshake\"} 2\n"));
+    within("both to be counted", async {
+        while !gateway.metrics().await.contains("ovth_clients_cut_total{reason=\"handshake\"} 2\n") {}
+    })
+    .await;
     // After the handshake the preface of HTTP/2 has its time as well.
     for begin in [&b""[..], b"PRI * HTTP/2.0"] {
         let mut quiet = secured(tls, "gateway.test", &cert, b"h2").await.unwrap();

@@ -159,6 +159,7 @@ async fn who_is_turned_away_where_tls_is_spoken_is_told_nothing_in_the_clear() {
     let config = format!("{settings}tls: {{listen: '{tls}', cert: cert.pem, key: key.pem}}\nproviders:\n{providers}");
     let files = [("cert.pem", cert.as_str()), ("key.pem", &key.serialize_pem())];
     let gateway = Gateway::start_with_files(&config, &files).await;
+    within("free places", async { while connections(&gateway).await > 0 {} }).await;
     let mut waiting = Vec::new();
     for _ in 0..3 + RESERVE {
         waiting.push(TcpStream::connect(tls).await.unwrap());
