@@ -48,7 +48,7 @@ test-prices: setup-test
 test-long: setup-test ## Run the tests that take minutes.
 	$(CARGO) test --locked --workspace -- --include-ignored --nocapture
 
-test-clients: setup-test ## Have real clients (Claude Code, OpenCode, Aider) do a task through the gateway.
+test-clients: setup-test ## Have real clients (Claude Code, Codex, OpenCode, Aider) do a task through the gateway.
 	$(CARGO) build --locked
 	tests/clients/run.sh
 

@@ -63,6 +63,38 @@ class ClaudeCode:
         ]
 
 
+class Codex:
+    """Codex, which speaks responses."""
+
+    name = "codex"
+    shape = "responses"
+    upstreams = ("responses", "messages", "chat")
+    # Each turn: a call, and an answer to its result.
+    exchanges = 4
+
+    def prepare(self, folder, gateway, key):
+        settings = os.path.join(folder, "home", ".codex")
+        os.makedirs(settings)
+        with open(os.path.join(settings, "config.toml"), "w", encoding="utf-8") as file:
+            file.write('model_provider = "ovth"\n'
+                       "[model_providers.ovth]\n"
+                       'name = "OVTH Gateway"\n'
+                       f'base_url = "{gateway}/v1"\n'
+                       'env_key = "OVTH_API_KEY"\n'
+                       'wire_api = "responses"\n')
+        return {"OVTH_API_KEY": key}
+
+    def turns(self, folder, model):
+        command = [program("@openai/codex-linux-*/vendor/*/bin/codex"), "exec", "--skip-git-repo-check",
+                   "--dangerously-bypass-approvals-and-sandbox", "--model", model]
+        write = order("exec_command", cmd="printf 'written by a tool\\n' > first.txt")
+        double = order("exec_command", cmd="cat first.txt first.txt > second.txt")
+        return [
+            Turn([*command, write], "", "The tool said: ", "first.txt", "written by a tool\n"),
+            Turn([*command, "resume", "--last", double], "", "The tool said: ", "second.txt", "written by a tool\n" * 2),
+        ]
+
+
 class OpenCode:
     """OpenCode, which speaks chat, or messages by another of its provider packages."""
 

@@ -16,7 +16,7 @@ mkdir -p "$OVTH_CLIENTS"
 exec 9>"$OVTH_CLIENTS/lock"
 flock 9
 if [ ! -e "$OVTH_CLIENTS/complete" ]; then
-    echo "Installing the clients into $OVTH_CLIENTS (1.5 GB)" >&2
+    echo "Installing the clients into $OVTH_CLIENTS (1.9 GB)" >&2
     rm -rf "$OVTH_CLIENTS/venv" "$OVTH_CLIENTS/npm"
     "$python" -m venv "$OVTH_CLIENTS/venv"
     pip=("$OVTH_CLIENTS/venv/bin/python" -m pip install --quiet --disable-pip-version-check)

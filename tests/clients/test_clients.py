@@ -1,4 +1,4 @@
-"""Real clients do a task of two turns through the real binary, each on upstreams of both shapes.
+"""Real clients do a task of two turns through the real binary, each on upstreams of its own shape and of others.
 
 What is judged: the client ends well, the files it was asked for are there, the ledger has every exchange with the provider's own
 token counts and no error, and the last request that reached the provider has the whole conversation in it, word for word as before.
@@ -12,15 +12,21 @@ import sys
 import time
 import unittest
 
-from clients import Aider, ClaudeCode, OpenCode
+from clients import Aider, ClaudeCode, Codex, OpenCode
 from servers import Servers, call
 
 TURN_SECONDS = 180
 # Nobody listens there: whatever asks for the world outside fails at once.
 NOWHERE = "http://127.0.0.1:9"
 # For each shape of an upstream: the provider that speaks it, and a model of its.
-UPSTREAMS = {"chat": ("openai", "gpt-5"), "messages": ("anthropic", "claude-sonnet-5-5")}
-CLIENTS = [ClaudeCode(), Aider(), OpenCode("chat"), OpenCode("messages")]
+UPSTREAMS = {
+    "chat": ("openai", "gpt-5"),
+    "messages": ("anthropic", "claude-sonnet-5-5"),
+    "responses": ("openai", "gpt-5.5"),
+}
+CLIENTS = [ClaudeCode(), Codex(), Aider(), OpenCode("chat"), OpenCode("messages")]
+# What most clients are tried with.
+USUAL = ("chat", "messages")
 
 
 def run(command, stdin, folder, environment):
@@ -42,7 +48,9 @@ def run(command, stdin, folder, environment):
 
 
 def tool_results(request):
-    """How many results of tools a request brings, in either shape."""
+    """How many results of tools a request brings, in its shape."""
+    if "input" in request:
+        return sum(item.get("type") == "function_call_output" for item in request["input"])
     messages = request["messages"]
     blocks = [block for message in messages if isinstance(message["content"], list) for block in message["content"]]
     return (sum(message["role"] == "tool" for message in messages)
@@ -63,12 +71,13 @@ class Clients(unittest.TestCase):
 
     def does_its_task(self, client, upstream):
         provider, model = UPSTREAMS[upstream]
+        shape = "responses" if upstream == "responses" else "chat"
         with Servers() as servers:
             simulator = servers.start_simulator()
             gateway = servers.start_gateway(
                 "providers:\n"
                 f"  anthropic: {{base_url: '{simulator}/anthropic', api_key: simulated-anthropic-key-0123456789}}\n"
-                f"  openai: {{base_url: '{simulator}/openai/v1', api_key: simulated-openai-key-0123456789, shapes: [chat]}}\n")
+                f"  openai: {{base_url: '{simulator}/openai/v1', api_key: simulated-openai-key-0123456789, shapes: [{shape}]}}\n")
             key_id, key = gateway.mint(client.name)
             folder = os.path.join(servers.folder, "work")
             os.makedirs(os.path.join(folder, "home", "tmp"))
@@ -130,7 +139,7 @@ def add_test(client, upstream):
 
 
 for _client in CLIENTS:
-    for _upstream in UPSTREAMS:
+    for _upstream in getattr(_client, "upstreams", USUAL):
         add_test(_client, _upstream)
 
 if __name__ == "__main__":
