@@ -58,6 +58,8 @@ struct Known {
     /// The number of its part, of a call that is open.
     call: Option<u32>,
     is_over: bool,
+    /// Its texts of which something was told, in that order.
+    texts: Vec<(Field, u64)>,
 }
 
 #[derive(Debug)]
@@ -167,7 +169,9 @@ impl Items {
             return;
         }
         let part = self.flow(place, out);
-        self.told.insert(place);
+        if self.told.insert(place) {
+            self.known.entry(key).or_default().texts.push((field, place.2));
+        }
         let piece = piece.to_owned();
         out.push(match field {
             Field::Text => {
@@ -187,6 +191,16 @@ impl Items {
         if !self.told.contains(&place) {
             self.say(place, all, out);
         }
+    }
+
+    /// How an item's pieces number the text that has that index of so many in the whole item. Some hosts go on counting from the item
+    /// before: what is numbered beyond the last is found by its order.
+    fn index_of(&self, (key, fields): (u64, &[Field]), index: usize, of: usize) -> u64 {
+        let own = u64::try_from(index).unwrap_or(u64::MAX);
+        let told = self.known.get(&key).map(|known| known.texts.as_slice()).unwrap_or_default();
+        let mut told = told.iter().filter(|(field, _)| fields.contains(field)).map(|(_, index)| *index);
+        let is_beyond = |index: u64| usize::try_from(index).is_ok_and(|index| index >= of);
+        if told.clone().any(is_beyond) { told.nth(index).unwrap_or(own) } else { own }
     }
 
     /// What a text quotes.
@@ -221,7 +235,9 @@ impl Items {
         if let Some(text) = content.and_then(View::string) {
             self.whole((key, Field::Text, 0), &text, out);
         }
-        for (index, part) in (0_u64..).zip(content.into_iter().flat_map(View::elements)) {
+        let count = content.into_iter().flat_map(View::elements).count();
+        for (index, part) in content.into_iter().flat_map(View::elements).enumerate() {
+            let index = self.index_of((key, &[Field::Text, Field::Refusal]), index, count);
             match text(part, "type").as_deref() {
                 Some("refusal") => {
                     let refusal = text(part, "refusal").unwrap_or_default();
@@ -243,8 +259,10 @@ impl Items {
 
     fn reasoning(&mut self, key: u64, item: View<'_>, out: &mut Vec<Event>) {
         for (name, field) in [("summary", Field::Summary), ("content", Field::Thoughts)] {
-            let parts = item.member(name).into_iter().flat_map(View::elements);
-            for (index, part) in (0_u64..).zip(parts) {
+            let parts = || item.member(name).into_iter().flat_map(View::elements);
+            let count = parts().count();
+            for (index, part) in parts().enumerate() {
+                let index = self.index_of((key, &[field]), index, count);
                 let words = text(part, "text").or_else(|| part.string()).unwrap_or_default();
                 self.whole((key, field, index), &words, out);
             }

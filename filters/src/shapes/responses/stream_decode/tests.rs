@@ -104,6 +104,35 @@ fn text_is_told_as_it_comes() {
 }
 
 #[test]
+fn parts_that_are_numbered_through_all_items_are_told_once() {
+    let message = json!({"id": "msg_1", "type": "message", "content": [{"type": "output_text", "text": "Hi there"}, {"type": "output_text", "text": "!"}]});
+    let thought = json!({"id": "rs_1", "type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm"}]});
+    let piece = |kind: &str, item: u64, index: u64, text: &str| json!({"type": format!("response.{kind}.delta"), "output_index": item, "content_index": index, "delta": text});
+    for first in [0, 1, 7] {
+        let answer = read(&told(vec![
+            added(0, json!({"id": "rs_1", "type": "reasoning", "summary": []})),
+            piece("reasoning_text", 0, first, "Hm"),
+            done(0, thought.clone()),
+            added(1, json!({"id": "msg_1", "type": "message", "content": []})),
+            piece("output_text", 1, first, "Hi "),
+            piece("output_text", 1, first, "there"),
+            piece("output_text", 1, first + 1, "!"),
+            done(1, message.clone()),
+        ]));
+        let texts: Vec<String> = answer
+            .parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.text.to_string(),
+                Part::Reasoning(thought) => thought.text.to_string(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(texts, ["Hm", "Hi there", "!"], "{first}");
+    }
+}
+
+#[test]
 fn pitfall_28_arguments_that_come_only_whole_are_told() {
     let only_done = told(vec![
         added(0, call(0, "call_1", "in_progress", "")),
