@@ -146,10 +146,6 @@ async fn what_codex_sends_is_served_by_every_shape() {
                 // The simulator does not know what is in a namespace.
                 continue;
             }
-            if shape == "chat" && expected["type"] == "custom_tool_call" {
-                // It is told as it is, and the simulator calls it as a function.
-                continue;
-            }
             let fields = json!({
                 "instructions": "You are Codex.", "store": false, "stream": true, "tool_choice": "auto", "parallel_tool_calls": true,
                 "include": ["reasoning.encrypted_content"], "prompt_cache_key": "0199-session", "text": {"verbosity": "low"},

@@ -10,6 +10,7 @@ pub(crate) mod envelope;
 mod error;
 mod fields;
 mod files;
+mod free_text;
 pub(crate) mod generate_content;
 mod media;
 mod messages;

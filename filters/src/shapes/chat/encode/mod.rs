@@ -13,6 +13,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use super::super::free_text;
 use super::super::tool_names::ToolNames;
 use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Profile, Request, SystemRole};
 use wire::Object;
@@ -54,7 +55,9 @@ pub(super) fn request(
     }
     body.put("messages", &messages);
     let raw_thoughts = !profile.host.router_fields;
-    let answering = Answering { tool_names: target.names.changed(), stops, raw_thoughts, ..Answering::default() };
+    let custom_tools = if target.takes_custom_tools() { Vec::new() } else { free_text::names(request) };
+    let tool_names = target.names.changed();
+    let answering = Answering { tool_names, custom_tools, stops, raw_thoughts, ..Answering::default() };
     Ok((body.finish(), answering))
 }
 
@@ -78,6 +81,11 @@ impl Target<'_> {
     const fn takes_text_parts(&self) -> bool {
         let host = &self.profile.host;
         host.openai_fields || host.router_fields || host.cache_breakpoints
+    }
+
+    /// Whether it knows tools that take free text: OpenAI itself does, and few of the hosts that speak chat.
+    const fn takes_custom_tools(&self) -> bool {
+        self.profile.host.openai_fields
     }
 
     /// The error for what it cannot do and must not be left out.

@@ -1,13 +1,14 @@
 //! The tools of a request and which of them to use, as chat says it.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::Target;
 use super::wire::{Allowed, Choice, Custom, Function, Name, NamedTool, Object, Tool as Wire};
 use crate::json::Json;
 use crate::neutral::{self, ApiError, Request, Tool, ToolChoice};
-use crate::shapes::Parameters;
 use crate::shapes::openai_schema::{fits_strict, with_properties};
+use crate::shapes::{Parameters, free_text};
 
 /// What to say of them.
 pub(super) struct Tools<'r> {
@@ -78,6 +79,17 @@ fn wire<'r>(tool: &'r Tool<'_>, target: &mut Target<'_>) -> Option<Wire<'r>> {
             };
             Some(Wire { kind: "function", function: Some(wire_function(function, target)), custom: None, mark })
         }
+        Tool::Custom(tool) if !target.takes_custom_tools() => {
+            target.losses.approximated("tools.custom");
+            let function = Function {
+                name: target.names.sent(&tool.name),
+                description: free_text::description(tool),
+                parameters: Some(Cow::Owned(free_text::schema())),
+                strict: None,
+            };
+            let mark = super::wire::Mark::default();
+            Some(Wire { kind: "function", function: Some(function), custom: None, mark })
+        }
         Tool::Custom(tool) => {
             let name = target.names.sent(&tool.name);
             let custom = Custom { name, description: tool.description.as_deref(), format: tool.format.as_ref() };
@@ -107,7 +119,7 @@ fn wire_function<'r>(function: &'r neutral::Function<'_>, target: &mut Target<'_
     let strict = strict.filter(|_| takes_strict);
     Function {
         name: target.names.sent(&function.name),
-        description: function.description.as_deref(),
+        description: function.description.as_deref().map(Cow::Borrowed),
         parameters: function.parameters.as_ref().map(with_properties),
         strict,
     }
@@ -128,7 +140,8 @@ fn choice<'r>(
         request.tools.iter().filter(|tool| is(tool)).map(Tool::name).collect()
     };
     let hosted = of_kind(|tool| matches!(tool, Tool::Hosted(_)));
-    let custom = of_kind(|tool| matches!(tool, Tool::Custom(_)));
+    let takes_custom = target.takes_custom_tools();
+    let custom = if takes_custom { of_kind(|tool| matches!(tool, Tool::Custom(_))) } else { HashSet::new() };
     if let ToolChoice::Named(name) = choice
         && hosted.contains(&**name)
     {

@@ -7,8 +7,8 @@ use super::Target;
 use super::content::joined;
 use super::wire::{Call, CalledCustom, CalledFunction, Content, Kind, Mark, Message as Wire, Part as WirePart};
 use crate::neutral::{ApiError, Message, Part, Request, Role, TextPart, ToolCall, ToolResult};
-use crate::shapes::Parameters;
 use crate::shapes::files::found_tool;
+use crate::shapes::{Parameters, free_text};
 
 /// Between texts that were blocks of their own, for hosts that take strings only.
 const BETWEEN: &str = "\n\n";
@@ -299,11 +299,15 @@ impl Target<'_> {
 
     fn call<'r>(&mut self, call: &'r ToolCall<'_>, id: Cow<'r, str>) -> Call<'r> {
         let name = self.names.sent(&call.name);
+        if call.custom && !self.takes_custom_tools() {
+            let arguments = free_text::wrapped(&call.arguments).into();
+            return Call { id, kind: "function", function: Some(CalledFunction { name, arguments }), custom: None };
+        }
         if call.custom {
             let custom = CalledCustom { name, input: &call.arguments };
             return Call { id, kind: "custom", function: None, custom: Some(custom) };
         }
-        let arguments = if call.arguments.trim().is_empty() { "{}" } else { &*call.arguments };
+        let arguments = if call.arguments.trim().is_empty() { "{}" } else { &*call.arguments }.into();
         Call { id, kind: "function", function: Some(CalledFunction { name, arguments }), custom: None }
     }
 

@@ -152,7 +152,7 @@ pub(super) struct Call<'a> {
 #[derive(Serialize)]
 pub(super) struct CalledFunction<'a> {
     pub(super) name: Cow<'a, str>,
-    pub(super) arguments: &'a str,
+    pub(super) arguments: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -177,7 +177,7 @@ pub(super) struct Tool<'a> {
 pub(super) struct Function<'a> {
     pub(super) name: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) description: Option<&'a str>,
+    pub(super) description: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parameters: Option<Cow<'a, Json<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use super::super::free_text;
 use super::super::schema::GoogleForm;
 use super::super::tool_names::ToolNames;
 use super::wire::Part;
@@ -43,7 +44,7 @@ pub(super) fn request(
     if body.contents.is_empty() {
         return Err(target.refuses("messages", "a request without any message"));
     }
-    answering.custom_tools = tools::custom(request);
+    answering.custom_tools = free_text::names(request);
     let written = serde_json::to_vec(&body).expect("the wire types have only string keys and finite numbers");
     answering.tool_names = target.names.changed();
     Ok((written, answering))

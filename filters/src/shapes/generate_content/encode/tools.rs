@@ -3,14 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::super::super::free_text;
 use super::super::super::schema::{self, GoogleForm};
 use super::Target;
 use super::wire::{Calling, Function, Tool as Wire, ToolConfig};
-use crate::json::{Json, View};
-use crate::neutral::{self, ApiError, CustomTool, Part, Request, Tool, ToolChoice};
-
-/// The schema of a function that stands for a custom tool.
-const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
+use crate::neutral::{self, ApiError, CustomTool, Request, Tool, ToolChoice};
 
 /// What to say of them.
 pub(super) struct Tools<'r> {
@@ -86,34 +83,19 @@ fn function<'r>(tool: &'r neutral::Function<'_>, target: &mut Target<'_>) -> Fun
     }
 }
 
-/// A function in place of a tool that takes free text. The grammar cannot be enforced: it is told.
+/// A function in place of a tool that takes free text.
 fn custom_function<'r>(tool: &'r CustomTool<'_>, target: &mut Target<'_>) -> Function<'r> {
-    let description = tool.description.as_deref().unwrap_or_default();
-    let description = match grammar(tool) {
-        Some(grammar) if description.is_empty() => Cow::Owned(grammar),
-        Some(grammar) => Cow::Owned(format!("{description}\n\n{grammar}")),
-        None => Cow::Borrowed(description),
-    };
-    let schema = Json::parse(FREE_TEXT);
+    let schema = Some(free_text::schema());
     let (legacy, newer) = match target.form() {
         GoogleForm::OpenApi => (schema, None),
         GoogleForm::JsonSchema => (None, schema),
     };
     Function {
         name: target.names.sent(&tool.name),
-        description: Some(description).filter(|text| !text.is_empty()),
+        description: free_text::description(tool),
         parameters: legacy,
         parameters_json_schema: newer,
     }
-}
-
-/// What the model is told of a grammar: chat nests it one level deeper than responses does.
-fn grammar(tool: &CustomTool<'_>) -> Option<String> {
-    let format = tool.format.as_ref()?.view();
-    let rules = format.member("grammar").unwrap_or(format);
-    let definition = rules.member("definition")?.string()?;
-    let syntax = rules.member("syntax").and_then(View::string).unwrap_or_default();
-    Some(format!("`input` must match this {syntax} grammar:\n{definition}"))
 }
 
 fn choice<'r>(
@@ -159,19 +141,4 @@ fn choice<'r>(
     };
     let allowed_function_names = names.into_iter().map(|name| target.names.sent(name)).collect();
     Ok(Some(ToolConfig { function_calling_config: Calling { mode, allowed_function_names } }))
-}
-
-/// The names of custom tools, declared or, where they are no longer declared, called.
-pub(super) fn custom(request: &Request<'_>) -> Vec<String> {
-    let declared = request.tools.iter().filter_map(|tool| match tool {
-        Tool::Custom(tool) => Some(&*tool.name),
-        _ => None,
-    });
-    let known: HashSet<&str> = request.tools.iter().map(Tool::name).collect();
-    let called = request.messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
-        Part::ToolCall(call) if call.custom && !known.contains(&*call.name) => Some(&*call.name),
-        _ => None,
-    });
-    let mut seen = HashSet::new();
-    declared.chain(called).filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }

@@ -12,14 +12,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-
 use crate::json::{Json, View};
-use crate::neutral::{
-    Answering, ApiError, Effort, ErrorClass, Losses, Part, Profile, Request, TextPart, Thinking, Tool,
-};
-use crate::shapes::Parameters;
+use crate::neutral::{Answering, ApiError, Effort, ErrorClass, Losses, Profile, Request, TextPart, Thinking};
 use crate::shapes::tool_names::ToolNames;
+use crate::shapes::{Parameters, free_text};
 use wire::{Block, Body, Mark, Metadata, OutputConfig, Role};
 
 /// The longest name of a tool, in bytes.
@@ -82,7 +78,7 @@ pub(super) fn request(
     }
     extras(request, &mut body, losses);
 
-    answering.custom_tools = custom_tools(request);
+    answering.custom_tools = free_text::names(request);
     let written = serde_json::to_vec(&body).expect("the wire types have only string keys and finite numbers");
     answering.tool_names = names.changed();
     Ok((written, answering))
@@ -177,19 +173,4 @@ fn says_nothing(name: &str, value: View<'_>) -> bool {
         "modalities" => true,
         _ => false,
     }
-}
-
-/// The names of custom tools, declared or, where they are no longer declared, called.
-fn custom_tools(request: &Request<'_>) -> Vec<String> {
-    let declared = request.tools.iter().filter_map(|tool| match tool {
-        Tool::Custom(tool) => Some(&*tool.name),
-        _ => None,
-    });
-    let known: HashSet<&str> = request.tools.iter().map(Tool::name).collect();
-    let called = request.messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
-        Part::ToolCall(call) if call.custom && !known.contains(&*call.name) => Some(&*call.name),
-        _ => None,
-    });
-    let mut seen = HashSet::new();
-    declared.chain(called).filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }

@@ -6,13 +6,9 @@ use std::collections::HashSet;
 use super::refused;
 use super::wire::{self, Function, Mark, ToolChoice as Choice};
 use crate::Shape;
-use crate::json::Json;
 use crate::neutral::{ApiError, CustomTool, Losses, Profile, Request, Tool, ToolChoice};
-use crate::shapes::schema;
 use crate::shapes::tool_names::ToolNames;
-
-/// The schema of a function that stands for a custom tool.
-const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
+use crate::shapes::{free_text, schema};
 
 /// The tools that the target can be told, in the client's order.
 pub(super) fn declared<'r>(
@@ -75,30 +71,15 @@ fn function<'r>(
     }
 }
 
-/// A function in place of a tool that takes free text. The grammar cannot be enforced: it is told.
+/// A function in place of a tool that takes free text.
 fn custom<'r>(tool: &'r CustomTool<'_>, names: &mut ToolNames) -> Function<'r> {
-    let description = tool.description.as_deref().unwrap_or_default();
-    let description = match grammar(tool) {
-        Some(grammar) if description.is_empty() => Cow::Owned(grammar),
-        Some(grammar) => Cow::Owned(format!("{description}\n\n{grammar}")),
-        None => Cow::Borrowed(description),
-    };
     Function {
         name: names.sent(&tool.name),
-        description: Some(description).filter(|text| !text.is_empty()),
-        input_schema: Json::parse(FREE_TEXT).unwrap_or_else(Json::null),
+        description: free_text::description(tool),
+        input_schema: free_text::schema(),
         strict: false,
         cache_control: None,
     }
-}
-
-/// What the model is told of a grammar: chat nests it one level deeper than responses does.
-fn grammar(tool: &CustomTool<'_>) -> Option<String> {
-    let format = tool.format.as_ref()?.view();
-    let rules = format.member("grammar").unwrap_or(format);
-    let definition = rules.member("definition")?.string()?;
-    let syntax = rules.member("syntax").and_then(crate::json::View::string).unwrap_or_default();
-    Some(format!("`input` must match this {syntax} grammar:\n{definition}"))
 }
 
 /// Which tools to use, and whether several at once.

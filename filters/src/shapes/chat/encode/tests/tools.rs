@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{again, fields, messages, openai, plain, refused, router, sent};
+use super::{again, fields, messages, openai, plain, refused, router, sent, try_send};
+use crate::Shape;
 use crate::neutral::Profile;
 use crate::shapes::Parameters;
 
@@ -12,6 +13,31 @@ fn tool(name: &str) -> Value {
 
 fn written(name: &str) -> Value {
     json!({"type": "function", "function": {"name": name, "description": "d", "parameters": {"type": "object", "properties": {"z": {}, "a": {}}, "required": ["z"]}}})
+}
+
+#[test]
+fn custom_tools_are_functions_on_hosts_that_know_no_others() {
+    let asked = json!({"model": "m", "input": [
+        {"role": "user", "content": "u"},
+        {"type": "custom_tool_call", "call_id": "call_1", "name": "patch", "input": "*** \"Begin\"\n"},
+        {"type": "custom_tool_call_output", "call_id": "call_1", "output": "done"},
+    ], "tools": [{"type": "custom", "name": "patch", "description": "Edits.", "format": {"type": "grammar", "syntax": "lark", "definition": "start: /x/"}}],
+        "tool_choice": {"type": "custom", "name": "patch"}});
+    let told = try_send(Shape::Responses, &asked, &plain()).unwrap();
+    assert_eq!(
+        told.body["tools"],
+        json!([{"type": "function", "function": {
+            "name": "patch", "description": "Edits.\n\n`input` must match this lark grammar:\nstart: /x/",
+            "parameters": {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]},
+        }}])
+    );
+    assert_eq!(told.body["tool_choice"], json!({"type": "function", "function": {"name": "patch"}}));
+    let call = &told.body["messages"][1]["tool_calls"][0];
+    assert_eq!(call["function"], json!({"name": "patch", "arguments": "{\"input\":\"*** \\\"Begin\\\"\\n\"}"}));
+    assert_eq!(told.losses, "approximated:tools.custom");
+    // OpenAI itself takes them as they are.
+    let own = try_send(Shape::Responses, &asked, &openai()).unwrap();
+    assert_eq!((&own.body["tools"][0]["type"], own.losses.as_str()), (&json!("custom"), ""));
 }
 
 #[test]
