@@ -22,7 +22,7 @@ def start(providers, environment=None):
     unittest.addModuleCleanup(servers.__exit__)
     lines = ["providers:"]
     for name, shape in providers.items():
-        base_url = f"{replay.url}/v1" if shape == "chat" else replay.url
+        base_url = f"{replay.url}/v1" if shape in ("chat", "responses") else replay.url
         lines.append(f'  {name}: {{base_url: "{base_url}", api_key: {SECRET}, shapes: [{shape}], models: [{name}]}}')
     more = {name: value.format(url=replay.url) for name, value in (environment or {}).items()}
     gateway = servers.start_gateway("\n".join(lines) + "\n", more)
