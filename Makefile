@@ -45,8 +45,9 @@ test-readme: setup-test
 test-prices: setup-test
 	tests/prices/run.sh
 
-test-long: setup-test ## Run the tests that take minutes.
+test-long: setup-test ## Run the tests that take minutes, those of the image among them.
 	$(CARGO) test --locked --workspace -- --include-ignored --nocapture
+	docker/test-image.sh
 
 test-clients: setup-test ## Have real clients (Claude Code, Codex, OpenCode, Aider) do a task through the gateway.
 	$(CARGO) build --locked
