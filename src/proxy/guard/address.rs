@@ -44,11 +44,14 @@ pub(super) struct Known {
     all: Arc<Addresses>,
 }
 
+/// One of the things that are counted of an address.
+pub(super) type Count = fn(&Usage) -> &AtomicUsize;
+
 /// Counts one thing of an address until it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     known: Arc<Known>,
-    of: fn(&Usage) -> &AtomicUsize,
+    of: Count,
 }
 
 impl Addresses {
@@ -78,7 +81,7 @@ impl Addresses {
 
 impl Known {
     /// Takes one place of at most so many; `None` when all are taken.
-    pub(super) fn take(self: &Arc<Known>, of: fn(&Usage) -> &AtomicUsize, most: usize) -> Option<Place> {
+    pub(super) fn take(self: &Arc<Known>, of: Count, most: usize) -> Option<Place> {
         let taken = of(&self.usage)
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < most).then_some(count + 1));
         taken.is_ok().then(|| Place { known: Arc::clone(self), of })

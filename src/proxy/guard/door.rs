@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::address::{Addresses, Known, Usage};
+use super::address::{Addresses, Count, Known, Usage};
 use super::connection::{Connection, Entry, Listener};
 use crate::config::{Clients, Config};
 use crate::observe::{ConnectionCut, Metrics};
@@ -114,7 +114,7 @@ impl Door {
         let Rules { clients, trusted } = (self.rules)(ip);
         let room = Room::of(listener);
         let address = self.addresses.find(ip);
-        let bound: Option<(fn(&Usage) -> &AtomicUsize, usize)> = match room {
+        let bound: Option<(Count, usize)> = match room {
             Room::Admin => Some((admin, OWN_PER_ADDRESS)),
             Room::Clients if !trusted => Some((connections, clients.connections_per_address)),
             _ => None,
