@@ -140,6 +140,8 @@ fn build(reading: &Reading<'_>, root: &Node<'_>, mut raw: Raw<'_>, builtins: &[B
         providers: roster.usable().cloned().collect(),
         keyless: roster.keyless().map(str::to_owned).collect(),
         routes,
+        health: raw.health,
+        retries: raw.retries,
         quota: raw.quota,
         ledger: raw.ledger,
         log: raw.log,

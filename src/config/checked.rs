@@ -9,8 +9,8 @@ use http::{HeaderName, HeaderValue};
 use ovth_filters::Shape;
 
 use super::{
-    Allowance, Durability, Globs, LogSettings, Networks, OnLedgerError, Overshoot, PriceOverride, Retention, Secret,
-    Tls, Weights,
+    Allowance, Durability, Globs, HealthSettings, LogSettings, Networks, OnLedgerError, Overshoot, PriceOverride,
+    Retention, RetrySettings, Route, Secret, Tls, Weights,
 };
 
 /// The longest time that requests may be given to end when the process is told to.
@@ -57,6 +57,10 @@ pub struct Config {
     pub keyless: Vec<String>,
     /// The routes, in the order of the file.
     pub routes: Vec<Route>,
+    /// When a target is passed over because it fails.
+    pub health: HealthSettings,
+    /// How a request whose targets have all failed is tried again.
+    pub retries: RetrySettings,
     /// The quota of keys that have none of their own.
     pub quota: Quota,
     /// How the ledger works.
@@ -156,6 +160,8 @@ pub struct Provider {
     pub base_url: BaseUrl,
     /// Its credentials; empty for a host that wants none.
     pub api_keys: Vec<Secret>,
+    /// How often each of them is used, in proportion to the others: as many as there are credentials, 1 each unless the file says otherwise.
+    pub key_weights: Vec<u32>,
     /// The shapes it serves, best first.
     pub shapes: Vec<Shape>,
     /// Headers added to each request.
@@ -198,39 +204,6 @@ pub struct Builtin {
     pub shapes: &'static [Shape],
     /// Whether it takes part in routes that name no providers (and then comes after those that do not set this).
     pub last: bool,
-}
-
-/// A name a client may use as `model`, with a strategy over providers and models.
-#[derive(Clone, Debug)]
-pub struct Route {
-    /// The name.
-    pub name: Arc<str>,
-    /// How its targets are ordered.
-    pub strategy: Strategy,
-    /// Its providers that can be used, in order; never empty.
-    pub providers: Vec<Arc<str>>,
-    /// The models it names, in order, as written; empty: every model of its providers that the strategy takes.
-    pub models: Vec<String>,
-}
-
-/// How a route orders its targets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// As the file lists them.
-    Ordered,
-    /// The cheapest that can serve the request comes first.
-    CheapestCapable,
-}
-
-impl Strategy {
-    /// The name used in the file.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Strategy::Ordered => "ordered",
-            Strategy::CheapestCapable => "cheapest-capable",
-        }
-    }
 }
 
 /// What keys may spend and use, unless they have settings of their own.

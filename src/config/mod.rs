@@ -13,6 +13,7 @@ mod credential;
 mod dotenv;
 mod environment;
 mod files;
+mod health;
 mod interpolate;
 mod logs;
 mod nearest;
@@ -31,6 +32,7 @@ mod tree;
 mod unreadable;
 mod validity;
 mod verbatim;
+mod way;
 
 pub use allowance::{
     Allowance, Cap, Durability, Globs, OnLedgerError, Overshoot, PriceOverride, Retention, Weights, dollars,
@@ -38,13 +40,15 @@ pub use allowance::{
 pub use base_url::BaseUrlError;
 pub use build::{Draft, load, load_draft, parse};
 pub use checked::{
-    BaseUrl, Builtin, Clients, Config, LedgerSettings, Limits, MAX_SHUTDOWN_GRACE, ProcessKey, Provider, Quota, Route,
-    Strategy, Timeouts,
+    BaseUrl, Builtin, Clients, Config, LedgerSettings, Limits, MAX_SHUTDOWN_GRACE, ProcessKey, Provider, Quota,
+    Timeouts,
 };
 pub use environment::Environment;
 pub use files::{Content, Digest, FileRole, Files, NamedFile};
+pub use health::{HealthSettings, RetrySettings};
 pub use logs::{AccessLogSettings, CaptureSettings, LogFormat, LogSettings, Redaction, RotateEvery, is_credential};
 pub use network::{Networks, client_of, is_metadata};
 pub use problem::{Problem, Problems, Severity};
 pub use secret::Secret;
 pub use tls::{Identity, Tls};
+pub use way::{MaxPrice, ModelNames, Route, RouteOptions, Strategy};

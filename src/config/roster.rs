@@ -106,7 +106,8 @@ fn built_in(reading: &Reading<'_>, raw: &Raw<'_>, builtin: &Builtin, given: Opti
     if keys.secrets.is_empty() {
         return Standing::Keyless(keys.unset);
     }
-    let offer = Offer { id: builtin.id, base_url, api_keys: keys.secrets, shapes: builtin.shapes };
+    let offer =
+        Offer { id: builtin.id, base_url, api_keys: keys.secrets, key_weights: keys.weights, shapes: builtin.shapes };
     Standing::Usable(Arc::new(offer.with_settings(given, raw.timeouts)))
 }
 
@@ -133,7 +134,8 @@ fn custom(raw: &Raw<'_>, given: &RawProvider<'_>, builtins: &[Builtin]) -> Stand
     if let Some(doubt) = endpoint_doubt(&base_url).or_else(|| version_doubt(&base_url)).filter(|_| speaks_openai) {
         place.warning(doubt);
     }
-    let offer = Offer { id: given.id, base_url, api_keys: keys.secrets, shapes: &CUSTOM_SHAPES };
+    let offer =
+        Offer { id: given.id, base_url, api_keys: keys.secrets, key_weights: keys.weights, shapes: &CUSTOM_SHAPES };
     Standing::Usable(Arc::new(offer.with_settings(Some(given), raw.timeouts)))
 }
 
@@ -142,6 +144,7 @@ struct Offer<'a> {
     id: &'a str,
     base_url: BaseUrl,
     api_keys: Vec<Secret>,
+    key_weights: Vec<u32>,
     shapes: &'a [Shape],
 }
 
@@ -151,6 +154,7 @@ impl Offer<'_> {
             id: self.id.into(),
             base_url: self.base_url,
             api_keys: self.api_keys,
+            key_weights: self.key_weights,
             shapes: given.and_then(|given| given.shapes.clone()).unwrap_or_else(|| self.shapes.to_vec()),
             headers: given.map(|given| given.headers.clone()).unwrap_or_default(),
             timeouts: given.map_or(timeouts, |given| given.timeouts.or(timeouts)),
@@ -209,12 +213,12 @@ fn builtin_base_url(
 fn key_of_variable(reading: &Reading<'_>, builtin: &Builtin) -> Result<RawKeys, Noted> {
     let variable = builtin.key_env;
     let Some(value) = reading.env.var(variable) else {
-        return Ok(RawKeys { secrets: Vec::new(), unset: vec![variable.to_owned()] });
+        return Ok(RawKeys { unset: vec![variable.to_owned()], ..RawKeys::default() });
     };
     match credential::judge(value, Purpose::Provider) {
         Ok(secret) => {
             reading.note_variables(&format!("providers.{}", builtin.id), &[variable.to_owned()]);
-            Ok(RawKeys { secrets: vec![secret], unset: Vec::new() })
+            Ok(RawKeys { secrets: vec![secret], weights: vec![1], unset: Vec::new() })
         }
         Err(flaw) => {
             reading.note(Problem::error(variable, flaw.to_string()));

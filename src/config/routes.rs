@@ -9,15 +9,56 @@ use super::roster::{Roster, Standing, set_one_of};
 
 /// The routes as they are used; what is wrong with them is noted.
 pub(super) fn compile(raw: Vec<RawRoute<'_>>, roster: &Roster) -> Vec<Route> {
-    raw.into_iter()
-        .map(|route| {
-            let providers = match &route.providers {
-                Some(_) => named_providers(&route, roster),
-                None => every_provider(&route, roster),
-            };
-            Route { name: route.name.into(), strategy: route.strategy, providers, models: route.models }
-        })
-        .collect()
+    let names: Vec<&str> = raw.iter().map(|route| route.name).collect();
+    let mut routes: Vec<Route> = Vec::with_capacity(raw.len());
+    let ways: Vec<(&str, Vec<&str>)> =
+        raw.iter().map(|route| (route.name, route.fallback.iter().map(|(_, name)| name.as_str()).collect())).collect();
+    for route in &raw {
+        let providers = match &route.providers {
+            Some(_) => named_providers(route, roster),
+            None => every_provider(route, roster),
+        };
+        let mut options = route.options.clone();
+        options.fallback = fallback(route, &names, &ways);
+        let (name, models) = (route.name.into(), route.models.clone());
+        routes.push(Route { name, strategy: route.strategy, providers, models, options });
+    }
+    routes
+}
+
+/// The routes that one goes on with; those that are unknown, or lead back to it, are noted and left out.
+fn fallback(route: &RawRoute<'_>, names: &[&str], ways: &[(&str, Vec<&str>)]) -> Vec<Arc<str>> {
+    let mut found: Vec<Arc<str>> = Vec::new();
+    for (node, name) in &route.fallback {
+        if !names.contains(&name.as_str()) {
+            let hint = did_you_mean(name, names.iter().copied());
+            node.error(format_args!("{} is not a route; known: {}{hint}", node.shown(), names.join(", ")));
+        } else if leads_to(name, route.name, ways) {
+            node.error(format_args!(
+                "{} leads back to this route; take it out here, or this route out of its fallback",
+                node.shown()
+            ));
+        } else {
+            found.push(name.as_str().into());
+        }
+    }
+    found
+}
+
+/// Whether one goes on, at once or over others, with the other.
+fn leads_to(from: &str, to: &str, ways: &[(&str, Vec<&str>)]) -> bool {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut open = vec![from];
+    while let Some(name) = open.pop() {
+        if name == to {
+            return true;
+        }
+        if !seen.contains(&name) {
+            seen.push(name);
+            open.extend(ways.iter().filter(|(at, _)| *at == name).flat_map(|(_, further)| further).copied());
+        }
+    }
+    false
 }
 
 fn every_provider(route: &RawRoute<'_>, roster: &Roster) -> Vec<Arc<str>> {

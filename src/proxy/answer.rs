@@ -110,7 +110,9 @@ impl Exchange<'_, '_> {
                 }
                 let is_translated = self.response().is_some_and(ResponseBody::is_translated);
                 let declared = head.headers.get(header::CONTENT_LENGTH).filter(|_| !is_translated);
-                Pump::new(declared.and_then(|value| value.to_str().ok()?.parse().ok()))
+                let mut pump = Pump::new(declared.and_then(|value| value.to_str().ok()?.parse().ok()));
+                pump.first_until = self.first_until;
+                pump
             }
             None => return failed(broken_error(target, "its answer has no head")),
         };
@@ -420,6 +422,8 @@ struct Pump {
     /// Nothing more is wanted from the provider.
     stopped: bool,
     hold_until: Option<Instant>,
+    /// When the first content must be there, as another target could be tried then: until then nothing is let go.
+    first_until: Option<Instant>,
     last: Instant,
     error: Option<ApiError>,
     /// Events have come since this was looked at last.
@@ -438,6 +442,7 @@ impl Pump {
             structural: false,
             stopped: false,
             hold_until: None,
+            first_until: None,
             last: Instant::now(),
             error: None,
             came: false,
@@ -468,6 +473,9 @@ impl Pump {
     /// When the next byte must have come, or the hold ends.
     fn deadline(&mut self, target: &Target) -> Instant {
         let idle = self.last + target.upstream.timeouts().idle;
+        if let Some(first) = self.first_until.filter(|_| !self.committed) {
+            return idle.min(first);
+        }
         if self.committed || !self.structural {
             return idle;
         }

@@ -91,6 +91,10 @@ pub(super) struct Exchange<'a, 'b> {
     pub(super) asked: &'a Asked,
     /// A provider has refused opaque state in the request: it is left out from then on.
     pub(super) without_state: bool,
+    /// The time that the attempt under way has to come to its first content, where that is less than its provider's.
+    pub(super) first_content: Option<Duration>,
+    /// When that is over, from the end of the request on.
+    pub(super) first_until: Option<Instant>,
 }
 
 impl Exchange<'_, '_> {
@@ -145,8 +149,10 @@ impl Exchange<'_, '_> {
             }
             Err(interrupt) => return Err(interrupted(target, interrupt, TOO_LONG)),
         };
-        if !prepared.warnings.is_empty() {
-            self.downstream.marks().set("x-ovth-warnings", &prepared.warnings);
+        let warnings: Vec<&str> = [&*prepared.warnings, target.notice().unwrap_or_default()].into();
+        let warnings: Vec<&str> = warnings.into_iter().filter(|warning| !warning.is_empty()).collect();
+        if !warnings.is_empty() {
+            self.downstream.marks().set("x-ovth-warnings", &warnings.join(", "));
         }
         Ok(prepared)
     }
@@ -271,7 +277,9 @@ impl Exchange<'_, '_> {
         if let Err(error) = self.write(target, wire, head).await? {
             return self.late_answer(target, wire, &error).await;
         }
-        let deadline = Instant::now() + target.upstream.timeouts().first_byte;
+        let usual = target.upstream.timeouts().first_byte;
+        self.first_until = self.first_content.map(|first| Instant::now() + first.min(usual));
+        let deadline = self.first_until.unwrap_or_else(|| Instant::now() + usual);
         match self.watch.wait(self.downstream, Some(deadline), wire.read_head()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) if wire.reused() && upstream::is_stale(&error) => Err(Stop::Stale),

@@ -58,6 +58,11 @@ impl Context {
         }
     }
 
+    /// Whether the client's SDK tries again by itself: it says how often it did.
+    pub(super) fn client_tries_again(&self) -> bool {
+        self.meter.as_ref().is_some_and(|meter| meter.record.client_retry_count.is_some())
+    }
+
     /// The client's address, if the access log may tell it.
     pub(super) fn client_to_log(&self) -> Option<IpAddr> {
         let visit = self.visit.as_ref().filter(|_| self.snapshot.config().clients.log_address)?;
@@ -77,6 +82,10 @@ pub(super) struct Asked {
     pub(super) strict: bool,
     /// Tells conversations apart: a hash of the key and of how it began; 0 where that is not known.
     pub(super) conversation: u64,
+    /// What its stay at a target is kept under; 0 where the conversation has no name and no beginning.
+    pub(super) stay_key: u64,
+    /// How long the request asks for its prompt to be cached.
+    pub(super) cache_lifetime: Option<Duration>,
     /// What is remembered of the answers that the same key was given.
     pub(super) memory: OwnMemory,
 }

@@ -1,6 +1,7 @@
 //! Drives one exchange: key, quota, intake, plan, then its targets, and what is told of the end.
 
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use ovth_filters::neutral::{ApiError, ErrorClass};
@@ -25,7 +26,7 @@ use super::watch::Watch;
 use super::{Gateway, count_tokens, fault, limits, refused_state, stored_state};
 use crate::ledger::{Facts, Payer, Refusal};
 use crate::observe::{self, Captured, ConnectionCut, ShortText};
-use crate::routing::{Ask, Plan};
+use crate::routing::{Ask, Live, Plan};
 
 /// A limit that resets within so many seconds is worth a new try by the client's SDK: a minute, and the second under way, which
 /// limits of a minute count as well.
@@ -111,7 +112,15 @@ async fn prepare(
         Ask { shape, operation, model: &peek.model, needs: peek.needs, input_tokens, max_output: peek.max_output };
     let payer = Payer::of(&key, &config.quota, peek.end_user.as_deref());
     with_meter(context, |meter| meter.end_user(payer.end_user.as_ref().map(|user| Arc::clone(&user.name))));
-    let mut plan = snapshot.plan(&ask)?;
+    let conversation = prefix.as_ref().map_or(0, |prefix| refused_state::conversation(key.id.as_str(), prefix));
+    let session_id = headers_text(session, SESSION_HEADER);
+    let cache_lifetime = prefix.as_ref().and_then(Prefix::lifetime);
+    let strict = admission::is_strict(&key, &config.quota);
+    let now = std::time::Instant::now();
+    let named = session_id.as_deref().or(peek.session.as_deref());
+    let stay_key = stay_key(key.id.as_str(), &peek.model, named, conversation);
+    let stay = gateway.health.affinity.stay(stay_key, now);
+    let mut plan = snapshot.plan_with(&ask, &Live { health: Some(&gateway.health), now, stay, strict })?;
     admission::keep_allowed(&mut plan, &key, &config.quota)?;
     stored_state::keep_keepers(&mut plan, shape, &peek)?;
     context.capture = gateway.log.captures().begin(Captured {
@@ -123,15 +132,13 @@ async fn prepare(
     if let Some(capture) = &mut context.capture {
         capture.client_request(&session.req_header().headers, &body.bytes);
     }
-    let conversation = prefix.as_ref().map_or(0, |prefix| refused_state::conversation(key.id.as_str(), prefix));
-    let session_id = headers_text(session, SESSION_HEADER);
     with_meter(context, |meter| {
         meter.conversation(prefix, session_id);
         meter.estimate_input(input_tokens);
         meter.record.route.clone_from(&plan.route);
         meter.record.strategy = plan.route.is_some().then_some(plan.strategy);
+        meter.record.choice = plan.choice.map(|choice| choice.to_string().into());
     });
-    let strict = admission::is_strict(&key, &config.quota);
     let request = admission::Request {
         operation,
         peek: &peek,
@@ -149,7 +156,18 @@ async fn prepare(
     with_meter(context, |meter| meter.reserved(reservation, config.quota.weights));
     let memory = OwnMemory::new(&gateway.reasoning_memory, &key.id);
     let called = called.clone();
-    Ok((Asked { shape, called, peek, body, output_bound, strict, conversation, memory }, plan))
+    let asked =
+        Asked { shape, called, peek, body, output_bound, strict, conversation, stay_key, cache_lifetime, memory };
+    Ok((asked, plan))
+}
+
+/// What a conversation's stay is kept under: by the name that the client gives it, else by how it began; 0 when it is nothing to go by.
+fn stay_key(key: &str, model: &str, named: Option<&str>, conversation: u64) -> u64 {
+    static DIGEST: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    match (named, conversation) {
+        (None, 0) => 0,
+        (named, began) => DIGEST.hash_one((key, model, named, if named.is_some() { 0 } else { began })).max(1),
+    }
 }
 
 fn headers_text(session: &Session, name: &str) -> Option<ShortText> {
@@ -243,6 +261,8 @@ async fn run(
         context: &mut *context,
         asked,
         without_state: gateway.refused_state.remembers(asked.conversation),
+        first_content: None,
+        first_until: None,
     };
     let ended = try_targets(&mut exchange, plan).await;
     let (status, bytes, heartbeats) = (downstream.status(), downstream.bytes(), downstream.heartbeats());

@@ -164,6 +164,11 @@ impl Meter {
         self.counted().map(TargetMetrics::gaps)
     }
 
+    /// What the provider told of the tokens of its answer, once it told all.
+    pub(super) fn told_usage(&self) -> Option<Usage> {
+        self.observed.usage.filter(|_| self.observed.usage_is_final)
+    }
+
     /// Takes note of an attempt at the target, and counts it.
     pub(super) fn attempted(&mut self, attempt: AttemptNote) {
         if let Some(counted) = self.counted() {

@@ -2,20 +2,23 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use tokio::time::Instant;
 
+use super::Gateway;
 use super::attempt::{Exchange, Failed, Outcome};
-use super::context::Context;
+use super::context::{Asked, Context};
 use super::ending::cut_error;
 use super::exchange::with_meter;
 use super::meter::Meter;
 use super::tell::{tell, tell_error};
 use super::watch::Interrupt;
+use crate::config::RetrySettings;
 use crate::observe::{self, AttemptNote, FailedAttempt};
 use crate::providers::Next;
-use crate::routing::{Plan, Pursuit, Target};
+use crate::routing::{Plan, Pursuit, Seen, Stay, Target};
 
 /// Targets that one request may try; more would only make a client wait for what is down everywhere.
 const MAX_TARGETS: u32 = 6;
@@ -28,55 +31,46 @@ pub(super) enum End {
     Told(ErrorClass),
 }
 
-/// Tries the targets of the plan in turn.
+/// What one request has tried, and may still try.
+struct Trials {
+    failures: Vec<Failed>,
+    tried: u32,
+    /// Digests of the hosts that it has tried.
+    hosts: Vec<u64>,
+    /// What failed in a way that may pass.
+    passing: Vec<Arc<Target>>,
+}
+
+/// Tries the targets of the plan in turn, and again what may have recovered, as often as the configuration allows.
 pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan) -> End {
-    let targets = exchange.gateway.inventory.order(std::mem::take(&mut plan.targets), plan.route.is_some());
-    let mut pursuit = Pursuit::new(exchange.gateway.health.order(targets, std::time::Instant::now()));
-    let mut failures: Vec<Failed> = Vec::new();
-    let mut tried = 0;
-    let mut next = pursuit.next(None);
-    while let Some(target) = next.take()
-        && tried < MAX_TARGETS
-        && exchange.watch.over().is_none()
-    {
-        tried += 1;
-        let began = Instant::now();
-        note_target(exchange, &plan, &target);
-        let outcome = exchange.attempt(&target).await;
-        let (gateway, context) = (exchange.gateway, &mut *exchange.context);
-        match outcome {
-            Outcome::Served => {
-                gateway.health.recovered(&target);
-                note_attempt(context, &target, (observe::Outcome::Ok, Some(200)));
-                return End::Served;
-            }
-            Outcome::Gone => {
-                note_attempt(context, &target, (observe::Outcome::ClientAbort, None));
-                return End::Gone;
-            }
-            Outcome::Broken(error) => {
-                note_failure(context, &target, (&error, None, began));
-                return End::Told(error.class);
-            }
-            Outcome::Failed(failed) if failed.failure.next == Next::OtherTranslation => {
-                // Nobody was asked: that is no attempt.
-                tried -= 1;
-                next = pursuit.next(Some((&target, &failed.failure)));
-                failures.push(failed);
-            }
-            Outcome::Failed(failed) => {
-                note_failure(context, &target, (&failed.failure.error, failed.status, began));
-                with_meter(context, Meter::attempt_failed);
-                gateway.health.failed(&target, &failed.failure, std::time::Instant::now());
-                next = pursuit.next(Some((&target, &failed.failure)));
-                if next.is_some() && tried < MAX_TARGETS {
-                    let reason = observe::Outcome::Failed(failed.failure.error.class);
-                    if let Some(counted) = context.meter.as_ref().and_then(Meter::counted) {
-                        counted.failover(reason);
-                    }
-                }
-                failures.push(failed);
-            }
+    let gateway = exchange.gateway;
+    let config = exchange.context.snapshot.config();
+    let (retries, began) = (config.retries, Instant::from_std(exchange.context.arrived));
+    gateway.health.first_try(&retries);
+    let targets = gateway.inventory.order(std::mem::take(&mut plan.targets), plan.route.is_some());
+    let targets = gateway.health.order(targets, std::time::Instant::now());
+    let mut trials = Trials { failures: Vec::new(), tried: 0, hosts: Vec::new(), passing: Vec::new() };
+    if let Some(end) = try_round(exchange, &plan, targets, &mut trials).await {
+        return end;
+    }
+    // A client that tries again by itself does not need the gateway to do the same.
+    let rounds = if exchange.context.client_tries_again() { 0 } else { retries.rounds };
+    for round in 0..rounds {
+        let targets = std::mem::take(&mut trials.passing);
+        let until = Instant::now() + backoff(&retries, round);
+        let is_worth_it = !targets.is_empty() && until < began + retries.within && trials.tried < MAX_TARGETS;
+        if !is_worth_it || exchange.watch.over().is_some() || !gateway.health.may_retry() {
+            break;
+        }
+        match exchange.watch.wait(exchange.downstream, Some(until), std::future::pending::<()>()).await {
+            Ok(()) | Err(Interrupt::Stage) => {}
+            Err(Interrupt::ClientGone) => return End::Gone,
+            Err(Interrupt::Total | Interrupt::Ending) => break,
+        }
+        let targets = gateway.health.order(targets, std::time::Instant::now());
+        trials.hosts.clear();
+        if let Some(end) = try_round(exchange, &plan, targets, &mut trials).await {
+            return end;
         }
     }
     match exchange.watch.over() {
@@ -85,11 +79,123 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
             exchange.downstream.marks().set("x-should-retry", "true");
             tell_error(exchange.downstream, exchange.context, &cut_error()).await
         }
-        over => tell(exchange.downstream, exchange.context, &plan, failures, over.is_some()).await,
+        over => tell(exchange.downstream, exchange.context, &plan, trials.failures, over.is_some()).await,
     }
 }
 
-fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target>) {
+/// Up to the back-off, by chance: those that failed together do not come back together.
+fn backoff(retries: &RetrySettings, round: u32) -> Duration {
+    let most = retries.backoff.saturating_mul(1_u32.checked_shl(round).unwrap_or(u32::MAX));
+    let mut chance = [0; 4];
+    // Without randomness the whole is waited for.
+    let part =
+        getrandom::fill(&mut chance).map_or(1.0, |()| f64::from(u32::from_ne_bytes(chance)) / f64::from(u32::MAX));
+    most.mul_f64(part)
+}
+
+/// Tries these targets in turn. `None`: all failed before anything went out.
+async fn try_round(
+    exchange: &mut Exchange<'_, '_>,
+    plan: &Plan,
+    targets: Vec<Arc<Target>>,
+    trials: &mut Trials,
+) -> Option<End> {
+    let settings = exchange.context.snapshot.config().health;
+    let mut pursuit = Pursuit::new(targets);
+    let mut next = pursuit.next(None);
+    while let Some(target) = next.take()
+        && trials.tried < MAX_TARGETS
+        && exchange.watch.over().is_none()
+    {
+        let gateway = exchange.gateway;
+        let host = target.key.host();
+        // Other models of a host that failed are often as bad; when all is bad, trying them would only add to it.
+        if trials.hosts.contains(&host) && !gateway.health.may_retry() {
+            next = pursuit.next(None);
+            continue;
+        }
+        trials.hosts.push(host);
+        trials.tried += 1;
+        let began = Instant::now();
+        note_target(exchange, plan, &target, trials.tried == 1);
+        // Who is the last is given all the time that its provider has.
+        exchange.first_content = plan.first_byte.filter(|_| !pursuit.is_over() && trials.tried < MAX_TARGETS);
+        let ticket = gateway.health.begin(&target, began.into_std());
+        let outcome = exchange.attempt(&target).await;
+        let (now, context) = (std::time::Instant::now(), &mut *exchange.context);
+        match outcome {
+            Outcome::Served => {
+                let seen = seen(context, began.into_std());
+                gateway.health.served(&target, ticket, &seen, &settings, now);
+                stays(gateway, context, exchange.asked, &target);
+                note_attempt(context, &target, (observe::Outcome::Ok, Some(200)));
+                return Some(End::Served);
+            }
+            Outcome::Gone => {
+                note_attempt(context, &target, (observe::Outcome::ClientAbort, None));
+                return Some(End::Gone);
+            }
+            Outcome::Broken(error) => {
+                if is_targets_fault(error.class) {
+                    gateway.health.broke(ticket, &settings, now);
+                }
+                note_failure(context, &target, (&error, None, began));
+                return Some(End::Told(error.class));
+            }
+            Outcome::Failed(failed) if failed.failure.next == Next::OtherTranslation => {
+                // Nobody was asked: that is no attempt.
+                trials.tried -= 1;
+                next = pursuit.next(Some((&target, &failed.failure)));
+                trials.failures.push(failed);
+            }
+            Outcome::Failed(failed) => {
+                note_failure(context, &target, (&failed.failure.error, failed.status, began));
+                with_meter(context, Meter::attempt_failed);
+                gateway.health.failed(&target, &failed.failure, ticket, &settings, now);
+                next = pursuit.next(Some((&target, &failed.failure)));
+                if next.is_some() && trials.tried < MAX_TARGETS {
+                    let reason = observe::Outcome::Failed(failed.failure.error.class);
+                    if let Some(counted) = context.meter.as_ref().and_then(Meter::counted) {
+                        counted.failover(reason);
+                    }
+                }
+                if is_targets_fault(failed.failure.error.class) && failed.failure.next == Next::NextTarget {
+                    trials.passing.push(target);
+                }
+                trials.failures.push(failed);
+            }
+        }
+    }
+    None
+}
+
+/// Whether a failure is the target's, and may pass.
+const fn is_targets_fault(class: ErrorClass) -> bool {
+    matches!(class, ErrorClass::Upstream | ErrorClass::Overloaded | ErrorClass::Timeout | ErrorClass::Transport)
+}
+
+/// What was seen of an answer by whoever waited for it from then on.
+fn seen(context: &Context, began: std::time::Instant) -> Seen {
+    let Some(meter) = &context.meter else { return Seen::default() };
+    let first = meter.record.time_to_first_byte.map(|time| context.arrived + time);
+    Seen {
+        streamed: meter.record.stream,
+        first_content: first.map(|first| first.saturating_duration_since(began)),
+        output: meter.told_usage().map_or(0, |usage| usage.output),
+    }
+}
+
+/// Remembers where the conversation goes on, as long as the provider's cache holds it.
+fn stays(gateway: &Gateway, context: &Context, asked: &Asked, target: &Target) {
+    let Some(usage) = context.meter.as_ref().and_then(Meter::told_usage) else { return };
+    if asked.stay_key != 0 {
+        let now = std::time::Instant::now();
+        let stay = Stay::of(target, &usage, asked.cache_lifetime, now);
+        gateway.health.affinity.answered(asked.stay_key, stay, now);
+    }
+}
+
+fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target>, is_first: bool) {
     let mut attempts = 0;
     with_meter(exchange.context, |meter| {
         meter.target(target);
@@ -99,6 +205,12 @@ fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target
     let mut text = String::new();
     if let Some(route) = &plan.route {
         let _ = write!(text, "{route}; {}/{}", target.upstream.id(), target.model);
+        match plan.choice.filter(|_| is_first) {
+            Some(choice) => {
+                let _ = write!(text, "; {choice}");
+            }
+            None => text.push_str("; failover"),
+        }
         marks.set("x-ovth-route", &text);
         text.clear();
     }

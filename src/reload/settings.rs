@@ -1,5 +1,7 @@
 //! The settings in force, as the file would say them, without any secret: what `GET /admin/config` shows.
 
+mod routes;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub struct Settings {
     providers: BTreeMap<String, Host>,
     providers_without_key: Vec<String>,
     routes: BTreeMap<String, Way>,
+    health: routes::Judging,
+    retries: routes::Retrying,
     quota: Spend,
     keys: Keys,
     durability: &'static str,
@@ -102,6 +106,7 @@ struct Host {
     base_url: String,
     /// How many.
     api_keys: usize,
+    key_weights: Vec<u32>,
     shapes: Vec<&'static str>,
     /// Their names.
     headers: Vec<String>,
@@ -116,6 +121,8 @@ struct Way {
     strategy: &'static str,
     providers: Vec<String>,
     models: Vec<String>,
+    #[serde(flatten)]
+    options: routes::Options,
 }
 
 #[derive(Debug, Serialize)]
@@ -212,7 +219,8 @@ pub fn settings(snapshot: &Snapshot) -> Settings {
     let LedgerSettings { durability, on_error, retention } = config.ledger;
     let ways = config.routes.iter().map(|route| {
         let providers = route.providers.iter().map(ToString::to_string).collect();
-        let way = Way { strategy: route.strategy.as_str(), providers, models: route.models.clone() };
+        let options = routes::options(&route.options);
+        let way = Way { strategy: route.strategy.as_str(), providers, models: route.models.clone(), options };
         (route.name.to_string(), way)
     });
     Settings {
@@ -232,6 +240,8 @@ pub fn settings(snapshot: &Snapshot) -> Settings {
         providers: config.providers.iter().map(|provider| (provider.id.to_string(), host(provider))).collect(),
         providers_without_key: config.keyless.clone(),
         routes: ways.collect(),
+        health: routes::judging(&config.health),
+        retries: routes::retrying(&config.retries),
         quota: spend(&config.quota),
         keys: keys(&config.quota),
         durability: match durability {
@@ -295,7 +305,7 @@ fn times(times: &Timeouts) -> Times {
 }
 
 /// As the file takes it: `5s`, `200ms`.
-fn time(time: Duration) -> String {
+pub(super) fn time(time: Duration) -> String {
     if time.subsec_millis() == 0 { format!("{}s", time.as_secs()) } else { format!("{}ms", time.as_millis()) }
 }
 
@@ -303,6 +313,7 @@ fn host(provider: &Provider) -> Host {
     Host {
         base_url: provider.base_url.to_string(),
         api_keys: provider.api_keys.len(),
+        key_weights: provider.key_weights.clone(),
         shapes: provider.shapes.iter().map(|shape| shape.as_str()).collect(),
         headers: provider.headers.iter().map(|(name, _)| name.to_string()).collect(),
         timeouts: times(&provider.timeouts),
@@ -430,6 +441,6 @@ fn process_keys(config: &Config) -> Vec<ProcessKey> {
     config.process_keys.iter().map(key).collect()
 }
 
-fn raw(json: String) -> Option<Box<RawValue>> {
+pub(super) fn raw(json: String) -> Option<Box<RawValue>> {
     RawValue::from_string(json).ok()
 }

@@ -10,8 +10,6 @@ use crate::catalog::Model;
 use crate::config::{self, PriceOverride, Problem, Severity};
 use crate::providers::{self, Upstream};
 
-/// A shutdown that is this many days away is told.
-const NOTICE_DAYS: u32 = 30;
 const SUGGESTIONS: usize = 3;
 
 /// Below this likeness (1 is equal) a name is no help.
@@ -40,9 +38,10 @@ pub(super) fn problems(route: &config::Route, keyless: &[String], market: &Marke
     }
     let path = || format!("routes.{}", route.name);
     let has_error = problems.iter().any(|problem| problem.severity == Severity::Error);
+    problems.extend(limits(route, compiled));
     if compiled.offers.is_empty() {
         // That it has no provider at all was told where that was found.
-        if !has_error && !route.providers.is_empty() {
+        if !has_error && compiled.kept_out.is_empty() && !route.providers.is_empty() {
             problems.push(Problem::error(path(), nothing_served(route)));
         }
     } else if let Some(gap) = missing_shape(compiled) {
@@ -54,6 +53,32 @@ pub(super) fn problems(route: &config::Route, keyless: &[String], market: &Marke
         problems.push(Problem::warning(path(), message));
     }
     problems
+}
+
+/// What the route's own options keep out of it: each model that it names, and all when nothing is left.
+fn limits(route: &config::Route, compiled: &Route) -> Vec<Problem> {
+    let path = |setting: &str| format!("routes.{}.{setting}", route.name);
+    if let (true, Some((_, limit))) = (compiled.offers.is_empty(), compiled.kept_out.first()) {
+        let mut settings: Vec<&str> = compiled.kept_out.iter().map(|(_, limit)| limit.setting()).collect();
+        settings.sort_unstable();
+        settings.dedup();
+        let message = format!(
+            "keeps all {} models of the route out ({} between them); loosen one, or name other models",
+            compiled.kept_out.len(),
+            settings.join(", ")
+        );
+        return vec![Problem::error(path(limit.setting()), message)];
+    }
+    let named = compiled.kept_out.iter().filter(|_| compiled.named);
+    named
+        .map(|(offer, limit)| {
+            let (model, provider) = (&offer.model, offer.upstream.id());
+            let message = format!(
+                "keeps `{model}` of {provider} out, which the route names; take it out of `models`, or loosen this"
+            );
+            Problem::warning(path(limit.setting()), message)
+        })
+        .collect()
 }
 
 /// Gives the market the prices that the operator set, and tells those that are named in vain.
@@ -133,9 +158,7 @@ impl Named<'_> {
                 !self.offers.is_empty() && self.offers.iter().all(|offer| self.compiled.leaves_out(offer));
             let left_out = if is_left_out { ", it is left out of the route" } else { "" };
             told.push(format!("`{name}` is retired at {provider}{left_out}{instead}"));
-        } else if let Some(date) = entry.shutdown_date
-            && market.today.days_until(date) <= NOTICE_DAYS
-        {
+        } else if let Some(date) = market.shuts_down(entry) {
             told.push(format!("`{name}` shuts down at {provider} on {date}{instead}"));
         }
         if self.offers.is_empty() {

@@ -25,6 +25,7 @@ pub(super) fn provider(id: &str) -> Provider {
         id: id.into(),
         base_url: BaseUrl { tls: true, host: format!("{id}.test"), port: 443, path: String::new() },
         api_keys: vec![Secret::new(format!("key-of-{id}"))],
+        key_weights: vec![1],
         shapes: shapes.to_vec(),
         headers: Vec::new(),
         timeouts: Timeouts { connect: seconds, first_byte: seconds, idle: seconds, total: seconds },
@@ -40,6 +41,7 @@ pub(super) fn route(name: &str, strategy: Strategy, providers: &[&str], models: 
         strategy,
         providers: providers.iter().map(|id| Arc::from(*id)).collect(),
         models: models.iter().map(|name| (*name).to_owned()).collect(),
+        options: crate::config::RouteOptions::default(),
     }
 }
 
@@ -65,6 +67,8 @@ pub(super) fn config(providers: Vec<Provider>, routes: Vec<Route>) -> Config {
         providers: providers.into_iter().map(Arc::new).collect(),
         keyless: Vec::new(),
         routes,
+        health: crate::config::HealthSettings::default(),
+        retries: crate::config::RetrySettings::default(),
         quota: Quota::default(),
         ledger: crate::config::LedgerSettings::default(),
         log: crate::config::LogSettings::default(),

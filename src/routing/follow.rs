@@ -31,6 +31,12 @@ impl Pursuit {
         (!self.rest.is_empty()).then(|| self.rest.remove(0))
     }
 
+    /// Whether no target is left.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     fn learn(&mut self, failed: &Target, failure: &Failure) {
         let digest = failed.key.within(failure.scope);
         let concerned = |target: &Target| target.key.within(failure.scope) == digest;

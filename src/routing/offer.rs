@@ -11,7 +11,11 @@ use super::price::{Prices, Quote};
 use super::snapshot::Ask;
 use super::target::Served;
 use crate::catalog::{Catalog, Date, Kind, Model, Status};
+use crate::config::ModelNames;
 use crate::providers::Upstream;
+
+/// A shutdown that is this many days away is told.
+pub(super) const NOTICE_DAYS: u32 = 30;
 
 /// No model has a longer id.
 const LONGEST_ID: usize = 200;
@@ -51,12 +55,18 @@ pub(super) struct Offer {
     by_shape: Vec<(Shape, Vec<Arc<Target>>)>,
 }
 
+/// How a model stands on the day of the snapshot.
+struct Standing {
+    is_gone: bool,
+    notice: Option<Arc<str>>,
+}
+
 impl Offer {
-    fn new(served: &Served<'_>, is_gone: bool) -> Offer {
+    fn new(served: &Served<'_>, Standing { is_gone, notice }: Standing) -> Offer {
         let Served { upstream, model, entry, quote, .. } = *served;
         let spoken =
             upstream.shapes().iter().copied().filter(|shape| speaks(upstream, entry.map(|entry| &**entry), *shape));
-        let by_shape = spoken.map(|shape| (shape, targets(served, shape))).collect();
+        let by_shape = spoken.map(|shape| (shape, targets(served, shape, notice.as_ref()))).collect();
         Offer {
             upstream: Arc::clone(upstream),
             model: Arc::clone(model),
@@ -114,6 +124,11 @@ impl Offer {
         self.by_shape.first().map_or(&[], |(_, targets)| targets)
     }
 
+    /// Whether that is one of its targets.
+    pub(super) fn has(&self, target: &Target) -> bool {
+        self.model == target.model && Arc::ptr_eq(&self.upstream, &target.upstream)
+    }
+
     /// Whether it embeds text and answers no conversation.
     pub(super) fn is_embedding(&self) -> bool {
         self.entry.as_deref().is_some_and(|entry| entry.kind == Kind::Embedding)
@@ -150,10 +165,19 @@ fn speaks(upstream: &Upstream, entry: Option<&Model>, shape: Shape) -> bool {
     upstream.is_reseller() || entry.shapes.is_empty() || entry.shapes.contains(&shape)
 }
 
-fn targets(served: &Served<'_>, shape: Shape) -> Vec<Arc<Target>> {
+fn targets(served: &Served<'_>, shape: Shape, notice: Option<&Arc<str>>) -> Vec<Arc<Target>> {
+    let target = |weight, credential| {
+        let mut target = Target::new(served, shape, credential);
+        (target.weight, target.notice) = (weight, notice.cloned());
+        Arc::new(target)
+    };
     let keys = &served.upstream.provider().api_keys;
-    let credentials = keys.iter().map(Some).chain(keys.is_empty().then_some(None));
-    credentials.map(|credential| Arc::new(Target::new(served, shape, credential))).collect()
+    let weights = &served.upstream.provider().key_weights;
+    if keys.is_empty() {
+        return vec![target(1, None)];
+    }
+    let weight = |at: usize| weights.get(at).copied().unwrap_or(1);
+    keys.iter().enumerate().map(|(at, key)| target(weight(at), Some(key))).collect()
 }
 
 /// The catalogue and the providers that can be used, in their order.
@@ -176,6 +200,15 @@ impl Market {
     /// Whether requests to a model fail by now.
     pub(super) fn is_gone(&self, entry: &Model) -> bool {
         entry.status == Status::Retired || entry.shutdown_date.is_some_and(|date| date <= self.today)
+    }
+
+    /// When a model shuts down, if that is soon: within [`NOTICE_DAYS`].
+    pub(super) fn shuts_down(&self, entry: &Model) -> Option<Date> {
+        entry.shutdown_date.filter(|date| !self.is_gone(entry) && self.today.days_until(*date) <= NOTICE_DAYS)
+    }
+
+    fn notice(&self, entry: &Model) -> Option<Arc<str>> {
+        self.shuts_down(entry).map(|date| format!("shutdown:{}={date}", entry.id).into())
     }
 
     /// Every offer of a model that a client asks for by that name. First who certainly has it; else who claims it.
@@ -206,12 +239,15 @@ impl Market {
         self.known(upstream, name).or_else(|| self.claimed(upstream, name))
     }
 
-    /// The offers a route without `models` has at one provider: what the catalogue holds to be good enough and knows a
-    /// price of, cheapest first; and the ids that the provider's `models:` list spells out.
-    pub(super) fn unnamed_offers(&self, upstream: &Arc<Upstream>) -> Vec<Offer> {
+    /// The offers a route without `models` has at one provider: what the catalogue holds to be good enough (or the route's own floor
+    /// names) and knows a price of, cheapest first; and the ids that the provider's `models:` list spells out.
+    pub(super) fn unnamed_offers(&self, upstream: &Arc<Upstream>, floor: Option<&ModelNames>) -> Vec<Offer> {
+        let is_good =
+            |model: &Model| floor.map_or_else(|| model.good_enough(), |floor| floor.name(&model.provider, &model.id));
         let usable = |model: &&Arc<Model>| {
             model.provider == *upstream.id()
-                && model.good_enough()
+                && model.kind == Kind::Chat
+                && is_good(model)
                 && matches!(model.status, Status::Current | Status::Deprecated)
                 && !self.is_gone(model)
         };
@@ -249,7 +285,11 @@ impl Market {
         let quote = self.prices.quote(upstream.id(), names, entry.and_then(|entry| entry.price.as_ref()));
         let label = self.label(upstream, &model, entry);
         let served = Served { upstream, model: &model, entry, label, quote: &quote };
-        Offer::new(&served, entry.is_some_and(|entry| self.is_gone(entry)))
+        let standing = Standing {
+            is_gone: entry.is_some_and(|entry| self.is_gone(entry)),
+            notice: entry.and_then(|entry| self.notice(entry)),
+        };
+        Offer::new(&served, standing)
     }
 
     /// The name that a model is counted under: the catalogue's, or the configuration's; none for a client's own word, of which there is no end.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ovth_filters::neutral::Usage;
+
 use crate::catalog::{PicoDollars, Price};
 use crate::config::PriceOverride;
 
@@ -23,6 +25,11 @@ impl Quote {
     /// the price is unknown.
     pub(super) fn expected_cost(&self, input_tokens: u64, output_tokens: u64) -> Option<PicoDollars> {
         self.price.as_ref()?.expected_cost(input_tokens, output_tokens)
+    }
+
+    /// What that usage costs at the standard class; `None` when the price is unknown.
+    pub(super) fn cost(&self, usage: &Usage) -> Option<PicoDollars> {
+        self.price.as_ref()?.cost(usage, None)
     }
 
     /// Whether there is a price to reckon with.

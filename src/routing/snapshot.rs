@@ -7,9 +7,10 @@ use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::shapes::Needs;
 use ovth_filters::{Operation, Shape};
 
-use super::offer::{Market, Offer, Wanted};
+use super::offer::{Market, Offer};
+use super::order::Turns;
 use super::price::Prices;
-use super::refusal::{unfit, unlisted};
+use super::refusal::unlisted;
 use super::route::Route;
 use super::{Target, check};
 use crate::catalog::listing::Entry;
@@ -34,35 +35,14 @@ pub struct Ask<'a> {
     pub max_output: Option<u64>,
 }
 
-/// The ordered targets of one request.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The route that was named; absent when the client named a model.
-    pub route: Option<Arc<str>>,
-    /// How the targets were ordered: a strategy's name, or `direct`.
-    pub strategy: &'static str,
-    /// Where to go, best first; never empty.
-    pub targets: Vec<Arc<Target>>,
-}
-
-impl Plan {
-    /// The last error, as the client is told it: a model that the client named itself and that no provider serves is
-    /// the client's to change, while one behind a route is the operator's.
-    #[must_use]
-    pub fn last_error(&self, mut error: ApiError) -> ApiError {
-        if self.route.is_none() && error.class == ErrorClass::OperatorModel {
-            error.class = ErrorClass::UnknownModel;
-        }
-        error
-    }
-}
-
 /// One configuration, ready to route. Models are judged by the day it was built on; a reload judges anew.
 #[derive(Debug)]
 pub struct Snapshot {
     config: Config,
-    market: Market,
-    routes: HashMap<Arc<str>, Route>,
+    pub(super) market: Market,
+    pub(super) routes: HashMap<Arc<str>, Route>,
+    /// The turns of credentials where a model is asked for by its name.
+    pub(super) turns: Turns,
     listing: Vec<Entry>,
 }
 
@@ -86,7 +66,7 @@ impl Snapshot {
             return Err(problems);
         }
         let listing = listing(&config, &market);
-        Ok((Snapshot { config, market, routes, listing }, problems))
+        Ok((Snapshot { config, market, routes, turns: Turns::new(), listing }, problems))
     }
 
     /// The configuration.
@@ -121,30 +101,6 @@ impl Snapshot {
         &self.listing
     }
 
-    /// The ordered targets for a request. A route's name comes first, then what the catalogue knows, then
-    /// `provider/anything`, then ids that a provider claims.
-    ///
-    /// # Errors
-    /// `UnknownModel` with the nearest names; `BadRequest` when the model is served in other shapes only, or embeds text
-    /// and is asked for an answer, or the other way round, or a route has no model that is able to serve the request.
-    pub fn plan(&self, ask: &Ask<'_>) -> Result<Plan, ApiError> {
-        if let Some(route) = self.routes.get(ask.model) {
-            let targets = route.targets(ask)?;
-            return Ok(Plan { route: Some(Arc::clone(&route.name)), strategy: route.strategy.as_str(), targets });
-        }
-        let offers = self.market.offers(ask.model);
-        if offers.is_empty() {
-            return Err(self.unknown_model(ask.model));
-        }
-        let wanted = Wanted::of(ask);
-        let targets: Vec<Arc<Target>> = offers.iter().flat_map(|offer| offer.targets(&wanted)).cloned().collect();
-        if targets.is_empty() {
-            let near = self.near_unknown(ask.model, &offers);
-            return Err(unfit(&format!("`{}`", shown(ask.model)), &offers, &wanted, &near));
-        }
-        Ok(Plan { route: None, strategy: "direct", targets })
-    }
-
     /// What a client is told of a name that stands for nothing: the nearest names.
     #[must_use]
     pub fn unknown_model(&self, model: &str) -> ApiError {
@@ -164,7 +120,7 @@ impl Snapshot {
     }
 
     /// The nearest names as a sentence, when the catalogue knows nothing of any of these offers.
-    fn near_unknown(&self, model: &str, offers: &[Offer]) -> String {
+    pub(super) fn near_unknown(&self, model: &str, offers: &[Offer]) -> String {
         if offers.iter().all(|offer| offer.entry.is_none()) { self.near(model) } else { String::new() }
     }
 
@@ -207,7 +163,7 @@ fn routed(routes: &[config::Route]) -> HashSet<Box<str>> {
 }
 
 /// No more of a client's word than a message should hold.
-fn shown(name: &str) -> &str {
+pub(super) fn shown(name: &str) -> &str {
     const LONGEST: usize = 100;
     let end = (0..=LONGEST.min(name.len())).rev().find(|&at| name.is_char_boundary(at)).unwrap_or(0);
     name.get(..end).unwrap_or_default()

@@ -30,8 +30,12 @@ pub struct Target {
     /// What a request that is translated for it has to heed.
     pub profile: Profile,
     quote: Quote,
+    /// What a client is told of the model in `x-ovth-warnings`.
+    pub(super) notice: Option<Arc<str>>,
     /// What its health is kept under.
     pub key: TargetKey,
+    /// How often its credential is used, in proportion to the others of its provider.
+    pub(super) weight: u32,
 }
 
 /// What all targets of one model at one provider have in common.
@@ -82,6 +86,12 @@ impl TargetKey {
         self.credential
     }
 
+    /// The digest of this host.
+    #[must_use]
+    pub const fn host(&self) -> u64 {
+        self.host
+    }
+
     /// All digests, the narrowest first.
     pub(super) const fn all(&self) -> [u64; 3] {
         [self.target, self.credential, self.host]
@@ -100,8 +110,16 @@ impl Target {
             entry: entry.cloned(),
             label: label.cloned(),
             quote: quote.clone(),
+            weight: 1,
+            notice: None,
             profile: profile::of(served, credential),
         }
+    }
+
+    /// What a client is to be warned of: that the model shuts down soon, as `shutdown:MODEL=DATE`.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
     }
 
     /// What it costs: what the operator set, else what the catalogue has; `None` when nobody tells a price.

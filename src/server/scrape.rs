@@ -40,6 +40,7 @@ impl Scrape {
             self.metrics.catalogue_age.set(gauge(age));
         }
         self.cooled(&snapshot);
+        self.breakers(&snapshot);
         self.ledger();
         self.metrics.render()
     }
@@ -54,6 +55,16 @@ impl Scrape {
                 .into_iter()
                 .map(move |scope| (provider, scope))
                 .map(|(at, scope)| (at, scope.as_str(), count(at, scope)))
+        }));
+    }
+
+    fn breakers(&self, snapshot: &Snapshot) {
+        let known = self.health.breakers();
+        let providers = snapshot.upstreams().iter().map(|upstream| upstream.id());
+        self.metrics.breakers(providers.flat_map(|provider| {
+            let at = known.get(provider).copied().unwrap_or_default();
+            [("closed", at.closed), ("half_open", at.half_open), ("open", at.open)]
+                .map(|(state, count)| (&**provider, state, count))
         }));
     }
 

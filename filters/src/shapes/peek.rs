@@ -19,6 +19,8 @@ pub struct Needs {
     pub tools: bool,
     /// The model is made to call a tool.
     pub forced_tool: bool,
+    /// The client says that several tools may be called at once, and so counts on it.
+    pub parallel_tools: bool,
     /// There are images in the messages.
     pub images: bool,
     /// There are files in the messages, such as PDF.
@@ -31,6 +33,10 @@ pub struct Needs {
     pub reasoning: bool,
     /// It is asked that there be none: the reasoning effort is `none`.
     pub no_reasoning: bool,
+    /// Parts of the prompt are marked for the provider's cache.
+    pub caching: bool,
+    /// The answer is to be streamed.
+    pub streaming: bool,
     /// The fields that are set and that some models refuse.
     pub parameters: Parameters,
 }
@@ -81,6 +87,8 @@ pub struct Peek {
     /// What the client calls its own user: at most 128 bytes, without control characters, never empty. One person is one
     /// name, also where the client names a session besides.
     pub end_user: Option<String>,
+    /// How the client names its conversation, for caches or for routing (`prompt_cache_key`, `session_id`): at most 256 bytes, never empty.
+    pub session: Option<String>,
     /// What the model must be able to do.
     pub needs: Needs,
     /// Bytes of the body that are not attachments: text, tools, and the JSON around them.
@@ -130,6 +138,14 @@ impl Peek {
     }
 }
 
+/// A longer name of a conversation is taken for none.
+const MAX_SESSION_BYTES: usize = 256;
+
+/// Whether parts of a body are marked for a prompt cache. Within a text of it the quotes would be escaped.
+fn is_marked(body: &[u8]) -> bool {
+    memchr::memmem::find(body, b"\"cache_control\"").is_some()
+}
+
 /// Where a body names its model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -165,6 +181,7 @@ pub(super) struct Found {
     /// Whether the last message is the assistant's.
     pub(super) ends_with_answer: bool,
     pub(super) choices: Option<u64>,
+    pub(super) session: Option<String>,
     pub(super) needs: Needs,
     pub(super) attachments: Attachments,
 }
@@ -194,6 +211,18 @@ impl Found {
             })
         })?;
         self.messages = Some(cursor.range_from(&start));
+        Ok(())
+    }
+
+    /// Notes how the client names its conversation; the first name counts.
+    pub(super) fn session(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+        let name = cursor.text()?;
+        if self.session.is_none()
+            && let Some(name) = name.map(|name| name.bytes())
+            && (1..=MAX_SESSION_BYTES).contains(&name.len())
+        {
+            self.session = Some(String::from_utf8_lossy(&name).into_owned());
+        }
         Ok(())
     }
 
@@ -254,7 +283,8 @@ impl Found {
             thinking_budget: self.thinking_budget,
             choices: self.choices.unwrap_or(1).max(1),
             end_user: self.end_user,
-            needs: Needs { images, documents, audio, ..self.needs },
+            session: self.session,
+            needs: Needs { images, documents, audio, caching: is_marked(body), streaming: stream, ..self.needs },
             text_bytes: (body.len() as u64).saturating_sub(bytes),
             attachment_tokens: tokens,
             model_places,

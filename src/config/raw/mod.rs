@@ -3,12 +3,14 @@
 mod capture;
 mod catalog;
 mod edge;
+mod health;
 mod ledger;
 mod log;
 mod price;
 mod provider;
 mod quota;
 mod route;
+mod route_options;
 mod secret;
 mod tls;
 
@@ -23,7 +25,10 @@ pub(in crate::config) use self::quota::doubts;
 pub(in crate::config) use self::route::RawRoute;
 use super::node::{Fields, Node};
 use super::scalar;
-use super::{Clients, LedgerSettings, Limits, LogSettings, MAX_SHUTDOWN_GRACE, Networks, Quota, Secret, Timeouts, Tls};
+use super::{
+    Clients, HealthSettings, LedgerSettings, Limits, LogSettings, MAX_SHUTDOWN_GRACE, Networks, Quota, RetrySettings,
+    Secret, Timeouts, Tls,
+};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
@@ -68,6 +73,8 @@ pub(in crate::config) struct Raw<'a> {
     pub(in crate::config) shutdown_grace: Duration,
     pub(in crate::config) providers: Vec<RawProvider<'a>>,
     pub(in crate::config) routes: Vec<RawRoute<'a>>,
+    pub(in crate::config) health: HealthSettings,
+    pub(in crate::config) retries: RetrySettings,
     pub(in crate::config) quota: Quota,
     pub(in crate::config) ledger: LedgerSettings,
     pub(in crate::config) log: LogSettings,
@@ -102,6 +109,8 @@ impl<'a> Raw<'a> {
                 .unwrap_or(SHUTDOWN_GRACE),
             providers: top.read("providers", |node| Some(RawProvider::read_all(node))).unwrap_or_default(),
             routes: top.read("routes", |node| Some(RawRoute::read_all(node))).unwrap_or_default(),
+            health: health::health(top.section("health")),
+            retries: health::retries(top.section("retries")),
             quota: quota::quota(top.section("quota"), top.section("keys")),
             ledger: ledger::ledger(&mut top),
             log: log::log(top.section("log")),

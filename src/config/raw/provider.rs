@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue};
 use ovth_filters::Shape;
 
-use super::secret::{Found, secret};
+use super::secret::{Found, secret, secret_of_file};
 use super::{MAX_NAME_CHARS, RawTimeouts};
 use crate::config::credential::Purpose;
 use crate::config::nearest::did_you_mean;
@@ -25,11 +25,16 @@ const OWN_HEADERS: [&str; 11] = [
     "upgrade",
 ];
 
+/// How often a key is used, in proportion to the others.
+const KEY_WEIGHT: std::ops::RangeInclusive<u64> = 1..=1_000_000;
+
 /// The keys that the file gives a provider.
 #[derive(Clone, Default)]
 pub(in crate::config) struct RawKeys {
     /// Those that are there, in order.
     pub(in crate::config) secrets: Vec<Secret>,
+    /// How often each of them is used, in proportion to the others.
+    pub(in crate::config) weights: Vec<u32>,
     /// The variables that are not set; their keys are left out.
     pub(in crate::config) unset: Vec<String>,
 }
@@ -99,13 +104,35 @@ fn keys(fields: &mut Fields<'_>) -> Option<RawKeys> {
     };
     let mut keys = RawKeys::default();
     for node in &nodes {
-        match secret(node, Purpose::Provider) {
-            Found::Secret(secret) => keys.secrets.push(secret),
+        let (weight, found) = weighted_secret(node);
+        match found {
+            Found::Secret(secret) => {
+                keys.secrets.push(secret);
+                keys.weights.push(weight);
+            }
             Found::Unset(variables) => keys.unset.extend(variables),
             Found::Refused => {}
         }
     }
     Some(keys)
+}
+
+/// A key, or `{key: ..., weight: N}` (also with `file` in place of `key`).
+fn weighted_secret(node: &Node<'_>) -> (u32, Found) {
+    let node = node.clone().hidden();
+    if !node.is_map() {
+        return (1, secret(&node, Purpose::Provider));
+    }
+    let mut fields = node.fields();
+    let weight = fields.read("weight", |node| u32::try_from(node.whole(KEY_WEIGHT)?).ok());
+    let found = match fields.field("key") {
+        Some(key) => {
+            fields.finish();
+            secret(&key, Purpose::Provider)
+        }
+        None => secret_of_file(&node, fields, Purpose::Provider),
+    };
+    (weight.unwrap_or(1), found)
 }
 
 fn shapes(node: &Node<'_>) -> Option<Vec<Shape>> {

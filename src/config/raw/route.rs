@@ -1,9 +1,10 @@
 //! One entry of `routes`, as the file has it.
 
 use super::MAX_NAME_CHARS;
-use crate::config::Strategy;
+use super::route_options::route_options;
 use crate::config::nearest::did_you_mean;
 use crate::config::node::{Node, shown_text};
+use crate::config::{RouteOptions, Strategy};
 
 /// One entry of `routes`.
 pub(in crate::config) struct RawRoute<'a> {
@@ -13,6 +14,9 @@ pub(in crate::config) struct RawRoute<'a> {
     /// `None` when the file does not say.
     pub(in crate::config) providers: Option<Vec<(Node<'a>, String)>>,
     pub(in crate::config) models: Vec<String>,
+    /// Without `fallback`, which is not looked for yet.
+    pub(in crate::config) options: RouteOptions,
+    pub(in crate::config) fallback: Vec<(Node<'a>, String)>,
 }
 
 impl<'a> RawRoute<'a> {
@@ -27,12 +31,15 @@ impl<'a> RawRoute<'a> {
         }
         let mut fields = node.fields();
         let names = |node: &Node<'_>| Some(node.names()?.into_iter().map(|(_, name)| name).collect());
+        let strategy = fields.read("strategy", strategy);
         let route = RawRoute {
             name,
-            strategy: fields.read("strategy", strategy).unwrap_or(Strategy::Ordered),
+            strategy: strategy.unwrap_or(Strategy::Ordered),
             // Wrong is not the same as absent: a route whose list is broken must not reach for every provider.
             providers: fields.field("providers").map(|node| node.names().unwrap_or_default()),
             models: fields.read("models", names).unwrap_or_default(),
+            options: route_options(&mut fields, strategy.unwrap_or(Strategy::Ordered)),
+            fallback: fields.field("fallback").map(|node| node.names().unwrap_or_default()).unwrap_or_default(),
             node,
         };
         fields.finish();
@@ -41,14 +48,13 @@ impl<'a> RawRoute<'a> {
 }
 
 fn strategy(node: &Node<'_>) -> Option<Strategy> {
-    const ALL: [Strategy; 2] = [Strategy::Ordered, Strategy::CheapestCapable];
     let name = node.text()?;
-    let found = ALL.into_iter().find(|strategy| strategy.as_str() == name);
+    let found = Strategy::ALL.into_iter().find(|strategy| strategy.as_str() == name);
     if found.is_none() {
-        let names = ALL.map(Strategy::as_str);
+        let names = Strategy::ALL.map(Strategy::as_str);
         let hint = did_you_mean(&name, names);
         let shown = shown_text(node.raw_text().unwrap_or_default());
-        node.error(format_args!("strategy {shown} is not supported yet; use {}{hint}", names.join(" or ")));
+        node.error(format_args!("{shown} is not a strategy; known: {}{hint}", names.join(", ")));
     }
     found
 }

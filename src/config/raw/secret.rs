@@ -4,7 +4,7 @@ use super::as_path;
 use crate::config::credential::{self, Purpose};
 use crate::config::files::as_text;
 use crate::config::interpolate::{InterpolationError, interpolate};
-use crate::config::node::Node;
+use crate::config::node::{Fields, Node};
 use crate::config::{FileRole, Problem, Secret};
 
 const MASTER_KEY_VARIABLE: &str = "OVTH_MASTER_KEY";
@@ -23,7 +23,7 @@ pub(in crate::config) enum Found {
 pub(in crate::config) fn secret(node: &Node<'_>, purpose: Purpose) -> Found {
     let node = node.clone().hidden();
     if node.is_map() {
-        return secret_file(&node, purpose).map_or(Found::Refused, Found::Secret);
+        return secret_of_file(&node, node.fields(), purpose);
     }
     let Some(text) = node.raw_text() else {
         node.wrong("text such as `${NAME}`, or `{file: path}`");
@@ -53,8 +53,12 @@ pub(in crate::config) fn secret(node: &Node<'_>, purpose: Purpose) -> Found {
     }
 }
 
-fn secret_file(node: &Node<'_>, purpose: Purpose) -> Option<Secret> {
-    let mut fields = node.fields();
+/// Reads a secret that is in a file of its own: the rest of a map of settings, `file` among them.
+pub(in crate::config) fn secret_of_file(node: &Node<'_>, fields: Fields<'_>, purpose: Purpose) -> Found {
+    secret_file(node, fields, purpose).map_or(Found::Refused, Found::Secret)
+}
+
+fn secret_file(node: &Node<'_>, mut fields: Fields<'_>, purpose: Purpose) -> Option<Secret> {
     let given = fields.field("file");
     fields.finish();
     let Some(place) = given else {

@@ -10,6 +10,7 @@ mod log;
 mod problems;
 mod providers;
 mod quota;
+mod routes;
 mod secrets;
 
 use std::path::Path;

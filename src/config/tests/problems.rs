@@ -10,7 +10,7 @@ fn each_slip_is_told_with_path_value_and_cure() {
     for (yaml, expected) in [
         (
             "listn: 1",
-            "error: listn: is not a setting; known here: listen, metrics, data_dir, threads, h2c, master_key, limits, clients, trusted_proxies, admin, tls, timeouts, commit_after, heartbeat, account_check, shutdown_grace, providers, routes, quota, keys, durability, on_ledger_error, retention, log, prices, catalog; did you mean \"listen\"?",
+            "error: listn: is not a setting; known here: listen, metrics, data_dir, threads, h2c, master_key, limits, clients, trusted_proxies, admin, tls, timeouts, commit_after, heartbeat, account_check, shutdown_grace, providers, routes, health, retries, quota, keys, durability, on_ledger_error, retention, log, prices, catalog; did you mean \"listen\"?",
         ),
         ("quota: {<<: {daily_tokens: 5}}", "error: quota.\"<<\": merge keys are not supported; write the settings out"),
         (
@@ -86,11 +86,11 @@ fn each_slip_is_told_with_path_value_and_cure() {
         ("routes: [a]", "error: routes: must be a map (`name: value` lines); it is a list"),
         (
             "routes: {a: {strategy: fastest}}",
-            "error: routes.a.strategy: strategy \"fastest\" is not supported yet; use ordered or cheapest-capable",
+            "error: routes.a.strategy: \"fastest\" is not a strategy; known: ordered, cheapest-capable, weighted, round-robin, lowest-latency, highest-throughput, least-busy",
         ),
         (
             "routes: {a: {strategy: orderd}}",
-            "error: routes.a.strategy: strategy \"orderd\" is not supported yet; use ordered or cheapest-capable; did you mean \"ordered\"?",
+            "error: routes.a.strategy: \"orderd\" is not a strategy; known: ordered, cheapest-capable, weighted, round-robin, lowest-latency, highest-throughput, least-busy; did you mean \"ordered\"?",
         ),
         ("routes: {a: {strategy: 1}}", "error: routes.a.strategy: must be text; it is 1"),
         (
@@ -114,7 +114,7 @@ fn each_slip_is_told_with_path_value_and_cure() {
         ("routes: {a: {models: [4.1]}}", "error: routes.a.models[0]: must be text; it is 4.1"),
         (
             "routes: {a: {model: gpt-5}}",
-            "error: routes.a.model: is not a setting; known here: strategy, providers, models; did you mean \"models\"?",
+            "error: routes.a.model: is not a setting; known here: strategy, providers, models, weights, min_context, max_price, exclude, quality_floor, expected_output, sticky, first_byte, fallback; did you mean \"models\"?",
         ),
         ("just text", "error: file: must be a map (`name: value` lines); it is \"just text\""),
         (

@@ -75,7 +75,7 @@ fn keys_come_from_files_beside_the_configuration() {
         "error: providers.openai.api_keys[0].file: \"none\" cannot be read: No such file or directory (os error 2)\n\
          error: providers.openai.api_keys[1].file: the content of \"empty\" is empty; put the key from the provider's console there, or leave it out\n\
          error: providers.openai.api_keys[2].file: is missing: the path of the file that holds the key\n\
-         error: providers.openai.api_keys[2].path: is not a setting; known here: file"
+         error: providers.openai.api_keys[2].path: is not a setting; known here: weight, key, file"
     );
 }
 

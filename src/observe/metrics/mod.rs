@@ -83,6 +83,7 @@ pub struct Metrics {
     response_bytes: IntCounter,
     local: IntCounterVec,
     cooled: IntGaugeVec,
+    breakers: IntGaugeVec,
     /// By the place of the reason in [`names::CACHE_BREAK_REASONS`].
     cache_breaks: [IntCounter; names::CACHE_BREAK_REASONS.len()],
     quota_refusals: IntCounterVec,
@@ -122,6 +123,7 @@ impl Metrics {
             response_bytes: counter(&registry, &names::RESPONSE_BYTES),
             local: counters(&registry, &names::LOCAL_REQUESTS),
             cooled: gauges(&registry, &names::COOLED_TARGETS),
+            breakers: gauges(&registry, &names::BREAKERS),
             cache_breaks: names::CACHE_BREAK_REASONS.map(|reason| cache_breaks.with_label_values(&[reason])),
             quota_refusals: counters(&registry, &names::QUOTA_REFUSALS),
             ledger_wait: histogram(&registry, &names::LEDGER_WAIT, names::WAIT_SECONDS),
@@ -181,6 +183,14 @@ impl Metrics {
         self.cooled.reset();
         for (provider, scope, count) in counts {
             self.cooled.with_label_values(&[provider, scope]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Sets where breakers stand now: how many at which provider in which state. What is not named is no longer told.
+    pub fn breakers<'a>(&self, counts: impl IntoIterator<Item = (&'a str, &'static str, usize)>) {
+        self.breakers.reset();
+        for (provider, state, count) in counts {
+            self.breakers.with_label_values(&[provider, state]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 

@@ -118,6 +118,11 @@ pub(super) const COOLED_TARGETS: Metric = Metric::with(
     &["provider", "scope"],
     "What is passed over now because it failed a short while ago, by provider and scope (target, credential, host).",
 );
+pub(super) const BREAKERS: Metric = Metric::with(
+    "ovth_breakers",
+    &["provider", "state"],
+    "Targets and hosts that are known by their attempts, by provider and where their breaker stands (closed: they serve; open: they are passed over; half_open: they are probed).",
+);
 pub(super) const CONNECTIONS: Metric = Metric::with(
     "ovth_upstream_connections_total",
     &["provider", "origin"],

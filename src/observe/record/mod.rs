@@ -33,6 +33,7 @@ mod field {
     pub(super) const STREAM: &str = "stream";
     pub(super) const ROUTE: &str = "route";
     pub(super) const STRATEGY: &str = "strategy";
+    pub(super) const CHOICE: &str = "choice";
     pub(super) const PROVIDER: &str = "provider";
     pub(super) const MODEL_ASKED: &str = "model_asked";
     pub(super) const MODEL_SERVED: &str = "model_served";
@@ -85,6 +86,8 @@ pub struct Record {
     pub route: Option<Arc<str>>,
     /// The name of the route's strategy.
     pub strategy: Option<&'static str>,
+    /// Why the route chose its first target.
+    pub choice: Option<Box<str>>,
     /// The provider that served the answer, or was tried last.
     pub provider: Option<Arc<str>>,
     /// `model` as the client wrote it, shortened.
@@ -134,6 +137,7 @@ impl Record {
             stream: false,
             route: None,
             strategy: None,
+            choice: None,
             provider: None,
             model_asked: None,
             model_served: None,
@@ -191,6 +195,7 @@ impl Source for Record {
         fields.put(field::STREAM, &self.stream)?;
         fields.put_some(field::ROUTE, self.route.as_deref())?;
         fields.put_some(field::STRATEGY, self.strategy)?;
+        fields.put_some(field::CHOICE, self.choice.as_deref())?;
         fields.put_some(field::PROVIDER, self.provider.as_deref())?;
         fields.put_some(field::MODEL_ASKED, self.model_asked.as_deref())?;
         fields.put_some(field::MODEL_SERVED, self.model_served.as_deref())?;

@@ -24,6 +24,7 @@ fn provider(id: &str, shapes: &[Shape], path: &str, timeouts: Timeouts) -> Provi
         id: id.into(),
         base_url: BaseUrl { tls: true, host: "api.test".into(), port: 443, path: path.into() },
         api_keys: vec![],
+        key_weights: vec![],
         shapes: shapes.to_vec(),
         headers: vec![],
         timeouts,

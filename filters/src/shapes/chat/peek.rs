@@ -75,6 +75,11 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             b"logprobs" => found.set_if(Parameters::LOGPROBS, cursor.peek() == Some(b't')),
             b"top_logprobs" => found.set(Parameters::TOP_LOGPROBS, cursor)?,
             b"stop" => found.set(Parameters::STOP, cursor)?,
+            b"parallel_tool_calls" => {
+                found.needs.parallel_tools = cursor.peek() == Some(b't');
+                found.set(Parameters::PARALLEL_TOOL_CALLS, cursor)?;
+            }
+            b"prompt_cache_key" | b"session_id" => found.session(cursor)?,
             b"seed" => found.set(Parameters::SEED, cursor)?,
             b"logit_bias" => cursor.object_or_skip(|_, _| {
                 found.set_if(Parameters::LOGIT_BIAS, true);

@@ -48,6 +48,11 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             b"prompt" => points(cursor, &mut found, "prompt"),
             b"tools" => found.needs.tools |= any_element(cursor)?,
             b"tool_choice" => found.needs.forced_tool |= is_forced(cursor)?,
+            b"parallel_tool_calls" => {
+                found.needs.parallel_tools = cursor.peek() == Some(b't');
+                cursor.skip()?;
+            }
+            b"prompt_cache_key" | b"session_id" => found.session(cursor)?,
             b"text" => read_text(cursor, &mut found)?,
             b"reasoning" => read_reasoning(cursor, &mut found)?,
             b"temperature" => found.set_unless(Parameters::TEMPERATURE, cursor, 1.0)?,

@@ -1,0 +1,265 @@
+//! The breaker of one target or host: closed while it serves, open while it fails, half open while single requests probe it.
+
+use std::time::{Duration, Instant};
+
+use crate::config::HealthSettings;
+
+/// The window is counted in so many parts, of which the oldest falls out at a time.
+const PARTS: usize = 6;
+
+/// Whether something serves, by its last attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It serves.
+    Closed,
+    /// It failed too often, and is passed over until then. So often in a row it was opened.
+    Open { until: Instant, times: u32 },
+    /// It may serve again: one attempt at a time finds out.
+    HalfOpen { probing: bool, passed: u64, times: u32 },
+}
+
+/// What an attempt came to, for the breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It served.
+    Served,
+    /// It failed in a way that others would fail, too.
+    Failed,
+    /// It says nothing: the client left, or the request was at fault.
+    Nothing,
+}
+
+/// Counts attempts and failures, and tells when to pass something over.
+#[derive(Clone, Debug)]
+pub(super) struct Breaker {
+    state: State,
+    window: Window,
+}
+
+impl Breaker {
+    pub(super) const fn new(began: Instant) -> Breaker {
+        Breaker { state: State::Closed, window: Window { began, parts: [Part::EMPTY; PARTS] } }
+    }
+
+    /// Until when it is passed over, probes that are under way counted; `None` when an attempt may begin.
+    pub(super) fn avoided(&self, now: Instant) -> Option<Instant> {
+        match self.state {
+            State::Closed | State::HalfOpen { probing: false, .. } => None,
+            State::Open { until, .. } => (until > now).then_some(until),
+            State::HalfOpen { probing: true, .. } => Some(now),
+        }
+    }
+
+    /// An attempt begins. Whether it is the probe.
+    pub(super) fn begin(&mut self, now: Instant) -> bool {
+        match self.state {
+            State::Open { until, times } if until <= now => {
+                self.state = State::HalfOpen { probing: true, passed: 0, times };
+                true
+            }
+            State::HalfOpen { probing: false, passed, times } => {
+                self.state = State::HalfOpen { probing: true, passed, times };
+                true
+            }
+            State::Closed | State::Open { .. } | State::HalfOpen { .. } => false,
+        }
+    }
+
+    /// An attempt ended. Whether the breaker was opened by it.
+    pub(super) fn ended(
+        &mut self,
+        (verdict, is_probe): (Verdict, bool),
+        now: Instant,
+        settings: &HealthSettings,
+    ) -> bool {
+        if verdict != Verdict::Nothing {
+            self.window.add(verdict == Verdict::Failed, now, settings.window);
+        }
+        match (self.state, verdict) {
+            (State::Closed, Verdict::Failed) => {
+                let (attempts, failed) = self.window.sums(now, settings.window);
+                let is_bad = attempts >= settings.min_attempts && failed * 100 >= attempts * settings.failure_percent;
+                if is_bad {
+                    self.open(1, now, settings);
+                }
+                is_bad
+            }
+            (State::HalfOpen { times, .. }, Verdict::Failed) => {
+                self.open(times.saturating_add(1), now, settings);
+                true
+            }
+            // One that was begun before it opened, or for want of another target, tells nothing new.
+            (State::Open { .. }, Verdict::Failed | Verdict::Nothing) | (State::Closed, _) => false,
+            (State::Open { times, .. }, Verdict::Served) => {
+                self.passed(1, times, settings);
+                false
+            }
+            (State::HalfOpen { passed, times, .. }, Verdict::Served) => {
+                self.passed(passed + 1, times, settings);
+                false
+            }
+            (State::HalfOpen { passed, times, .. }, Verdict::Nothing) => {
+                if is_probe {
+                    self.state = State::HalfOpen { probing: false, passed, times };
+                }
+                false
+            }
+        }
+    }
+
+    /// Where it stands at that time.
+    pub(super) const fn state(&self) -> State {
+        self.state
+    }
+
+    fn passed(&mut self, passed: u64, times: u32, settings: &HealthSettings) {
+        if passed >= settings.probes {
+            self.state = State::Closed;
+            self.window.parts = [Part::EMPTY; PARTS];
+        } else {
+            self.state = State::HalfOpen { probing: false, passed, times };
+        }
+    }
+
+    fn open(&mut self, times: u32, now: Instant, settings: &HealthSettings) {
+        let factor = 1_u32.checked_shl(times - 1).unwrap_or(u32::MAX);
+        let wait = settings.open_for.saturating_mul(factor).min(settings.longest_open);
+        self.state = State::Open { until: now + wait, times };
+    }
+}
+
+/// Attempts and failures of the last time, in parts of it.
+#[derive(Clone, Debug)]
+struct Window {
+    began: Instant,
+    parts: [Part; PARTS],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    number: u64,
+    attempts: u64,
+    failed: u64,
+}
+
+impl Part {
+    const EMPTY: Part = Part { number: 0, attempts: 0, failed: 0 };
+}
+
+impl Window {
+    fn add(&mut self, failed: bool, now: Instant, window: Duration) {
+        let number = self.number(now, window);
+        let at = usize::try_from(number % PARTS as u64).unwrap_or(0);
+        let Some(part) = self.parts.get_mut(at) else { return };
+        if part.number != number {
+            *part = Part { number, ..Part::EMPTY };
+        }
+        part.attempts += 1;
+        part.failed += u64::from(failed);
+    }
+
+    fn sums(&self, now: Instant, window: Duration) -> (u64, u64) {
+        let number = self.number(now, window);
+        let recent = self.parts.iter().filter(|part| part.number + PARTS as u64 > number);
+        recent.fold((0, 0), |(attempts, failed), part| (attempts + part.attempts, failed + part.failed))
+    }
+
+    /// Which part of all time it is, from 1 on.
+    fn number(&self, now: Instant, window: Duration) -> u64 {
+        let width = (window / PARTS as u32).max(Duration::from_millis(1));
+        let passed = now.saturating_duration_since(self.began).as_millis() / width.as_millis().max(1);
+        u64::try_from(passed).unwrap_or(u64::MAX - PARTS as u64 - 1) + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: HealthSettings = HealthSettings {
+        window: Duration::from_secs(60),
+        failure_percent: 50,
+        min_attempts: 4,
+        open_for: Duration::from_secs(5),
+        longest_open: Duration::from_secs(12),
+        probes: 2,
+    };
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    fn attempt(breaker: &mut Breaker, verdict: Verdict, now: Instant) -> bool {
+        let is_probe = breaker.begin(now);
+        breaker.ended((verdict, is_probe), now, &SETTINGS);
+        is_probe
+    }
+
+    #[test]
+    fn it_opens_at_the_share_of_failures_and_not_below_the_least_number_of_attempts() {
+        let start = Instant::now();
+        let mut breaker = Breaker::new(start);
+        for _ in 0..3 {
+            attempt(&mut breaker, Verdict::Failed, start);
+            assert_eq!(breaker.avoided(start), None);
+        }
+        attempt(&mut breaker, Verdict::Failed, start);
+        assert_eq!(breaker.avoided(start), Some(start + seconds(5)));
+
+        let mut mostly_good = Breaker::new(start);
+        for at in 0..100 {
+            let verdict = if at % 3 == 2 { Verdict::Failed } else { Verdict::Served };
+            attempt(&mut mostly_good, verdict, start);
+        }
+        assert_eq!(mostly_good.avoided(start), None);
+    }
+
+    #[test]
+    fn what_is_older_than_the_window_does_not_count() {
+        let start = Instant::now();
+        let mut breaker = Breaker::new(start);
+        for _ in 0..3 {
+            attempt(&mut breaker, Verdict::Failed, start);
+        }
+        let later = start + seconds(61);
+        attempt(&mut breaker, Verdict::Failed, later);
+        assert_eq!(breaker.avoided(later), None);
+        for _ in 0..100 {
+            attempt(&mut breaker, Verdict::Served, later);
+        }
+        let last = later + seconds(120);
+        for _ in 0..4 {
+            attempt(&mut breaker, Verdict::Failed, last);
+        }
+        assert!(breaker.avoided(last).is_some());
+    }
+
+    #[test]
+    fn one_probe_at_a_time_closes_it_or_opens_it_for_twice_as_long() {
+        let start = Instant::now();
+        let mut breaker = Breaker::new(start);
+        for _ in 0..4 {
+            attempt(&mut breaker, Verdict::Failed, start);
+        }
+        let ready = start + seconds(5);
+        assert_eq!(breaker.avoided(ready), None);
+        assert!(breaker.begin(ready), "the first is the probe");
+        assert_eq!(breaker.avoided(ready), Some(ready), "and all others wait for it");
+        assert!(!breaker.begin(ready));
+        breaker.ended((Verdict::Failed, true), ready, &SETTINGS);
+        assert_eq!(breaker.avoided(ready), Some(ready + seconds(10)));
+
+        let again = ready + seconds(10);
+        assert!(attempt(&mut breaker, Verdict::Failed, again));
+        assert_eq!(breaker.avoided(again), Some(again + seconds(12)), "no longer than the longest");
+
+        let third = again + seconds(12);
+        assert!(attempt(&mut breaker, Verdict::Nothing, third), "a client that leaves ends the probe");
+        assert!(attempt(&mut breaker, Verdict::Served, third));
+        assert!(matches!(breaker.state(), State::HalfOpen { probing: false, .. }));
+        assert!(attempt(&mut breaker, Verdict::Served, third));
+        assert_eq!(breaker.state(), State::Closed);
+        attempt(&mut breaker, Verdict::Failed, third);
+        assert_eq!(breaker.avoided(third), None, "and all is forgotten");
+    }
+}
