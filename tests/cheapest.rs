@@ -172,7 +172,12 @@ fn check(
         return;
     }
     for target in &ordered {
-        assert!(capable.contains(&name(target)), "{:?} cannot serve {wanted:?} under {options:?}", name(target));
+        assert!(
+            capable.contains(&name(target)),
+            "{:?} cannot serve {wanted:?} under {options:?}; those can: {capable:?}; {:#?}",
+            name(target),
+            snapshot.explain(ask, &live).candidates
+        );
     }
     let is_healthy = |id: &(String, String)| {
         all.iter().filter(|target| name(target) == *id).any(|target| !health.is_avoided(target, now))

@@ -21,31 +21,31 @@ const REFUSE_FORCED: [&str; 6] = [
 
 /// Options of a route.
 #[derive(Debug)]
-pub struct Options {
-    pub providers: Vec<String>,
-    pub expected_output: u64,
-    pub min_context: Option<u64>,
+pub(crate) struct Options {
+    pub(crate) providers: Vec<String>,
+    pub(crate) expected_output: u64,
+    pub(crate) min_context: Option<u64>,
     /// Dollars for a million tokens.
-    pub max_output_price: Option<String>,
-    pub exclude: Option<String>,
+    pub(crate) max_output_price: Option<String>,
+    pub(crate) exclude: Option<String>,
 }
 
 /// The turn before, in the cache of a model.
 #[derive(Debug)]
-pub struct Conversation {
-    pub at: (String, String),
+pub(crate) struct Conversation {
+    pub(crate) at: (String, String),
     /// Input, read from the cache, written to it, output.
-    pub usage: (u64, u64, u64, u64),
+    pub(crate) usage: (u64, u64, u64, u64),
 }
 
 /// All models.
-pub struct Market {
+pub(crate) struct Market {
     models: Vec<Value>,
     good: BTreeSet<(String, String)>,
 }
 
 impl Market {
-    pub fn read() -> Market {
+    pub(crate) fn read() -> Market {
         let file: Value = serde_json::from_str(CATALOGUE).unwrap();
         let mut good = BTreeSet::new();
         for (provider, ids) in file["quality_floor"].as_object().unwrap() {
@@ -57,7 +57,7 @@ impl Market {
     }
 
     /// Options by chance.
-    pub fn some_options(&self, random: &mut Random) -> Options {
+    pub(crate) fn some_options(&self, random: &mut Random) -> Options {
         let all = ["anthropic", "openai", "google", "deepseek", "mistral", "xai", "moonshot", "zai"];
         let mut providers: Vec<String> = all.iter().filter(|_| !random.one_in(3)).map(|id| (*id).to_owned()).collect();
         if providers.is_empty() {
@@ -75,7 +75,7 @@ impl Market {
     }
 
     /// Every model that a route with these options chooses from.
-    pub fn candidates(&self, options: &Options) -> impl Iterator<Item = &Value> {
+    pub(crate) fn candidates(&self, options: &Options) -> impl Iterator<Item = &Value> {
         self.models.iter().filter(move |model| self.is_candidate(model, options))
     }
 
@@ -99,7 +99,7 @@ impl Market {
     }
 
     /// The models that can serve what is wanted, and refuse nothing of it. When all that can refuse something, those that can.
-    pub fn capable(&self, options: &Options, wanted: &Wanted) -> BTreeSet<(String, String)> {
+    pub(crate) fn capable(&self, options: &Options, wanted: &Wanted) -> BTreeSet<(String, String)> {
         let fits: Vec<&Value> =
             self.candidates(options).filter(|model| can(model, wanted) && fits(model, wanted)).collect();
         let willing: BTreeSet<_> =
@@ -108,12 +108,12 @@ impl Market {
     }
 
     /// Whether a model has all abilities that are wanted, however small it is.
-    pub fn is_able(&self, id: &(String, String), wanted: &Wanted) -> bool {
+    pub(crate) fn is_able(&self, id: &(String, String), wanted: &Wanted) -> bool {
         self.models.iter().any(|model| key(model) == *id && can(model, wanted))
     }
 
     /// What it costs, in pico-dollars.
-    pub fn cost(
+    pub(crate) fn cost(
         &self,
         id: &(String, String),
         wanted: &Wanted,

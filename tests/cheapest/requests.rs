@@ -7,14 +7,14 @@ use ovth_filters::Shape;
 use serde_json::{Value, json};
 
 /// `splitmix64`: the same requests on every run.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Random {
+    pub(crate) fn new(seed: u64) -> Random {
         Random(seed)
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,45 +22,45 @@ impl Random {
         ((z ^ (z >> 31)) % bound.max(1) as u64) as usize
     }
 
-    pub fn one_in(&mut self, count: usize) -> bool {
+    pub(crate) fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 }
 
 /// A recorded request.
-pub struct Recorded {
+pub(crate) struct Recorded {
     shape: Shape,
     body: Value,
 }
 
 /// A request of the test.
-pub struct Asked {
-    pub shape: Shape,
-    pub body: Value,
+pub(crate) struct Asked {
+    pub(crate) shape: Shape,
+    pub(crate) body: Value,
     /// The size of its prompt, where that is another than the body's.
-    pub input: Option<u64>,
+    pub(crate) input: Option<u64>,
 }
 
 /// What a request wants.
 #[derive(Debug)]
-pub struct Wanted {
-    pub shape: Shape,
-    pub input: u64,
-    pub max_output: Option<u64>,
+pub(crate) struct Wanted {
+    pub(crate) shape: Shape,
+    pub(crate) input: u64,
+    pub(crate) max_output: Option<u64>,
     /// Abilities by the names of the catalogue.
-    pub abilities: BTreeSet<&'static str>,
-    pub forced_tool: bool,
-    pub reasons: bool,
-    pub rests: bool,
+    pub(crate) abilities: BTreeSet<&'static str>,
+    pub(crate) forced_tool: bool,
+    pub(crate) reasons: bool,
+    pub(crate) rests: bool,
     /// Fields that models may refuse, by the names of the catalogue.
-    pub fields: BTreeSet<&'static str>,
+    pub(crate) fields: BTreeSet<&'static str>,
 }
 
 const SHAPES: [(Shape, &str); 2] = [(Shape::Chat, "chat-completions"), (Shape::Messages, "messages")];
 
 impl Recorded {
     /// Those of the folder that `OVTH_RECORDINGS` names, else the fixtures.
-    pub fn all() -> Vec<Recorded> {
+    pub(crate) fn all() -> Vec<Recorded> {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/recordings");
         let given = std::env::var_os("OVTH_RECORDINGS").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         let root = given.as_deref().unwrap_or(&own);
@@ -88,7 +88,7 @@ impl Recorded {
     }
 
     /// The same with another model, size, bound and some fields and parts.
-    pub fn changed(&self, random: &mut Random) -> Asked {
+    pub(crate) fn changed(&self, random: &mut Random) -> Asked {
         let mut body = self.body.clone();
         body["model"] = json!("auto");
         let fields = body.as_object_mut().unwrap();
@@ -114,7 +114,8 @@ impl Recorded {
         }
         // Prompts of all sizes: recordings are short.
         let magnitudes = [500, 3_000, 20_000, 90_000, 150_000, 250_000, 450_000, 1_200_000];
-        let input = random.one_in(2).then(|| 1 + random.below(magnitudes[random.below(8)]) as u64);
+        let magnitude = magnitudes[random.below(8)];
+        let input = random.one_in(2).then(|| 1 + random.below(magnitude) as u64);
         Asked { shape: self.shape, body, input }
     }
 }
@@ -146,7 +147,7 @@ fn change_chat(body: &mut Value, random: &mut Random) {
         put(body, "response_format", json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {}}}));
     }
     for (name, value) in [
-        ("temperature", json!([0.2, 1][random.below(2)])),
+        ("temperature", json!([0.2, 1.0][random.below(2)])),
         ("top_p", json!(0.9)),
         ("presence_penalty", json!([0, 1][random.below(2)])),
         ("frequency_penalty", json!(0.5)),
@@ -175,7 +176,7 @@ fn change_messages(body: &mut Value, random: &mut Random) {
     if random.one_in(5) {
         put(body, "tools", json!([{"name": "f", "input_schema": {"type": "object"}}]));
         if random.one_in(2) {
-            put(body, "tool_choice", json!({"type": ["any", "auto"][random.below(2)]}));
+            put(body, "tool_choice", json!({"type": (["any", "auto"][random.below(2)])}));
         }
     }
     if random.one_in(6) {
@@ -185,7 +186,8 @@ fn change_messages(body: &mut Value, random: &mut Random) {
     if random.one_in(8) {
         put(body, "output_config", json!({"format": {"type": "json_schema", "schema": {}}}));
     }
-    for (name, value) in [("temperature", json!([0.2, 1][random.below(2)])), ("top_p", json!(0.9)), ("top_k", json!(5))]
+    for (name, value) in
+        [("temperature", json!([0.2, 1.0][random.below(2)])), ("top_p", json!(0.9)), ("top_k", json!(5))]
     {
         if random.one_in(14) {
             put(body, name, value);
@@ -208,7 +210,7 @@ fn change_messages(body: &mut Value, random: &mut Random) {
 
 impl Asked {
     /// What it wants, with a prompt of so many tokens.
-    pub fn wants(&self, input: u64) -> Wanted {
+    pub(crate) fn wants(&self, input: u64) -> Wanted {
         let body = &self.body;
         let mut wanted = Wanted {
             shape: self.shape,
@@ -289,11 +291,11 @@ fn reasoning(body: &Value, is_chat: bool, wanted: &mut Wanted) {
 fn parts(content: &Value, abilities: &mut BTreeSet<&'static str>) {
     for part in content.as_array().into_iter().flatten() {
         let kind = part["type"].as_str().unwrap_or_default();
-        let is_text = matches!(part["source"]["type"].as_str(), Some("text" | "content"));
         let ability = match kind {
-            "image" | "image_url" | "input_image" => "vision",
-            "file" | "document" | "input_file" if !is_text => "pdf",
-            "input_audio" | "audio_url" | "audio" => "audio_input",
+            "image" | "image_url" | "input_image" | "computer_screenshot" => "vision",
+            // One of plain text counts as well: not every model that takes text takes it as a document.
+            "file" | "document" | "input_file" => "pdf",
+            "input_audio" | "audio_url" => "audio_input",
             _ => "",
         };
         if !ability.is_empty() {
