@@ -152,7 +152,7 @@ fn check(
     let all = snapshot.plan(ask).map(|plan| plan.targets).unwrap_or_default();
     let health = with_failures(random, &all, now);
     let (stay, conversation) = conversation(random, &all, ask.input_tokens, now);
-    let live = Live { health: Some(&health), now, stay, strict: false };
+    let live = Live { health: Some(&health), now, stay, ..Live::nothing() };
     let capable = facts.capable(options, &wanted);
     let Ok(plan) = snapshot.plan_with(ask, &live) else {
         assert!(capable.is_empty(), "{wanted:?} could be served by {capable:?}");

@@ -10,6 +10,9 @@ use crate::observe::metrics::{KeyState, ProviderAccounts};
 use crate::providers::Upstream;
 use crate::routing::{Snapshot, Target};
 
+/// So many models of an account that the catalogue does not know are taken note of.
+const MOST_NEWER: usize = 4_096;
+
 /// Clocks that differ by more are told: days of quotas and times of logs are then others than the provider's.
 pub const MAX_CLOCK_SECONDS: u64 = 30;
 
@@ -44,6 +47,8 @@ pub struct Examined {
     pub lacking: Vec<Arc<Target>>,
     /// Targets of routes of which the key is refused, or not paid for.
     pub refused: Vec<Arc<Target>>,
+    /// Models that accounts have and the catalogue does not: the provider of each, and its name in lower case.
+    pub newer: BTreeSet<(Arc<str>, String)>,
 }
 
 impl Examined {
@@ -145,6 +150,10 @@ fn judge(snapshot: &Snapshot, accounts: Vec<Account>) -> Examined {
         let mut lacks = BTreeSet::new();
         match &account.answer {
             Ok(answer) => {
+                let provider = &account.provider;
+                let is_new = |name: &&str| snapshot.catalog().named(name).is_empty();
+                let newer = answer.models.names().filter(is_new).take(MOST_NEWER);
+                examined.newer.extend(newer.map(|name| (Arc::clone(provider), name.to_owned())));
                 let targets: Vec<_> = targets.filter(|(_, _, target)| is_listed(target)).collect();
                 let lacking: Vec<_> = targets.iter().filter(|(_, _, target)| !has(answer, target)).collect();
                 // A list without any model of ours is that of something else, or of other names: nothing can be told by it.

@@ -80,6 +80,11 @@ impl Models {
         self.count
     }
 
+    /// Every name, in lower case.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
     /// Whether the list has a model of that name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

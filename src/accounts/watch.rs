@@ -97,6 +97,7 @@ fn look(parts: &Parts, told: &mut BTreeSet<(Level, String)>) -> Option<Duration>
     };
     parts.metrics.accounts.set(&known);
     parts.inventory.set(found.lacking.iter().map(|target| &**target), found.refused.iter().map(|target| &**target));
+    parts.inventory.set_newer(found.newer.iter().cloned());
     *told = tell(&found, told);
     interval
 }

@@ -12,6 +12,7 @@ mod health;
 mod init;
 mod keys;
 mod ledger;
+mod models;
 mod print;
 mod quotas;
 mod reconcile;
@@ -54,6 +55,7 @@ pub fn run(signals: &Signals) -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Usage(args) => usage::run(&args),
         Command::Exchanges(args) => exchanges::run(&args),
+        Command::Models(args) => models::run(&args),
         Command::Quotas(args) => quotas::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Reconcile(args) => reconcile::run(&args),
@@ -85,6 +87,7 @@ Examples:
   ovth init                          write a configuration to begin with
   ovth check --config config.yaml    find every mistake in a configuration
   ovth doctor --config config.yaml   ask the providers whether keys and models are good
+  ovth models --route auto --for request.json   explain what would answer a request
   ovth serve --config config.yaml    run the gateway
   ovth keys create cursor            mint a key for an app, at the running gateway
   ovth usage --since 7d              see what was spent
@@ -107,6 +110,7 @@ enum Command {
     Keys(keys::Arguments),
     Usage(usage::Arguments),
     Exchanges(exchanges::Arguments),
+    Models(models::Arguments),
     Quotas(quotas::Arguments),
     Ledger(ledger::Arguments),
     Reconcile(reconcile::Arguments),

@@ -120,7 +120,8 @@ async fn prepare(
     let named = session_id.as_deref().or(peek.session.as_deref());
     let stay_key = stay_key(key.id.as_str(), &peek.model, named, conversation);
     let stay = gateway.health.affinity.stay(stay_key, now);
-    let mut plan = snapshot.plan_with(&ask, &Live { health: Some(&gateway.health), now, stay, strict })?;
+    let live = Live { health: Some(&gateway.health), now, stay, strict, inventory: Some(&gateway.inventory) };
+    let mut plan = snapshot.plan_with(&ask, &live)?;
     admission::keep_allowed(&mut plan, &key, &config.quota)?;
     stored_state::keep_keepers(&mut plan, shape, &peek)?;
     context.capture = gateway.log.captures().begin(Captured {

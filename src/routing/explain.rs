@@ -8,7 +8,7 @@ use super::capability::{Demand, Unknown};
 use super::offer::{Offer, Wanted};
 use super::route::Route;
 use super::{Ask, Live, Plan, Snapshot};
-use crate::catalog::PicoDollars;
+use crate::catalog::{PicoDollars, Price};
 
 /// A plan, and what every candidate has to do with it.
 #[derive(Clone, Debug)]
@@ -37,6 +37,13 @@ pub struct Candidate {
 }
 
 impl Snapshot {
+    /// What that provider's model costs: the operator's price, else the catalogue's; `None` when nobody tells one.
+    #[must_use]
+    pub fn price(&self, provider: &str, model: &str) -> Option<Arc<Price>> {
+        let upstream = self.market.upstream(provider)?;
+        self.market.offer(upstream, model)?.quote.price
+    }
+
     /// Explains what would be done with a request.
     #[must_use]
     pub fn explain(&self, ask: &Ask<'_>, live: &Live<'_>) -> Explained {

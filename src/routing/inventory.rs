@@ -1,6 +1,7 @@
-//! Which targets cannot serve although the configuration names them: what an account lacks, and keys that are refused.
+//! What providers say of their accounts: which targets cannot serve although the configuration names them, as the account lacks the model or its
+//! key is refused; and which models there are that the catalogue does not know of yet.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -9,10 +10,11 @@ use super::Target;
 
 /// What is known of the accounts behind the keys, as their providers said last; outlives snapshots.
 ///
-/// Reading takes no lock: both sets are replaced whole, and are empty while nothing is amiss.
+/// Reading takes no lock: everything is replaced whole; what is amiss is empty while nothing is.
 #[derive(Debug, Default)]
 pub struct Inventory {
     known: ArcSwap<Known>,
+    newer: ArcSwap<HashMap<Box<str>, Vec<Arc<str>>>>,
 }
 
 /// Digests of targets and of credentials.
@@ -39,6 +41,22 @@ impl Inventory {
             lacking: lacking.into_iter().map(|target| target.key.target()).collect(),
             refused: refused.into_iter().map(|target| target.key.credential()).collect(),
         }));
+    }
+
+    /// Replaces what is known of models that the catalogue has not: the provider of each, and its name in lower case.
+    pub fn set_newer(&self, models: impl IntoIterator<Item = (Arc<str>, String)>) {
+        let mut newer: HashMap<Box<str>, Vec<Arc<str>>> = HashMap::new();
+        for (provider, name) in models {
+            newer.entry(name.into()).or_default().push(provider);
+        }
+        self.newer.store(Arc::new(newer));
+    }
+
+    /// The providers whose accounts have a model of that name, which the catalogue does not know.
+    #[must_use]
+    pub fn providers_of(&self, name: &str) -> Vec<Arc<str>> {
+        let newer = self.newer.load();
+        if newer.is_empty() { Vec::new() } else { newer.get(&*name.to_lowercase()).cloned().unwrap_or_default() }
     }
 
     /// The same targets without those that cannot serve. A client that named a model itself (`routed` is false), or for whom

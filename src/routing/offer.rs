@@ -275,7 +275,7 @@ impl Market {
     }
 
     /// What a provider is sent when a client addresses it: its own id of a known model, else the client's word.
-    fn offer_as(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
+    pub(super) fn offer_as(&self, upstream: &Arc<Upstream>, name: &str) -> Option<Offer> {
         self.known(upstream, name).or_else(|| is_sane(name).then(|| self.offer_of(upstream, name.into(), None)))
     }
 

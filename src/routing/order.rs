@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::affinity::Stay;
 use super::capability::Demand;
 use super::offer::{Offer, Wanted};
-use super::{Health, Target};
+use super::{Health, Inventory, Target};
 use crate::catalog::PicoDollars;
 use crate::config::{RouteOptions, Strategy};
 
@@ -22,13 +22,15 @@ pub struct Live<'a> {
     pub stay: Option<Stay>,
     /// Whether a model that refuses a field of the request may not be asked at all.
     pub strict: bool,
+    /// What providers said of their accounts, if they were asked.
+    pub inventory: Option<&'a Inventory>,
 }
 
 impl Live<'_> {
     /// Nothing is known.
     #[must_use]
     pub fn nothing() -> Live<'static> {
-        Live { health: None, now: Instant::now(), stay: None, strict: false }
+        Live { health: None, now: Instant::now(), stay: None, strict: false, inventory: None }
     }
 
     /// The stay, if it is at one of these targets.
@@ -188,3 +190,6 @@ pub(super) fn stay_first(targets: &mut [Arc<Target>], stay: Option<&Stay>) {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod caches;

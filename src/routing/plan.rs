@@ -8,7 +8,7 @@ use std::time::Duration;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 
 use super::capability::{Demand, Unknown};
-use super::offer::Wanted;
+use super::offer::{Offer, Wanted};
 use super::order::{spread, stay_first};
 use super::refusal::unfit;
 use super::route::{Chosen, Route};
@@ -139,6 +139,9 @@ impl Snapshot {
     fn plan_model(&self, ask: &Ask<'_>, live: &Live<'_>) -> Result<Plan, ApiError> {
         let mut offers = self.market.offers(ask.model);
         if offers.is_empty() {
+            offers = self.newer(ask.model, live);
+        }
+        if offers.is_empty() {
             return Err(self.unknown_model(ask.model));
         }
         let wanted = Wanted::of(ask);
@@ -155,6 +158,15 @@ impl Snapshot {
         }
         stay_first(&mut targets, live.stay.as_ref());
         Ok(Plan { route: None, strategy: "direct", targets, choice: None, first_byte: None })
+    }
+}
+
+impl Snapshot {
+    /// A model that the catalogue does not know yet and an account has: it can be used on the day it ships.
+    fn newer(&self, model: &str, live: &Live<'_>) -> Vec<Offer> {
+        let providers = live.inventory.map(|inventory| inventory.providers_of(model)).unwrap_or_default();
+        let upstreams = providers.iter().filter_map(|id| self.market.upstream(id));
+        upstreams.filter_map(|upstream| self.market.offer_as(upstream, model)).collect()
     }
 }
 

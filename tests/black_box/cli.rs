@@ -3,6 +3,7 @@
 mod doctor;
 mod gateway;
 mod ledger;
+mod models;
 mod reconcile;
 mod stub;
 

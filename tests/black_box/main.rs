@@ -53,6 +53,7 @@ mod recordings;
 mod reload;
 mod responses;
 mod responses_translated;
+mod routing;
 mod secrets;
 mod shutdown;
 mod silence;
