@@ -25,14 +25,14 @@ fn main() {
     let cases = cases::all();
     if let Some(name) = arguments.iter().skip_while(|argument| *argument != "--once").nth(1) {
         // What callgrind runs.
-        if let Some(case) = cases.iter().find(|case| case.name == name) {
+        if let Some(case) = cases.iter().find(|case| case.name == *name) {
             counted(case);
         }
         return;
     }
     let with_instructions = arguments.iter().any(|argument| argument == "--instructions");
     println!(
-        "{:<44}{:>9}{:>11}{:>11}{:>8}{:>11}{:>14}",
+        "{:<52}{:>9}{:>11}{:>11}{:>8}{:>11}{:>14}",
         "case", "bytes", "median us", "best us", "allocs", "allocated", "instructions"
     );
     for case in &cases {
@@ -41,7 +41,7 @@ fn main() {
         let instructions = with_instructions.then(|| instructions(case)).flatten();
         let instructions = instructions.map_or_else(|| "-".to_owned(), |count| count.to_string());
         println!(
-            "{:<44}{:>9}{:>11.1}{:>11.1}{allocations:>8}{allocated:>11}{instructions:>14}",
+            "{:<52}{:>9}{:>11.1}{:>11.1}{allocations:>8}{allocated:>11}{instructions:>14}",
             case.name,
             case.bytes,
             median.as_secs_f64() * 1e6,
@@ -96,7 +96,7 @@ fn instructions(case: &Case) -> Option<u64> {
             "--toggle-collect=translate::counted*",
         ])
         .arg(std::env::current_exe().ok()?)
-        .args(["--once", case.name])
+        .args(["--once", &case.name])
         .output()
         .map_err(|error| eprintln!("valgrind does not run: {error}"))
         .ok()?;
