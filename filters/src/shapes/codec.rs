@@ -66,6 +66,11 @@ pub(crate) trait EncodeStream: Send + Sync {
     /// shape's last mark; after [`Event::Error`] it has the shape's error event and no mark of success.
     fn event(&mut self, event: &Event, out: &mut BytesMut);
 
+    /// Whether an error event depends on what was written before it, so that only [`Event::Error`] can write it.
+    fn places_errors(&self) -> bool {
+        false
+    }
+
     /// Why nothing more will be written, when the answer could not be told in this shape within bounds. Nothing was written for the
     /// event that was too much; the caller ends the stream with this error.
     fn failure(&mut self) -> Option<ApiError> {

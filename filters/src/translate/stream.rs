@@ -72,7 +72,9 @@ impl StreamTranslator {
         self.ended = true;
         let before = out.len();
         let own = encode_error_event(self.client, &error, request_id);
-        self.encoder.event(&Event::Error(Box::new(error)), out);
+        if self.encoder.places_errors() {
+            self.encoder.event(&Event::Error(Box::new(error)), out);
+        }
         if out.len() == before {
             out.extend_from_slice(&own);
         }

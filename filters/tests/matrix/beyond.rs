@@ -7,7 +7,7 @@ use ovth_filters::neutral::ErrorClass;
 use serde_json::{Value, json};
 
 use super::exchanges::{Ask, SHAPES, request};
-use super::way::Way;
+use super::feature::Way;
 
 /// What clients of one shape can ask and most providers of the others cannot be told: its name, and what is added to a request.
 pub(crate) fn beyond() -> Vec<(&'static str, Shape, Value)> {

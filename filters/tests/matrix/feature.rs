@@ -1,13 +1,26 @@
 //! What an exchange can be about: what is asked and answered, and what each side must find.
 
 use ovth_filters::Shape;
+use serde_json::Value;
 
 use super::exchanges::{
     Ask, Asked, BOUND, Call, Found, IMAGE, IMAGE_URL, JSON_TEXT, MODEL, Picture, QUESTION, REFUSAL, RESULTS, Reply,
     SAID_BEFORE, SHAPES, STATE, SYSTEM, TEXT, THOUGHT, TOOL, TOOL_WORDS, Told, arguments, holds, ids, parameters, same,
     schema,
 };
-use super::way::Way;
+
+/// One way: who asks, who answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) client: Shape,
+    pub(crate) upstream: Shape,
+}
+
+impl Way {
+    pub(crate) fn all() -> impl Iterator<Item = Way> {
+        SHAPES.into_iter().flat_map(|client| SHAPES.map(|upstream| Way { client, upstream }))
+    }
+}
 
 /// What an exchange is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,5 +255,56 @@ impl Feature {
             Feature::Streamed => &[(true, true)],
             _ => &[(false, false), (true, true), (false, true), (true, false)],
         }
+    }
+}
+
+/// A rate limit as clients of that shape know it, with these words.
+pub(crate) fn check_error(client: Shape, body: &Value, words: &str) -> Found {
+    let inner = &body["error"];
+    holds(&format!("the words: {body}"), inner["message"].as_str().unwrap_or_default().contains(words))?;
+    match client {
+        Shape::Chat | Shape::Responses => {
+            same("the code", inner["code"].as_str(), Some("rate_limit_exceeded"))?;
+            holds("the type", inner["type"].is_string())
+        }
+        Shape::Messages => {
+            same("the outer type", body["type"].as_str(), Some("error"))?;
+            same("the type", inner["type"].as_str(), Some("rate_limit_error"))
+        }
+        Shape::GenerateContent => {
+            same(
+                "the status",
+                (inner["status"].as_str(), inner["code"].as_u64()),
+                (Some("RESOURCE_EXHAUSTED"), Some(429)),
+            )?;
+            let delay =
+                inner["details"].as_array().into_iter().flatten().find_map(|detail| detail["retryDelay"].as_str());
+            same("the delay", delay, Some("37s"))
+        }
+    }
+}
+
+/// The last event of a stream that the provider broke off for being overloaded, with these words.
+pub(crate) fn check_broken(client: Shape, event: &[u8], words: &str) -> Found {
+    let text = std::str::from_utf8(event).unwrap();
+    let data: Value =
+        serde_json::from_str(text.lines().find_map(|line| line.strip_prefix("data: ")).ok_or("no data")?).unwrap();
+    holds(&format!("the words: {text}"), text.contains(words))?;
+    match client {
+        Shape::Chat => holds("an error", data["error"]["message"].is_string() && !text.contains("[DONE]")),
+        Shape::Responses => {
+            same("the event", data["type"].as_str(), Some("response.failed"))?;
+            same("the status", data["response"]["status"].as_str(), Some("failed"))?;
+            same("the code", data["response"]["error"]["code"].as_str(), Some("server_is_overloaded"))
+        }
+        Shape::Messages => {
+            holds("the event's name", text.starts_with("event: error\n"))?;
+            same("the type", data["error"]["type"].as_str(), Some("overloaded_error"))
+        }
+        Shape::GenerateContent => same(
+            "the error",
+            (data["error"]["code"].as_u64(), data["error"]["status"].as_str()),
+            (Some(503), Some("UNAVAILABLE")),
+        ),
     }
 }

@@ -17,11 +17,11 @@ mod way;
 
 use beyond::{beyond, refused};
 use exchanges::{Ask, Asked, Found, MODEL, Told, next_request, request, stream, whole};
-use feature::Feature;
+use feature::{Feature, Way, check_broken, check_error};
 use ovth_filters::Shape;
 use ovth_filters::translate::{self, Upstream};
 use page::{compare, tables};
-use way::{Cell, Way, check_broken, check_error, profile, read};
+use way::{Cell, profile, read};
 
 #[test]
 fn sixteen_ways_carry_everything_or_say_what_they_cannot() {
@@ -84,9 +84,9 @@ fn nobody_finds_in_a_plain_exchange_what_is_looked_for_in_another() {
                 way.name(Feature::Thinking)
             );
         }
-        assert!(check_error(way.client, &whole(way.client, &plain)).is_err());
+        assert!(check_error(way.client, &whole(way.client, &plain), "").is_err());
         let last = stream(way.client, &plain);
-        assert!(check_broken(way.client, last.as_bytes()).is_err());
+        assert!(check_broken(way.client, last.as_bytes(), "").is_err());
     }
 }
 

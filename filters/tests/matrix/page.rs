@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::exchanges::SHAPES;
-use super::feature::Feature;
-use super::way::{Cell, Way};
+use super::feature::{Feature, Way};
+use super::way::Cell;
 
 /// Where the tables stand.
 const BEGIN: &str = "<!-- the tables are made by filters/tests/matrix: OVTH_WRITE_DOCS=1 cargo test -p ovth-filters --test matrix -->\n";

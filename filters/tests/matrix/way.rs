@@ -10,10 +10,10 @@ use ovth_filters::{Operation, Shape};
 use serde_json::Value;
 
 use super::exchanges::{
-    Ask, Asked, ERROR, Found, MODEL, REFUSAL, Reply, SHAPES, TEXT, Told, assembled, broken_stream, error, error_status,
-    holds, next_request, request, same, stream, whole,
+    Ask, Asked, ERROR, MODEL, REFUSAL, Reply, TEXT, Told, assembled, broken_stream, error, error_status, holds,
+    next_request, request, same, stream, whole,
 };
-use super::feature::Feature;
+use super::feature::{Feature, Way, check_broken, check_error};
 use super::judge::answer::{End, stream as judge_stream, whole as judge_whole};
 use super::judge::feed::events;
 use super::judge::request::judge_request;
@@ -53,18 +53,7 @@ pub(crate) fn profile() -> Profile {
     }
 }
 
-/// One way: who asks, who answers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Way {
-    pub(crate) client: Shape,
-    pub(crate) upstream: Shape,
-}
-
 impl Way {
-    pub(crate) fn all() -> impl Iterator<Item = Way> {
-        SHAPES.into_iter().flat_map(|client| SHAPES.map(|upstream| Way { client, upstream }))
-    }
-
     pub(crate) fn name(self, feature: Feature) -> String {
         format!("{} to {}, {}", self.client, self.upstream, feature.words().0)
     }
@@ -230,7 +219,7 @@ impl Way {
         let error = ApiError { retry_after: Some(37), ..found.into_api_error() };
         let encoded = encode_error(self.client, &error, "req_1");
         same("the status", encoded.status, error_status())?;
-        check_error(self.client, &serde_json::from_slice(&encoded.body).unwrap())?;
+        check_error(self.client, &serde_json::from_slice(&encoded.body).unwrap(), ERROR)?;
         Ok(if self.client == self.upstream { Cell::Passes } else { Cell::Told(String::new()) })
     }
 
@@ -247,7 +236,7 @@ impl Way {
                 holds("content is seen before it", kinds.contains(&EventKind::Content))?;
                 holds("and no end", !tap.is_complete())?;
                 let broke = ApiError::new(ErrorClass::Overloaded, ERROR);
-                check_broken(self.client, &tap.error_event(&broke, "req_1"))?;
+                check_broken(self.client, &tap.error_event(&broke, "req_1"), ERROR)?;
                 continue;
             }
             let ask = Ask { stream: true, ..Ask::default() };
@@ -272,8 +261,10 @@ impl Way {
             translator.fail(failure, "req_1", &mut out);
             let (_, end) = judge_stream(self.client, &out);
             same("how it ends", end, End::Error)?;
+            let own = std::str::from_utf8(&out[place..]).unwrap();
+            holds("the request's id", self.client != Shape::Messages || own.contains("\"request_id\":\"req_1\""))?;
             if with_error {
-                check_broken(self.client, &out[place..])?;
+                check_broken(self.client, own.as_bytes(), ERROR)?;
             }
         }
         Ok(if self.client == self.upstream { Cell::Passes } else { Cell::Told(String::new()) })
@@ -282,55 +273,4 @@ impl Way {
 
 pub(crate) fn read(shape: Shape, body: &[u8]) -> Asked {
     Asked::of(shape, &serde_json::from_slice(body).unwrap())
-}
-
-/// A rate limit as clients of that shape know it.
-pub(crate) fn check_error(client: Shape, body: &Value) -> Found {
-    let inner = &body["error"];
-    holds(&format!("the words: {body}"), inner["message"].as_str().unwrap_or_default().contains(ERROR))?;
-    match client {
-        Shape::Chat | Shape::Responses => {
-            same("the code", inner["code"].as_str(), Some("rate_limit_exceeded"))?;
-            holds("the type", inner["type"].is_string())
-        }
-        Shape::Messages => {
-            same("the outer type", body["type"].as_str(), Some("error"))?;
-            same("the type", inner["type"].as_str(), Some("rate_limit_error"))
-        }
-        Shape::GenerateContent => {
-            same(
-                "the status",
-                (inner["status"].as_str(), inner["code"].as_u64()),
-                (Some("RESOURCE_EXHAUSTED"), Some(429)),
-            )?;
-            let delay =
-                inner["details"].as_array().into_iter().flatten().find_map(|detail| detail["retryDelay"].as_str());
-            same("the delay", delay, Some("37s"))
-        }
-    }
-}
-
-/// The last event of a stream that the provider broke off for being overloaded.
-pub(crate) fn check_broken(client: Shape, event: &[u8]) -> Found {
-    let text = std::str::from_utf8(event).unwrap();
-    let data: Value =
-        serde_json::from_str(text.lines().find_map(|line| line.strip_prefix("data: ")).ok_or("no data")?).unwrap();
-    holds(&format!("the words: {text}"), text.contains(ERROR))?;
-    match client {
-        Shape::Chat => holds("an error", data["error"]["message"].is_string() && !text.contains("[DONE]")),
-        Shape::Responses => {
-            same("the event", data["type"].as_str(), Some("response.failed"))?;
-            same("the status", data["response"]["status"].as_str(), Some("failed"))?;
-            same("the code", data["response"]["error"]["code"].as_str(), Some("server_is_overloaded"))
-        }
-        Shape::Messages => {
-            holds("the event's name", text.starts_with("event: error\n"))?;
-            same("the type", data["error"]["type"].as_str(), Some("overloaded_error"))
-        }
-        Shape::GenerateContent => same(
-            "the error",
-            (data["error"]["code"].as_u64(), data["error"]["status"].as_str()),
-            (Some(503), Some("UNAVAILABLE")),
-        ),
-    }
 }

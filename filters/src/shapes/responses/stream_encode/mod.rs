@@ -181,6 +181,10 @@ impl Encoder {
 }
 
 impl EncodeStream for Encoder {
+    fn places_errors(&self) -> bool {
+        true
+    }
+
     fn event(&mut self, event: &Event, out: &mut BytesMut) {
         match (self.stage, event) {
             (Stage::Over, _) => {}
