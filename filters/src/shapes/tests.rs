@@ -51,11 +51,31 @@ fn finds_what_routing_needs() {
     assert_eq!((found.model.as_str(), found.stream, found.has_messages), ("auto", true, true));
     assert_eq!((found.max_output, found.choices), (Some(9), 2));
     let parameters = Parameters::MAX_TOKENS | Parameters::MAX_COMPLETION_TOKENS | Parameters::N;
-    assert_eq!(found.needs, Needs { parameters, ..Needs::default() });
+    assert_eq!(found.needs, Needs { parameters, streaming: true, ..Needs::default() });
 
     let found = messages(r#"{"model":"m","max_tokens":5,"messages":[],"stream":false}"#);
     assert_eq!((found.stream, found.has_messages, found.max_output, found.choices), (false, false, Some(5), 1));
     assert!(!chat_with(r#""stream":null"#).stream);
+}
+
+#[test]
+fn finds_calls_in_parallel_marks_for_caches_and_the_name_of_a_conversation() {
+    let parallel = chat_with(r#""parallel_tool_calls":true"#).needs;
+    assert!(parallel.parallel_tools && parallel.parameters == Parameters::PARALLEL_TOOL_CALLS);
+    let single = chat_with(r#""parallel_tool_calls":false"#).needs;
+    assert!(!single.parallel_tools && single.parameters == Parameters::PARALLEL_TOOL_CALLS);
+    assert_eq!(chat_with(r#""parallel_tool_calls":null"#).needs, Needs::default());
+
+    let marked = messages_with(r#""system":[{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}]"#);
+    assert!(marked.needs.caching);
+    assert!(!chat_with(r#""metadata":{"x":"say \"cache_control\""}"#).needs.caching);
+
+    let session = |members: &str| chat_with(members).session;
+    assert_eq!(session(r#""prompt_cache_key":"k\u0031","session_id":"s""#).as_deref(), Some("k1"));
+    assert_eq!(session(r#""session_id":"s""#).as_deref(), Some("s"));
+    for none in [r#""session_id":"""#, r#""session_id":7"#, &format!(r#""session_id":"{}""#, "x".repeat(257))] {
+        assert_eq!(session(none), None, "{none}");
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn finds_what_the_model_must_be_able_to_do() {
     assert!(config(json!({"response_json_schema": {}})).structured_output);
     assert_eq!(
         config(json!({"responseMimeType": "text/plain", "temperature": 1, "thinkingConfig": null})),
-        Needs::default()
+        Needs { streaming: true, ..Needs::default() }
     );
     assert!(config(json!({"thinkingConfig": {"thinkingLevel": "LOW"}})).reasoning);
     assert!(config(json!({"thinkingConfig": {"thinking_budget": -1}})).reasoning);
