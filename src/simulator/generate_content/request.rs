@@ -1,5 +1,7 @@
 //! The request: its wire type, what Google refuses of it, and the prompt it is.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -45,6 +47,7 @@ struct Part {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Function {
+    id: Option<String>,
     name: String,
     args: Value,
     response: Value,
@@ -280,11 +283,14 @@ fn lowered(schema: &Value) -> Value {
     }
 }
 
-/// A turn of calls is followed by as many responses, in one content.
+/// A turn of calls is followed by as many responses, in one content. One that names its call and is said twice counts once: Gemini CLI
+/// does so when it resumes a session.
 fn responses_match_calls(contents: &[Content]) -> Result<(), Refusal> {
     let mut open = 0;
     for content in contents {
-        let answered = content.responses().count();
+        let mut named = BTreeSet::new();
+        let answered =
+            content.responses().filter(|response| response.id.as_ref().is_none_or(|id| named.insert(id))).count();
         if answered != open {
             return Err(refusal(
                 "Please ensure that the number of function response parts is equal to the number of function call parts of the \

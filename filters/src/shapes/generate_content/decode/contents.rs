@@ -34,7 +34,15 @@ pub(super) fn read<'a>(view: View<'a>, losses: &mut Losses) -> Result<Vec<Messag
         }
         let mut reader =
             parts::Reader { place: Place { content: index, role }, open: &mut open, losses, found: Vec::new() };
+        let mut results: Vec<&str> = Vec::new();
         for (number, part) in elements(content).enumerate() {
+            if is_named_result(part) {
+                // Gemini CLI says a result twice, word for word, in the history of a session that it resumes.
+                if results.contains(&part.raw()) {
+                    continue;
+                }
+                results.push(part.raw());
+            }
             reader.part(number, part)?;
         }
         let mut found = reader.found;
@@ -47,6 +55,12 @@ pub(super) fn read<'a>(view: View<'a>, losses: &mut Losses) -> Result<Vec<Messag
         }
     }
     Ok(messages)
+}
+
+/// Whether a part is the result of a call that it names by its id.
+fn is_named_result(part: View<'_>) -> bool {
+    let response = member(part, "functionResponse").filter(|response| response.kind() == ValueKind::Object);
+    response.and_then(|response| member(response, "id")).and_then(View::string).is_some_and(|id| !id.is_empty())
 }
 
 /// The parts of a content; one without its array is one.

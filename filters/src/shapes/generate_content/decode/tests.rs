@@ -154,6 +154,25 @@ fn ids_that_are_there_pair_calls_with_results_in_any_order() {
 }
 
 #[test]
+fn a_result_that_a_client_says_twice_word_for_word_is_one() {
+    let response =
+        |id: &str, text: &str| json!({"functionResponse": {"id": id, "name": "f", "response": {"output": text}}});
+    let (request, losses) = read(&json!({"contents": [
+        {"role": "model", "parts": [{"functionCall": {"id": "a", "name": "f", "args": {}}}, {"functionCall": {"id": "b", "name": "f", "args": {}}}]},
+        {"role": "user", "parts": [response("a", "x"), response("a", "x"), response("b", "x")]},
+    ]}));
+    let ids: Vec<&str> = request.messages[1]
+        .parts
+        .iter()
+        .map(|part| match part {
+            Part::ToolResult(result) => &*result.call_id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!((ids, losses.as_str()), (vec!["a", "b"], ""));
+}
+
+#[test]
 fn pieces_of_a_stream_that_a_client_kept_are_put_together_up_to_a_signature() {
     let parts = model(json!([
         {"text": "th", "thought": true}, {"text": "ink", "thought": true, "thoughtSignature": "S1=="}, {"text": "more", "thought": true},
