@@ -1,12 +1,13 @@
-//! Texts of an OpenAI client that Google embeds: as many calls as it takes, one after the other, and one answer.
+//! Texts that are embedded by a provider of another shape than the client's: as many calls as it takes, one after the other, and one answer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
-use ovth_filters::embeddings::{self, Asked, Embedded, GoogleCalls};
-use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::Shape;
+use ovth_filters::embeddings::{self, Asked, Embedded, GoogleAsked, GoogleCalls, OpenAiCall};
+use ovth_filters::neutral::{ApiError, ErrorClass, Losses};
 use tokio::time::Instant;
 
 use super::attempt::{Exchange, Failed, Outcome, Stop, broken, broken_error, cut, failed, out_of_time, silence};
@@ -26,7 +27,32 @@ const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Calls {
     /// The bodies of the other calls.
     others: Vec<Bytes>,
-    asked: Asked,
+    back: Back,
+}
+
+/// How the answers become the client's.
+#[derive(Clone, Copy)]
+enum Back {
+    /// Google's for a client of OpenAI's.
+    FromGoogle(Asked),
+    /// OpenAI's for a client of Google's.
+    FromOpenAi(GoogleAsked),
+}
+
+/// The calls that a request becomes.
+struct Made {
+    bodies: Vec<Vec<u8>>,
+    back: Back,
+    losses: Losses,
+}
+
+fn make(client: Shape, body: &[u8], model: &str, batch: bool) -> Result<Made, ApiError> {
+    if client == Shape::GenerateContent {
+        let OpenAiCall { body, asked, losses } = embeddings::to_openai(body, model, batch)?;
+        return Ok(Made { bodies: vec![body], back: Back::FromOpenAi(asked), losses });
+    }
+    let GoogleCalls { bodies, asked, losses } = embeddings::to_google(body, model)?;
+    Ok(Made { bodies, back: Back::FromGoogle(asked), losses })
 }
 
 /// The calls for one target. What is large is made off the worker thread.
@@ -36,13 +62,14 @@ pub(super) struct Calls {
 pub(super) async fn prepare(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure> {
     let Making { asked, target, .. } = making;
     let (body, model) = (asked.body.bytes.clone(), Arc::clone(&target.model));
-    let work = move || embeddings::to_google(&body, &model);
+    let (client, batch) = (asked.shape, asked.called.is_batch());
+    let work = move || make(client, &body, &model, batch);
     let made = if asked.body.bytes.len() < BLOCKING_BYTES {
         work()
     } else {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(unmade()))
     };
-    let GoogleCalls { bodies, asked: texts, losses } = made.map_err(Failure::untranslatable)?;
+    let Made { bodies, back, losses } = made.map_err(Failure::untranslatable)?;
     if !held.at_least(bodies.iter().map(Vec::len).sum()) {
         return Err(Failure::new(no_room()));
     }
@@ -58,7 +85,7 @@ pub(super) async fn prepare(making: Making<'_>, mut held: Held) -> Result<Prepar
         stream: false,
         hides_usage: false,
         translation: None,
-        embedding: Some(Calls { others: bodies.collect(), asked: texts }),
+        embedding: Some(Calls { others: bodies.collect(), back }),
         warnings: warnings.join(", "),
         held,
     })
@@ -99,7 +126,7 @@ impl Exchange<'_, '_> {
                 return self.refusal(target, wire, status).await;
             }
         }
-        match told(answers, calls.asked, Arc::clone(&target.model)).await {
+        match told(answers, calls.back, Arc::clone(&target.model)).await {
             Ok(embedded) => self.tell_embedded(embedded).await,
             Err(error) => {
                 let failure = target.upstream.stream_failure(target.shape, error);
@@ -189,11 +216,14 @@ impl Exchange<'_, '_> {
 }
 
 /// The answer for the client; a large one is made off the worker thread.
-async fn told(answers: Vec<BytesMut>, asked: Asked, model: Arc<str>) -> Result<Embedded, ApiError> {
+async fn told(answers: Vec<BytesMut>, back: Back, model: Arc<str>) -> Result<Embedded, ApiError> {
     let length: usize = answers.iter().map(BytesMut::len).sum();
     let work = move || {
         let answers: Vec<&[u8]> = answers.iter().map(|answer| &**answer).collect();
-        embeddings::from_google(&answers, asked, &model)
+        match back {
+            Back::FromGoogle(asked) => embeddings::from_google(&answers, asked, &model),
+            Back::FromOpenAi(asked) => embeddings::from_openai(answers.first().copied().unwrap_or_default(), asked),
+        }
     };
     if length < BLOCKING_BYTES {
         return work();

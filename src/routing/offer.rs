@@ -139,11 +139,6 @@ impl Offer {
         self.entry.as_deref().is_none_or(|entry| entry.kind == Kind::Embedding)
     }
 
-    /// Whether clients of that shape can have texts embedded by it.
-    pub(super) fn embeds_for(&self, client: Shape) -> bool {
-        self.shape_for(&Wanted::plain(client, Operation::Embed)).is_some()
-    }
-
     /// What it is asked for.
     pub(super) fn operation(&self) -> Operation {
         if self.is_embedding() { Operation::Embed } else { Operation::Generate }

@@ -36,10 +36,8 @@ fn no_embedding(what: &str, offers: &[Offer], shape: Shape, near: &str) -> Strin
     if !offers.iter().any(Offer::may_embed) {
         return format!("{what} answers conversations and embeds no text. Choose an embedding model; {LIST}.");
     }
-    let elsewhere = shape != Shape::Chat && offers.iter().any(|offer| offer.embeds_for(Shape::Chat));
-    let cure = if elsewhere { "Send the request to POST /v1/embeddings in OpenAI's form, or choose" } else { "Choose" };
     let standing = standing(offers);
-    format!("{what} cannot embed text in the {shape} shape: {standing}.{near} {cure} another embedding model; {LIST}.")
+    format!("{what} cannot embed text in the {shape} shape: {standing}.{near} Choose an embedding model; {LIST}.")
 }
 
 /// The answer when a model that is known, or that some provider would be asked for, is not in the list of models.

@@ -194,10 +194,6 @@ async fn a_model_that_answers_embeds_nothing_and_one_that_embeds_answers_nothing
     }
     let google = scene.google("gemini-3.8-flash:embedContent", &json!({"content": {"parts": [{"text": "hi"}]}})).await;
     assert_eq!((google.status, &google.json()["error"]["status"]), (400, &json!("INVALID_ARGUMENT")), "{google:?}");
-    let openai =
-        scene.google("text-embedding-3-small:embedContent", &json!({"content": {"parts": [{"text": "hi"}]}})).await;
-    assert_eq!(openai.status, 400, "{openai:?}");
-    assert!(message(&openai).contains("POST /v1/embeddings"), "{openai:?}");
 }
 
 #[tokio::test]
@@ -227,6 +223,30 @@ async fn google_s_own_calls_go_to_it_as_they_came_but_for_the_model() {
     let nothing = scene.google("embed:embedContent", &json!({"taskType": "RETRIEVAL_QUERY"})).await;
     assert_eq!(nothing.status, 400);
     assert!(message(&nothing).contains("`content`"), "{nothing:?}");
+}
+
+#[tokio::test]
+async fn openai_embeds_for_google_s_clients() {
+    let scene = Scene::start().await;
+    let content = |text: &str| json!({"parts": [{"text": text}]});
+    let one = json!({"content": content("two"), "outputDimensionality": 4, "taskType": "RETRIEVAL_QUERY"});
+    let single = scene.google("text-embedding-3-small:embedContent", &one).await;
+    assert_eq!(single.status, 200, "{single:?}");
+    assert_eq!(single.header("x-ovth-warnings"), Some("dropped:taskType"));
+    let request = |text: &str| json!({"model": "models/x", "content": content(text), "outputDimensionality": 4});
+    let batch = json!({"requests": [request("one"), request("two")]});
+    let several = scene.google("text-embedding-3-small:batchEmbedContents", &batch).await;
+    assert_eq!(several.status, 200, "{several:?}");
+    assert_eq!(several.json()["embeddings"][1], single.json()["embedding"]);
+    assert_eq!(single.json()["embedding"]["values"].as_array().unwrap().len(), 4);
+    let used = several.json()["usageMetadata"]["promptTokenCount"].as_u64().unwrap();
+    let entry = scene.gateway.entry(several.request_id()).await;
+    assert_eq!((&entry["shape"], &entry["upstream_shape"]), (&json!("generate_content"), &json!("chat")), "{entry}");
+    assert_eq!((&entry["tokens"]["input"], &entry["usage_source"]), (&json!(used), &json!("provider")), "{entry}");
+    assert_eq!(pico(&entry), used * 20_000, "{entry}");
+    let image = json!({"content": {"parts": [{"inlineData": {"mimeType": "image/png", "data": "iVBO"}}]}});
+    let image = scene.google("text-embedding-3-small:embedContent", &image).await;
+    assert_eq!((image.status, &image.json()["error"]["status"]), (400, &json!("INVALID_ARGUMENT")), "{image:?}");
 }
 
 #[tokio::test]

@@ -171,6 +171,8 @@ class Others(unittest.TestCase):
         self.assertEqual([len(embedding.values) for embedding in several.embeddings], [6, 6])
         alone = client().models.embed_content(model="gemini-embedding-001", contents="one", config=config)
         self.assertEqual(alone.embeddings[0].values, several.embeddings[0].values)
+        other = client().models.embed_content(model="text-embedding-3-small", contents=["one", "two"], config=config)
+        self.assertEqual([len(embedding.values) for embedding in other.embeddings], [6, 6])
 
     def test_routes(self):
         self.assertEqual(client().models.generate_content(model="smart", contents=PROMPT).text, ECHO)

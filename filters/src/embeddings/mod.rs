@@ -1,6 +1,9 @@
-//! Embeddings across providers: OpenAI's `POST /v1/embeddings` as calls of Google's `batchEmbedContents`, and the answers back.
+//! Embeddings across providers: OpenAI's `POST /v1/embeddings` as calls of Google's `batchEmbedContents`, the other way round, and the answers
+//! back.
 //!
 //! Requests: <https://platform.openai.com/docs/api-reference/embeddings>, <https://ai.google.dev/api/embeddings>.
+
+mod for_google;
 
 use std::borrow::Cow;
 
@@ -12,6 +15,8 @@ use crate::Shape;
 use crate::json::{Json, ValueKind, View};
 use crate::neutral::{ApiError, ErrorClass, Losses};
 
+pub use for_google::{GoogleAsked, OpenAiCall, from_openai, to_openai};
+
 /// Texts that Google embeds in one call.
 pub const MAX_TEXTS: usize = 100;
 
@@ -21,10 +26,7 @@ const MAX_INPUTS: usize = 2_048;
 /// Whether a client of that shape can have texts embedded by a provider of that one.
 #[must_use]
 pub const fn is_possible(client: Shape, upstream: Shape) -> bool {
-    matches!(
-        (client, upstream),
-        (Shape::Chat, Shape::Chat | Shape::GenerateContent) | (Shape::GenerateContent, Shape::GenerateContent)
-    )
+    matches!(client, Shape::Chat | Shape::GenerateContent) && matches!(upstream, Shape::Chat | Shape::GenerateContent)
 }
 
 /// An OpenAI request as the calls of Google's that it takes.
