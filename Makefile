@@ -49,7 +49,7 @@ test-long: setup-test ## Run the tests that take minutes, those of the image amo
 	$(CARGO) test --locked --workspace -- --include-ignored --nocapture
 	docker/test-image.sh
 
-test-clients: setup-test ## Have real clients (Claude Code, Codex, OpenCode, Aider) do a task through the gateway.
+test-clients: setup-test ## Have real clients (Claude Code, Codex, Gemini CLI, OpenCode, Aider) do a task through the gateway.
 	$(CARGO) build --locked
 	tests/clients/run.sh
 

