@@ -12,4 +12,4 @@ python3 -m venv "$environment"
 "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
 export PYTHONPATH="$repository/tests/support"
 PYTHONDONTWRITEBYTECODE=1 "$environment/bin/python" -m unittest -v test_sdks test_rules test_translation test_translated_requests test_translated_history \
-    test_translated_models test_translated_errors test_translated_responses test_responses test_google
+    test_translated_models test_translated_errors test_translated_responses test_responses test_google test_translated_google
