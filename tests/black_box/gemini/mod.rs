@@ -26,10 +26,10 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Scene {
-        Scene::start_with("").await
+        Scene::start_with("", "info").await
     }
 
-    async fn start_with(settings: &str) -> Scene {
+    async fn start_with(settings: &str, log: &str) -> Scene {
         let simulator = simulator::spawn(Options::default()).expect("the simulator starts");
         let config = format!(
             "{settings}\nproviders:\n  google: {{base_url: 'http://{0}/google', api_key: google-secret-0123456789}}\n  \
@@ -40,7 +40,7 @@ impl Scene {
              anthropic/claude-any: {{providers: [other], models: [claude-local]}}\n",
             simulator.addr
         );
-        Scene { gateway: Gateway::start(&config).await, simulator }
+        Scene { gateway: Gateway::start_with(&config, &[("OVTH_LOG", log)]).await, simulator }
     }
 
     /// Calls a method of a model, as Google's SDKs do.
