@@ -117,6 +117,7 @@ def main():
                 "PATH": os.path.join(TARGET, "debug") + os.pathsep + os.environ["PATH"],
                 "OPENAI_API_KEY": "readme-key-of-the-simulator",
                 "ANTHROPIC_API_KEY": "readme-key-of-the-simulator",
+                "GOOGLE_API_KEY": "readme-key-of-the-simulator",
                 "OPENAI_BASE_URL": f"http://{listen}/v1",
                 "ANTHROPIC_BASE_URL": f"http://{listen}",
                 "GOOGLE_BASE_URL": f"http://{listen}",
