@@ -97,6 +97,12 @@ pub(super) async fn answer(
     let is_preflight = session.req_header().method == Method::OPTIONS && !endpoints::is_admin(path);
     let reply = match found {
         Found::OtherMethod { allow } if is_preflight => preflight(session, allow),
+        Found::OtherMethod { .. } if asks_for_websocket(session) => {
+            // Codex goes on over HTTP at once where it is told that; what else it is told it takes for an outage.
+            let error = ApiError::new(ErrorClass::MethodNotAllowed, format!("{path} is no WebSocket here: POST to it"));
+            let required = HeaderValue::from_static("HTTP/1.1");
+            Reply::error(shape, &error, marks.request_id()).with_status(Some(426)).with(header::UPGRADE, required)
+        }
         Found::OtherMethod { allow } => {
             let request = session.req_header();
             let message = format!("{} takes {allow}, not {}", request.uri.path(), request.method);
@@ -247,6 +253,12 @@ pub(super) fn answered(answer: LocalAnswer) -> Reply {
             Reply::stream(head.status.as_u16(), head.headers, Source { reader, length })
         }
     }
+}
+
+/// Whether the connection is to become a WebSocket, which no endpoint is.
+fn asks_for_websocket(session: &Session) -> bool {
+    let upgrade = session.req_header().headers.get(header::UPGRADE);
+    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Browsers may call the API from anywhere: a key is what protects it, not the origin.

@@ -87,7 +87,7 @@ async fn spliced(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure
     if !held.at_least(stripped.iter().map(|edit| edit.with.len()).sum()) {
         return Err(Failure::new(no_room()));
     }
-    let lost_state = !stripped.is_empty() && (making.without_state || asked.shape == Shape::Messages);
+    let lost_state = !stripped.is_empty() && (making.without_state || asked.shape != Shape::Chat);
     edits.extend(stripped);
     let renamed = asked.peek.renames_max_tokens() && completion_tokens_field;
     let mut warnings = Vec::new();

@@ -108,10 +108,10 @@ async fn an_exchange_is_captured_from_the_client_to_the_providers_and_back() {
 }
 
 #[tokio::test]
-async fn a_credential_that_comes_in_pieces_is_taken_out_of_both_shapes_and_of_translations() {
+async fn a_credential_that_comes_in_pieces_is_taken_out_of_all_shapes_and_of_translations() {
     let bed = bed("log: {capture: {routes: ['sole-*']}}\n").await;
     let mut count = 0;
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         for ask in [shape.ask_stream(&bed.sole(), "go"), shape.ask(&bed.sole(), "go")] {
             let response = bed.gateway.post(shape, ask).await;
             assert_eq!(response.status, 200, "{response:?}");

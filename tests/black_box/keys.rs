@@ -12,7 +12,7 @@ async fn bed() -> Bed {
 }
 
 #[tokio::test]
-async fn pitfall_113_a_minted_key_works_in_both_headers_on_both_shapes() {
+async fn pitfall_113_a_minted_key_works_in_both_headers_on_all_shapes() {
     let bed = bed().await;
     let minted = bed.gateway.admin(r#"{"label":"cursor","quota":{"daily_tokens":100000}}"#).await;
     assert_eq!(minted.status, 201, "{minted:?}");
@@ -22,7 +22,7 @@ async fn pitfall_113_a_minted_key_works_in_both_headers_on_both_shapes() {
     let key = minted["key"].as_str().unwrap();
     assert!(key.starts_with("ovth_live_"), "the prefix that secret scanners look for");
     let route = bed.sole();
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         for (name, value) in [("authorization", format!("Bearer {key}")), ("x-api-key", key.to_owned())] {
             let request = Request::post(shape.path(), shape.ask(&route, "hello")).header(name, value);
             let response = bed.gateway.send(&request, Way::Sized).await;
@@ -48,7 +48,7 @@ async fn a_missing_or_wrong_key_is_a_401_in_the_shape() {
         Some(("authorization", format!("Bearer {tampered}"))),
         Some(("x-api-key", tampered.clone())),
     ];
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         for case in &cases {
             let mut request = Request::post(shape.path(), shape.ask(&bed.sole(), "hello"));
             if let Some((name, value)) = case {
@@ -57,7 +57,7 @@ async fn a_missing_or_wrong_key_is_a_401_in_the_shape() {
             let response = bed.gateway.send(&request, Way::Sized).await;
             assert_eq!(response.status, 401, "{case:?}: {response:?}");
             let kind = shape.error_type(&response.json());
-            let expected = if shape == Shape::Chat { "invalid_request_error" } else { "authentication_error" };
+            let expected = if shape == Shape::Messages { "authentication_error" } else { "invalid_request_error" };
             assert_eq!(kind, expected, "{case:?}");
         }
     }
@@ -91,7 +91,7 @@ async fn a_spent_quota_is_a_429_with_its_reset_time() {
     let bed = bed().await;
     let key = bed.gateway.mint("small", Some(70)).await;
     let route = bed.sole();
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let request = Request::post(shape.path(), shape.ask(&route, "hello")).bearer(&key);
         let mut statuses = Vec::new();
         // Each answer reports 18 tokens.

@@ -106,7 +106,7 @@ async fn browsers_may_use_the_api_and_not_the_admin_paths() {
 #[tokio::test]
 async fn an_unknown_model_is_told_with_the_nearest_names() {
     let gateway = gateway().await;
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let response = gateway.post(shape, shape.ask("claud-opus-4.7", "hello")).await;
         assert_eq!(response.status, 404, "{response:?}");
         let body = response.json();
@@ -120,7 +120,7 @@ async fn an_unknown_model_is_told_with_the_nearest_names() {
 #[tokio::test]
 async fn a_model_that_answers_no_conversation_is_a_400_that_says_so() {
     let gateway = gateway().await;
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let response = gateway.post(shape, shape.ask("text-embedding-3-small", "hello")).await;
         assert_eq!(response.status, 400, "{response:?}");
         let body = response.json();

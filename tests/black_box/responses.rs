@@ -179,3 +179,59 @@ async fn what_was_answered_is_not_kept_and_that_is_said() {
     let streamed = scene.ask(ask("gpt-6-luna", json!({"background": true, "stream": true}))).await;
     assert_eq!(streamed.status, 200, "{streamed:?}");
 }
+
+#[tokio::test]
+async fn a_websocket_is_told_to_go_on_over_http() {
+    let scene = Scene::start().await;
+    let request = Request::get("/v1/responses")
+        .bearer(scene.gateway.key())
+        .header("connection", "Upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let answer = scene.gateway.send(&request, Way::Sized).await;
+    assert_eq!((answer.status, answer.header("upgrade")), (426, Some("HTTP/1.1")), "{answer:?}");
+    assert!(answer.json()["error"]["message"].as_str().unwrap().contains("POST"), "{answer:?}");
+    let plain = scene.gateway.send(&Request::get("/v1/responses"), Way::Sized).await;
+    assert_eq!(plain.status, 405, "{plain:?}");
+}
+
+/// A conversation with reasoning that somebody gave.
+fn with_reasoning(model: &str, state: &str) -> String {
+    let input = json!([
+        {"role": "user", "content": "hi"},
+        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "a thought"}], "encrypted_content": state},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hello"}]},
+        {"role": "user", "content": "go on"},
+    ]);
+    json!({"model": model, "store": false, "input": input}).to_string()
+}
+
+#[tokio::test]
+async fn reasoning_that_the_provider_cannot_read_is_left_out_once_and_from_then_on() {
+    let refusal = json!({"error": {
+        "message": "The encrypted content gAAA...DQ== could not be verified.", "type": "invalid_request_error", "param": null,
+        "code": "invalid_encrypted_content",
+    }});
+    let upstream = Upstream::new(move |seen| match seen.json()["input"].to_string().contains("encrypted_content") {
+        true => Answer::json(400, refusal.to_string()),
+        false => Answer::plain(Shape::Responses, "served"),
+    })
+    .await;
+    let bed = Bed::start(upstream, Upstream::silent().await).await;
+    let body = with_reasoning(&bed.sole(), "gAAAAABof-another-organisation");
+    for asked in [2, 3] {
+        let answer = bed.gateway.post(Shape::Responses, body.clone()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.header("x-ovth-warnings"), Some("dropped:reasoning"), "{answer:?}");
+        assert_eq!(bed.first.requests().len(), asked, "the second time it is known");
+    }
+    let last = bed.first.requests().pop().unwrap().json();
+    assert_eq!(last["input"].as_array().unwrap().len(), 3, "{last}");
+
+    // What the gateway gave in place of another provider's state is never sent.
+    let sealed = with_reasoning(&bed.sole(), "gw1.anthropic.claude.0011.e30");
+    let answer = bed.gateway.post(Shape::Responses, sealed).await;
+    assert_eq!((answer.status, answer.attempts()), (200, 1), "{answer:?}");
+    assert_eq!(answer.header("x-ovth-warnings"), Some("dropped:reasoning"), "{answer:?}");
+}

@@ -147,9 +147,11 @@ pub(super) fn from_response(upstream: &Upstream, shape: Shape, answer: (u16, &He
         failure.error.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
     }
     // Anthropic: "Invalid `signature` in `thinking` block", "`thinking` blocks ... cannot be modified". Gemini:
-    // <https://ai.google.dev/gemini-api/docs/thought-signatures>.
-    failure.refuses_state =
-        status == 400 && facts.says(&["signature", "cannot be modified"]) && facts.says(&["thinking", "thought"]);
+    // <https://ai.google.dev/gemini-api/docs/thought-signatures>. OpenAI: "The encrypted content ... could not be verified", for what
+    // another organisation was given: <https://github.com/openai/codex/issues/8145>.
+    let of_thinking = facts.says(&["signature", "cannot be modified"]) && facts.says(&["thinking", "thought"]);
+    let of_encrypted = facts.says(&["encrypted content"]) && facts.says(&["not be verified", "not be decrypted"]);
+    failure.refuses_state = status == 400 && (of_thinking || of_encrypted);
     failure.client_body = matches!(status, 400..=499)
         && facts.understood
         && match class {

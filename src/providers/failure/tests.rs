@@ -521,6 +521,8 @@ fn pitfall_68_a_refusal_of_state_is_told_apart_from_other_bad_requests() {
         "messages.1.content.0: Invalid `signature` in `thinking` block",
         "messages.3.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified",
         "Function call is missing a thought_signature in functionCall parts",
+        "The encrypted content gAAA...DQ== could not be verified.",
+        "The encrypted content for item rs_1 could not be verified. Reason: Encrypted content could not be decrypted or parsed.",
     ] {
         assert!(said(Messages, 400, message) && !said(Messages, 403, message), "{message}");
     }
