@@ -57,6 +57,7 @@ mod routing;
 mod secrets;
 mod shutdown;
 mod silence;
+mod sixteen;
 mod small_box;
 mod soak;
 mod streams;
