@@ -1,4 +1,4 @@
-"""The same questions in either shape, asked by the official SDKs, and what their answers come to."""
+"""The same questions in each shape, asked by the official SDKs, and what their answers come to."""
 
 import json
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Question:
 
 @dataclass
 class Answer:
-    """What both shapes tell of an answer."""
+    """What every shape tells of an answer."""
     text: str = ""
     calls: list = field(default_factory=list)
     end: str = ""
@@ -117,6 +117,48 @@ class Messages:
         usage = message.usage
         read = (usage.input_tokens or 0) + (usage.cache_read_input_tokens or 0)
         return Answer(text, calls, message.stop_reason, (read, usage.output_tokens))
+
+
+class Responses:
+    """By way of Responses."""
+
+    def __init__(self, url, key):
+        self.client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=ANSWER_SECONDS)
+
+    def close(self):
+        self.client.close()
+
+    def ask(self, question, model, stream):
+        items = [self.message(turn) for turn in turns(question)]
+        if question.result:
+            items += [{"type": "function_call", "call_id": CALL_ID, "name": NAME, "arguments": '{"city": "Paris"}'},
+                      {"type": "function_call_output", "call_id": CALL_ID, "output": question.result}]
+        body = {"model": model, "input": items, "temperature": 0, "max_output_tokens": MAX_TOKENS, "store": False}
+        if question.system:
+            body["instructions"] = question.system
+        if question.tool:
+            function = {"type": "function", "name": NAME, "description": DESCRIPTION, "parameters": SCHEMA,
+                        "strict": False}
+            body |= {"tools": [function], "tool_choice": "required" if question.forced else "auto"}
+        if stream:
+            # The last event repeats the whole answer; what came before it must come to the same.
+            text, response = "", None
+            for event in self.client.responses.create(**body, stream=True):
+                if event.type == "response.output_text.delta":
+                    text += event.delta
+                elif event.type in ("response.completed", "response.incomplete"):
+                    response = event.response
+            assert text == response.output_text, (text, response.output_text)
+        else:
+            response = self.client.responses.create(**body)
+        calls = [(item.name, json.loads(item.arguments)) for item in response.output if item.type == "function_call"]
+        usage = response.usage
+        return Answer(response.output_text, calls, response.status, (usage.input_tokens, usage.output_tokens))
+
+    @staticmethod
+    def message(turn):
+        kind = "output_text" if turn["role"] == "assistant" else "input_text"
+        return {"type": "message", "role": turn["role"], "content": [{"type": kind, "text": turn["content"]}]}
 
 
 def turns(question):
