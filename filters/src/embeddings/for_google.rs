@@ -181,7 +181,7 @@ pub fn from_openai(answer: &[u8], asked: GoogleAsked) -> Result<Embedded, ApiErr
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use serde_json::{Value, json};
 

@@ -85,7 +85,6 @@ impl Health {
     }
 
     /// An attempt at a target begins; what is given is told how it ends.
-    #[must_use]
     pub fn begin(&self, target: &Target, now: Instant) -> Ticket {
         let of = |scope| self.vitals(target, scope, now);
         Ticket::new([of(Scope::Target), of(Scope::Host)], now)
