@@ -44,8 +44,12 @@ impl Catalog {
     /// entry of the quality floor that does not exist.
     pub fn parse(bytes: &[u8]) -> Result<Catalog, CatalogError> {
         let (version, models) = file::read(bytes)?;
+        Catalog::of(&version, models)
+    }
+
+    pub(super) fn of(version: &str, models: Vec<Arc<Model>>) -> Result<Catalog, CatalogError> {
         let (by_name, by_author) = (index_names(&models)?, index_authors(&models));
-        Ok(Catalog { version, models, by_name, by_author })
+        Ok(Catalog { version: version.into(), models, by_name, by_author })
     }
 
     /// Which catalogue this is: the date of its facts.

@@ -7,6 +7,7 @@ pub mod listing;
 mod model;
 mod names;
 mod nearest;
+mod overrides;
 mod params;
 #[cfg(test)]
 mod tests;

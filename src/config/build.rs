@@ -115,6 +115,7 @@ fn build(reading: &Reading<'_>, root: &Node<'_>, mut raw: Raw<'_>, builtins: &[B
     }
     let known = roster.names();
     let prices = std::mem::take(&mut raw.prices).into_iter().filter_map(|price| price.checked(&known)).collect();
+    let models = std::mem::take(&mut raw.models).into_iter().filter_map(|model| model.checked(&known)).collect();
     let routes = routes::compile(raw.routes, &roster);
     if roster.has_faulty() {
         return None;
@@ -146,6 +147,7 @@ fn build(reading: &Reading<'_>, root: &Node<'_>, mut raw: Raw<'_>, builtins: &[B
         ledger: raw.ledger,
         log: raw.log,
         prices,
+        models,
         catalog: raw.catalog.map(|catalog| catalog.path),
         process_keys: reading.process_keys(),
     })

@@ -9,8 +9,8 @@ use http::{HeaderName, HeaderValue};
 use ovth_filters::Shape;
 
 use super::{
-    Allowance, Durability, Globs, HealthSettings, LogSettings, Networks, OnLedgerError, Overshoot, PriceOverride,
-    Retention, RetrySettings, Route, Secret, Tls, Weights,
+    Allowance, Durability, Globs, HealthSettings, LogSettings, ModelFacts, Networks, OnLedgerError, Overshoot,
+    PriceOverride, Retention, RetrySettings, Route, Secret, Tls, Weights,
 };
 
 /// The longest time that requests may be given to end when the process is told to.
@@ -69,6 +69,8 @@ pub struct Config {
     pub log: LogSettings,
     /// Prices that replace those of the catalogue.
     pub prices: Vec<PriceOverride>,
+    /// What the operator knows of models besides the catalogue.
+    pub models: Vec<ModelFacts>,
     /// The operator's own catalogue, in place of the built-in one.
     pub catalog: Option<PathBuf>,
     /// Keys that come from the process's own environment, so that no reload can change them.

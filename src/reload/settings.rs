@@ -49,6 +49,8 @@ pub struct Settings {
     account_check: Option<String>,
     shutdown_grace: String,
     prices: BTreeMap<String, PerMillion>,
+    /// Models of which the operator tells facts.
+    models: Vec<String>,
     catalog: Source,
     /// Keys that a reload cannot change: where they are used, and the variable of the process that they come from.
     process_keys: Vec<ProcessKey>,
@@ -261,6 +263,7 @@ pub fn settings(snapshot: &Snapshot) -> Settings {
         account_check: config.account_check.map(time),
         shutdown_grace: time(config.shutdown_grace),
         prices: prices(config),
+        models: config.models.iter().map(|own| format!("{}/{}", own.provider, own.model)).collect(),
         catalog: source(config, snapshot.catalog()),
         process_keys: process_keys(config),
     }

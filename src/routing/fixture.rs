@@ -73,6 +73,7 @@ pub(super) fn config(providers: Vec<Provider>, routes: Vec<Route>) -> Config {
         ledger: crate::config::LedgerSettings::default(),
         log: crate::config::LogSettings::default(),
         prices: Vec::new(),
+        models: Vec::new(),
         catalog: None,
         process_keys: Vec::new(),
     }

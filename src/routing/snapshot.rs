@@ -15,7 +15,7 @@ use super::route::Route;
 use super::{Target, check};
 use crate::catalog::listing::Entry;
 use crate::catalog::{Catalog, Date, Kind, Model, Status};
-use crate::config::{self, Config, Problems};
+use crate::config::{self, Config, Problem, Problems};
 use crate::providers::Upstream;
 
 /// What a request asks of routing.
@@ -53,6 +53,12 @@ impl Snapshot {
     /// All problems, when a route names a model that nobody knows or has nothing that could answer.
     pub fn build(config: Config, catalog: Arc<Catalog>, today: Date) -> Result<(Snapshot, Problems), Problems> {
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(Arc::clone(provider)))).collect();
+        let catalog = match config.models.is_empty() {
+            true => catalog,
+            false => Arc::new(catalog.with(&config.models).map_err(|error| {
+                Problems(vec![Problem::error("models", format!("{error}; take the name out, or correct it"))])
+            })?),
+        };
         let prices = Prices::of_catalogue(catalog.version());
         let mut market = Market { catalog, upstreams, today, prices, routed: routed(&config.routes) };
         let mut problems = Problems(check::set_prices(&config.prices, &mut market));

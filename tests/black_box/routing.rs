@@ -166,3 +166,31 @@ async fn a_route_goes_on_with_another_when_its_own_targets_have_failed() {
     assert_eq!((&*served_by(&response), response.attempts()), ("two", 2));
     assert_eq!(response.header("x-ovth-route"), Some("a; second/model; failover"));
 }
+
+#[tokio::test]
+async fn a_model_that_only_its_account_lists_is_asked_there_by_its_name() {
+    let upstream = Upstream::new(|seen| match seen.head.path() {
+        "/v1/models" => Answer::json(200, r#"{"data":[{"id":"Shiny-New-1"},{"id":"model"}]}"#),
+        _ => Answer::plain(Shape::Chat, "served"),
+    })
+    .await;
+    let config = format!(
+        "providers:\n  host: {{base_url: '{}', api_key: good-key-0123456789abcdef, models: [model]}}\nroutes:\n  r: {{providers: [host], models: \
+         [model]}}\n",
+        upstream.base_url()
+    );
+    let gateway = Gateway::start_with(&config, &[("OVTH_ACCOUNT_CHECK", "1h")]).await;
+    // The account is asked at the start, beside everything else.
+    let listed = async {
+        loop {
+            let response = gateway.post(Shape::Chat, Shape::Chat.ask("shiny-new-1", "hello")).await;
+            if response.status == 200 {
+                return;
+            }
+            assert_eq!(response.status, 404, "{response:?}");
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), listed).await.expect("the account is asked soon");
+    let response = gateway.post(Shape::Chat, Shape::Chat.ask("shiny-new-2", "hello")).await;
+    assert_eq!(response.status, 404, "{response:?}");
+}

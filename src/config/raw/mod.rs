@@ -6,6 +6,7 @@ mod edge;
 mod health;
 mod ledger;
 mod log;
+mod model;
 mod price;
 mod provider;
 mod quota;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(in crate::config) use self::catalog::RawCatalog;
+pub(in crate::config) use self::model::RawModel;
 pub(in crate::config) use self::price::RawPrice;
 pub(in crate::config) use self::provider::{RawKeys, RawProvider, url_shown};
 pub(in crate::config) use self::quota::doubts;
@@ -79,6 +81,7 @@ pub(in crate::config) struct Raw<'a> {
     pub(in crate::config) ledger: LedgerSettings,
     pub(in crate::config) log: LogSettings,
     pub(in crate::config) prices: Vec<RawPrice<'a>>,
+    pub(in crate::config) models: Vec<RawModel<'a>>,
     pub(in crate::config) catalog: Option<RawCatalog>,
 }
 
@@ -115,6 +118,7 @@ impl<'a> Raw<'a> {
             ledger: ledger::ledger(&mut top),
             log: log::log(top.section("log")),
             prices: top.read("prices", |node| Some(RawPrice::read_all(node))).unwrap_or_default(),
+            models: top.read("models", |node| Some(RawModel::read_all(node))).unwrap_or_default(),
             catalog: RawCatalog::read(top.section("catalog")),
         };
         top.finish();

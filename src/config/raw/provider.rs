@@ -135,7 +135,7 @@ fn weighted_secret(node: &Node<'_>) -> (u32, Found) {
     (weight.unwrap_or(1), found)
 }
 
-fn shapes(node: &Node<'_>) -> Option<Vec<Shape>> {
+pub(super) fn shapes(node: &Node<'_>) -> Option<Vec<Shape>> {
     let known = Shape::ALL.map(Shape::as_str);
     let shape = |(item, name): (Node<'_>, String)| {
         let shape = Shape::from_name(&name);

@@ -130,6 +130,7 @@ fn every_setting_is_in_the_example() {
         "entry_bytes",
         "usage_days",
         "prices",
+        "models",
         "log",
         "level",
         "levels",

@@ -10,7 +10,7 @@ fn each_slip_is_told_with_path_value_and_cure() {
     for (yaml, expected) in [
         (
             "listn: 1",
-            "error: listn: is not a setting; known here: listen, metrics, data_dir, threads, h2c, master_key, limits, clients, trusted_proxies, admin, tls, timeouts, commit_after, heartbeat, account_check, shutdown_grace, providers, routes, health, retries, quota, keys, durability, on_ledger_error, retention, log, prices, catalog; did you mean \"listen\"?",
+            "error: listn: is not a setting; known here: listen, metrics, data_dir, threads, h2c, master_key, limits, clients, trusted_proxies, admin, tls, timeouts, commit_after, heartbeat, account_check, shutdown_grace, providers, routes, health, retries, quota, keys, durability, on_ledger_error, retention, log, prices, models, catalog; did you mean \"listen\"?",
         ),
         ("quota: {<<: {daily_tokens: 5}}", "error: quota.\"<<\": merge keys are not supported; write the settings out"),
         (

@@ -76,6 +76,40 @@ fn keys_of_a_provider_may_have_weights() {
 }
 
 #[test]
+fn facts_of_models_are_read_and_their_slips_told() {
+    let config = good(
+        "models: {openai/gpt-7: {context_window: 400000, capabilities: {tools: true, vision: false}, shapes: [chat], aliases: [seven],
+            status: preview, shutdown_date: 2027-01-31, good_enough: true, max_input_tokens: 300000, max_output_tokens: 9}}",
+        &[],
+    );
+    let facts = &config.models[0];
+    assert_eq!((&*facts.provider, &*facts.model), ("openai", "gpt-7"));
+    assert_eq!(facts.capabilities, [("tools", true), ("vision", false)]);
+    assert_eq!((facts.context_window, facts.good_enough), (Some(400_000), Some(true)));
+    assert_eq!(facts.shutdown_date.as_deref(), Some("2027-01-31"));
+    for (yaml, expected) in [
+        (
+            "models: {gpt-7: {}}",
+            "error: models.gpt-7: must be named by a provider, a slash and a model's id, such as openai/gpt-5",
+        ),
+        (
+            "models: {opnai/gpt-7: {}}",
+            "error: models.\"opnai/gpt-7\": \"opnai\" is not a provider; known: anthropic, openai, google, openrouter; did you mean \"openai\"?",
+        ),
+        (
+            "models: {openai/gpt-7: {shutdown_date: soon}}",
+            "error: models.\"openai/gpt-7\".shutdown_date: must be a date, such as 2027-01-31; it is \"soon\"",
+        ),
+        (
+            "models: {openai/gpt-7: {capabilities: {tols: true}}}",
+            "error: models.\"openai/gpt-7\".capabilities.tols: is not a capability; known: tools, tool_choice, parallel_tools, chat_tools_while_reasoning, vision, pdf, audio_input, structured_outputs, reasoning, prompt_caching, streaming, system_messages, assistant_prefill, system_between_turns; did you mean \"tools\"?",
+        ),
+    ] {
+        assert_eq!(told(yaml, &[]), expected, "{yaml}");
+    }
+}
+
+#[test]
 fn slips_are_told_with_place_and_cure() {
     for (yaml, expected) in [
         (

@@ -220,3 +220,6 @@ fn shout(target: &Target, class: ErrorClass, duration: Duration) {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod chaos;

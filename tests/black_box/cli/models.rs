@@ -101,3 +101,20 @@ fn what_nothing_would_serve_is_told_and_is_a_failure() {
         assert!(said.err.contains(part), "{said:?}");
     }
 }
+
+#[test]
+fn the_routes_of_the_readme_are_good_and_explained() {
+    let readme = include_str!("../../../README.md");
+    let (_, section) = readme.split_once("\n## Routes\n").expect("a section");
+    let (_, block) = section.split_once("```yaml\n").expect("an example");
+    let (yaml, _) = block.split_once("```").expect("its end");
+    let desk = desk();
+    let file = desk.file("config.yaml", yaml);
+    let said = desk.run(&["check", "--config", &file]);
+    assert_eq!((said.status, &*said.err), (0, ""), "{said:?}");
+    for route in ["auto", "smart"] {
+        let said = desk.run(&["models", "--route", route]);
+        assert_eq!(said.status, 0, "{said:?}");
+        assert!(said.out.contains("would be answered by "), "{said:?}");
+    }
+}
