@@ -87,7 +87,7 @@ pub struct RouteOptions {
     pub expected_output: u64,
     /// Whether a conversation stays where its prompt cache is warm.
     pub sticky: bool,
-    /// The time to the first content of an answer, after which another target is tried; at most what the provider's timeouts allow.
+    /// The time to the first content of a stream, after which another target is tried; at most what the provider's timeouts allow.
     pub first_byte: Option<Duration>,
 }
 

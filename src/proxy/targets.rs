@@ -118,8 +118,9 @@ async fn try_round(
         trials.tried += 1;
         let began = Instant::now();
         note_target(exchange, plan, &target, trials.tried == 1);
-        // Who is the last is given all the time that its provider has.
-        exchange.first_content = plan.first_byte.filter(|_| !pursuit.is_over() && trials.tried < MAX_TARGETS);
+        // Who is the last is given all the time that its provider has, and so is a whole answer, which begins when it ends.
+        let may_be_late = !exchange.asked.peek.stream || pursuit.is_over() || trials.tried >= MAX_TARGETS;
+        exchange.first_content = plan.first_byte.filter(|_| !may_be_late);
         let ticket = gateway.health.begin(&target, began.into_std());
         let outcome = exchange.attempt(&target).await;
         let (now, context) = (std::time::Instant::now(), &mut *exchange.context);

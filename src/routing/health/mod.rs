@@ -24,7 +24,8 @@ use ovth_filters::neutral::ErrorClass;
 
 pub use self::ticket::{Seen, Ticket};
 
-/// Targets and hosts that are known at a time; when there are more, those that were not used for long are forgotten.
+/// Targets and hosts that are known at a time; when there are more, those that were not used for long are forgotten, and nothing is learned
+/// of others.
 const MOST_KNOWN: usize = 8_192;
 
 /// Nothing that had no attempt for so long is kept when there is no room.
@@ -196,8 +197,15 @@ impl Health {
             if next.len() >= MOST_KNOWN {
                 next.retain(|_, vitals| vitals.is_needed(now, FORGOTTEN_AFTER));
             }
-            // Another exchange may have been first.
-            kept = Arc::clone(next.entry(digest).or_insert_with(|| Arc::clone(&fresh)));
+            kept = match next.get(&digest) {
+                // Another exchange was first.
+                Some(known) => Arc::clone(known),
+                None => Arc::clone(&fresh),
+            };
+            // Where there is no room, nothing is learned of it: clients may name models without end.
+            if next.len() < MOST_KNOWN {
+                next.insert(digest, Arc::clone(&kept));
+            }
             next
         });
         kept

@@ -131,3 +131,17 @@ fn what_is_under_way_and_how_soon_and_fast_it_answers_is_known_of_each_target() 
     assert_eq!(health.speed(a, later), Some(50_000), "tokens in a thousand seconds");
     assert_eq!(health.latency(b, true, later), None);
 }
+
+#[test]
+fn what_is_known_has_a_bound_and_others_are_served_without_it() {
+    let (health, now) = (Health::new(), Instant::now());
+    let names: Vec<String> = (0..40).map(|at| format!("m-{at}")).collect();
+    let list: Vec<(&str, &str)> = names.iter().map(|name| ("openai", name.as_str())).collect();
+    for target in &fixture::targets(&list) {
+        serves(&health, target, now);
+    }
+    // Each target, and their host.
+    assert_eq!(health.vitals.load().len(), 41);
+    let closed: usize = health.breakers().values().map(|breakers| breakers.closed).sum();
+    assert_eq!(closed, 41);
+}
