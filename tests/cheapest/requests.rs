@@ -79,10 +79,10 @@ impl Recorded {
         }
         match given {
             Some(root) => assert!(recorded.len() >= 60, "only {} requests in {}", recorded.len(), root.display()),
-            None => println!(
+            None => super::tell(&format!(
                 "OVTH_RECORDINGS is not set: at least 60 recorded requests left out, {} fixtures drawn from",
                 recorded.len()
-            ),
+            )),
         }
         recorded
     }

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::config::HealthSettings;
 
+/// So many failures in a row open it at once: where there was much that went well, the share of failures would take long to tell of an outage.
+const ROW: u64 = 5;
+
 /// The window is counted in so many parts, of which the oldest falls out at a time.
 const PARTS: usize = 6;
 
@@ -34,11 +37,13 @@ pub(super) enum Verdict {
 pub(super) struct Breaker {
     state: State,
     window: Window,
+    /// Failures since the last attempt that served.
+    row: u64,
 }
 
 impl Breaker {
     pub(super) const fn new(began: Instant) -> Breaker {
-        Breaker { state: State::Closed, window: Window { began, parts: [Part::EMPTY; PARTS] } }
+        Breaker { state: State::Closed, window: Window { began, parts: [Part::EMPTY; PARTS] }, row: 0 }
     }
 
     /// Until when it is passed over, probes that are under way counted; `None` when an attempt may begin.
@@ -75,10 +80,17 @@ impl Breaker {
         if verdict != Verdict::Nothing {
             self.window.add(verdict == Verdict::Failed, now, settings.window);
         }
+        match verdict {
+            Verdict::Served => self.row = 0,
+            Verdict::Failed => self.row += 1,
+            Verdict::Nothing => {}
+        }
         match (self.state, verdict) {
             (State::Closed, Verdict::Failed) => {
                 let (attempts, failed) = self.window.sums(now, settings.window);
-                let is_bad = attempts >= settings.min_attempts && failed * 100 >= attempts * settings.failure_percent;
+                let share_is_bad =
+                    attempts >= settings.min_attempts && failed * 100 >= attempts * settings.failure_percent;
+                let is_bad = share_is_bad || self.row >= ROW;
                 if is_bad {
                     self.open(1, now, settings);
                 }
@@ -212,6 +224,20 @@ mod tests {
             attempt(&mut mostly_good, verdict, start);
         }
         assert_eq!(mostly_good.avoided(start), None);
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_however_much_went_well_before() {
+        let start = Instant::now();
+        let mut breaker = Breaker::new(start);
+        for _ in 0..1_000 {
+            attempt(&mut breaker, Verdict::Served, start);
+        }
+        for _ in 0..ROW {
+            assert_eq!(breaker.avoided(start), None);
+            attempt(&mut breaker, Verdict::Failed, start);
+        }
+        assert_eq!(breaker.avoided(start), Some(start + seconds(5)));
     }
 
     #[test]

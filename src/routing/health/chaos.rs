@@ -1,5 +1,6 @@
 //! Four providers that fail, slow down, limit and recover by a script, at 200 requests a second: what health is worth, against trying the
 //! same targets in order without it.
+#![expect(clippy::print_stdout, reason = "a test that tells figures")]
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! What staying does to cache reads: conversations over providers with two keys each, whose caches are simulated.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that tells figures")]
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -111,7 +111,7 @@ fn the_routes_of_the_readme_are_good_and_explained() {
     let desk = desk();
     let file = desk.file("config.yaml", yaml);
     let said = desk.run(&["check", "--config", &file]);
-    assert_eq!((said.status, &*said.err), (0, ""), "{said:?}");
+    assert!(said.status == 0 && !said.err.contains("warning: ") && !said.err.contains("error: "), "{said:?}");
     for route in ["auto", "smart"] {
         let said = desk.run(&["models", "--route", route]);
         assert_eq!(said.status, 0, "{said:?}");
