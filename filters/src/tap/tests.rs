@@ -516,6 +516,17 @@ fn reads_the_counts_of_responses() {
 }
 
 #[test]
+fn what_gemini_counts_while_it_thinks_is_not_the_last_word() {
+    let thought = r#"data: {"candidates":[{"content":{"parts":[{"text":"a thought","thought":true}]}}],"usageMetadata":{"promptTokenCount":44,"totalTokenCount":44}}"#;
+    let thoughts = format!("{thought}\r\n\r\n");
+    let (_, tap) = read(Shape::GenerateContent, [Bytes::from(thoughts.clone())]);
+    assert!(tap.delivered_tokens() > 0 && !tap.usage_is_final(), "nothing of the thoughts is in the counts");
+    let end = r#"data: {"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":44,"thoughtsTokenCount":902,"totalTokenCount":946}}"#;
+    let (_, tap) = read(Shape::GenerateContent, [Bytes::from(format!("{thoughts}{end}\r\n\r\n"))]);
+    assert!(tap.usage_is_final() && tap.usage().is_some_and(|usage| usage.output == 902));
+}
+
+#[test]
 fn reads_the_counts_of_generate_content() {
     let usage = r#"{"promptTokenCount":100,"cachedContentTokenCount":30,"candidatesTokenCount":20,"thoughtsTokenCount":8,"toolUsePromptTokenCount":7,"totalTokenCount":135,"promptTokensDetails":[{"modality":"TEXT","tokenCount":60},{"modality":"AUDIO","tokenCount":40}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":10}],"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":5},{"modality":"AUDIO","tokenCount":3}]}"#;
     let expected = Usage {

@@ -90,9 +90,12 @@ async fn an_error_in_such_an_array_is_an_error_before_the_answer() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_noticed_in_both_framings() {
+async fn a_client_that_leaves_is_noticed_in_both_framings_and_charged_for_the_thoughts_that_it_got() {
+    // As recorded: until the thoughts are over, the counts leave them out.
+    let thought = json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "a thought of some words", "thought": true}]}, "index": 0}],
+        "usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3}, "modelVersion": "m"});
     for query in ["?alt=sse", ""] {
-        let begun = Answer::stream().event(format!("data: {}\r\n\r\n", chunk("begun", false))).hold();
+        let begun = Answer::stream().event(format!("data: {thought}\r\n\r\n")).hold();
         let upstream = Upstream::always(begun).await;
         let gateway = gateway(&upstream, "").await;
         let mut connection = Connection::open(gateway.address()).await;
@@ -104,5 +107,10 @@ async fn a_client_that_leaves_is_noticed_in_both_framings() {
         let record = gateway.record_where(|record| record.outcome == "client_abort").await;
         let entry = gateway.entry(&record.request_id).await;
         assert_eq!(entry["outcome"], "client_abort", "{entry}");
+        assert_eq!(
+            (&entry["tokens"]["input"], entry["tokens"]["output"].as_u64() > Some(3)),
+            (&json!(3), true),
+            "{entry}"
+        );
     }
 }

@@ -27,6 +27,8 @@ pub(super) fn read_event(event: &RawEvent, seen: &mut Observed) -> EventKind {
     // What was too large to be read was not the end of it.
     seen.blind = false;
     seen.delivered = facts.delivered;
+    // While a model thinks, the counts that come with its thoughts leave them out.
+    seen.usage_is_final |= seen.complete && seen.usage.is_some();
     match (facts.output, facts.finished) {
         (true, _) => EventKind::Content,
         (false, true) => EventKind::Finish,
@@ -42,6 +44,7 @@ pub(super) fn read_body(body: &[u8], seen: &mut Observed) -> EventKind {
         Ok(facts) => {
             seen.delivered = facts.delivered;
             seen.complete = true;
+            seen.usage_is_final |= seen.usage.is_some();
             EventKind::Content
         }
     }

@@ -28,9 +28,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<(), S
         }
         Ok(())
     })?;
-    let usage = usage_of(counters);
-    seen.usage = usage.or(seen.usage);
-    seen.usage_is_final |= usage.is_some();
+    seen.usage = usage_of(counters).or(seen.usage);
     Ok(())
 }
 
