@@ -15,6 +15,10 @@ MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", 
 COMPLETION = {"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [
     {"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}]}
 
+RESPONSE = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "m", "output": [
+    {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [
+        {"type": "output_text", "text": "Yes.", "annotations": []}]}], "usage": {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4}}
+
 # What models take of thinking; those after 4.6 take no sampling, and the last ones of the list cannot be forced to call.
 THINKING = {
     "claude-haiku-4-5": {"enabled", "disabled"},
@@ -27,7 +31,7 @@ SAMPLING = {"claude-haiku-4-5", "claude-sonnet-4-6"}
 NEVER_FORCED = {"claude-sonnet-5-5", "claude-opus-5-5"}
 PREFILL = {"claude-haiku-4-5"}
 REASONING = {"gpt-4o": False, "gpt-5": True, "gpt-5.4": True, "gpt-5.6": True}
-# Do not reason unless they are told to, and take no tools while they do or might.
+# Do not reason unless they are told to. The others take no tools on Chat Completions while they reason, and do on Responses.
 RESTS = {"gpt-5.4"}
 NO_TOOLS_WHILE_REASONING = {"gpt-5.4", "gpt-5.6"}
 
@@ -64,13 +68,17 @@ class Models(unittest.TestCase):
         for model in REASONING:
             for name, request in requests.MESSAGES.items():
                 with self.subTest(model=model, request=name):
-                    REPLAY.set({"status": 200, "body": COMPLETION})
+                    goes_to_responses = model in NO_TOOLS_WHILE_REASONING and "tools" in request
+                    REPLAY.set({"status": 200, "body": RESPONSE if goes_to_responses else COMPLETION})
                     rest = {field: value for field, value in request.items() if field not in ("messages", "max_tokens")}
                     client.messages.create(model=model, messages=request["messages"], extra_body=rest,
                                            max_tokens=request.get("max_tokens", 1000))
-                    got = REPLAY.asked[-1]["body"]
-                    self.assertEqual(chat_rules.problems(got) + list(openai_gates(model, got)), [])
-
+                    path, got = REPLAY.asked[-1]["path"], REPLAY.asked[-1]["body"]
+                    if goes_to_responses:
+                        self.assertEqual((path, list(responses_gates(got))), ("/v1/responses", []))
+                    else:
+                        self.assertEqual(path, "/v1/chat/completions")
+                        self.assertEqual(chat_rules.problems(got) + list(openai_gates(model, got)), [])
 
     def test_names_that_a_provider_does_not_take_come_back_as_the_client_wrote_them(self):
         chat = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0, timeout=30)
@@ -130,6 +138,24 @@ def openai_gates(model, body):
             yield "tools while reasoning"
     elif "reasoning_effort" in body:
         yield "an effort"
+
+
+def responses_gates(body):
+    """What Responses takes, and what must not be said there to a model that reasons."""
+    if not body.get("input") or "messages" in body:
+        yield "no input"
+    if body.get("store") is not False:
+        yield "it is stored"
+    for field in ("max_tokens", "max_completion_tokens", "reasoning_effort", "stop", "temperature", "top_p", "n"):
+        if field in body:
+            yield field
+    for tool in body["tools"]:
+        if tool["type"] == "function" and not ("function" not in tool and tool["name"] and isinstance(tool["parameters"], dict)):
+            yield f"a tool: {tool}"
+    calls = {item["call_id"] for item in body["input"] if item.get("type") == "function_call"}
+    results = {item["call_id"] for item in body["input"] if item.get("type") == "function_call_output"}
+    if calls != results:
+        yield f"calls {calls} and results {results}"
 
 
 if __name__ == "__main__":
