@@ -395,10 +395,6 @@ fn spawn(
         .env("OVTH_LISTEN", address.to_string())
         .env("OVTH_METRICS_LISTEN", metrics_address.to_string())
         .env("OVTH_DATA_DIR", folder.join("data"))
-        // As the image and the unit have it: what glibc keeps in an arena for each thread is not what tests of memory are about.
-        .env("MALLOC_ARENA_MAX", "2")
-        .env("MALLOC_TRIM_THRESHOLD_", "1048576")
-        .env("MALLOC_MMAP_THRESHOLD_", "262144")
         // Tests count what their providers are asked; those of the check itself turn it on.
         .env("OVTH_ACCOUNT_CHECK", "never")
         .envs(environment.iter().map(|(name, value)| (name, value)))
