@@ -89,6 +89,8 @@ pub struct RouteOptions {
     pub sticky: bool,
     /// The time to the first content of a stream, after which another target is tried; at most what the provider's timeouts allow.
     pub first_byte: Option<Duration>,
+    /// The time without content after which another target is asked for the same stream as well.
+    pub hedge_after: Option<Duration>,
 }
 
 impl Default for RouteOptions {
@@ -103,6 +105,7 @@ impl Default for RouteOptions {
             expected_output: 1_024,
             sticky: true,
             first_byte: None,
+            hedge_after: None,
         }
     }
 }

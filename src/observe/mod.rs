@@ -11,6 +11,6 @@ pub mod metrics;
 
 pub use capture::{CaptureSettings, Captured, Captures, Capturing, Upstream as CapturedUpstream};
 pub use metrics::{ConnectionCut, InFlight, Metrics, ReloadOutcome};
-pub use outcome::Outcome;
+pub use outcome::{HedgeOutcome, Outcome};
 pub use record::{AttemptNote, Attempts, FailedAttempt, Record, ShortText};
 pub use rotation::{Every, LogFile};

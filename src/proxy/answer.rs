@@ -16,6 +16,7 @@ use super::body::ResponseBody;
 use super::context::Context;
 use super::downstream::{EVENT_STREAM, Framing, mark_event_stream};
 use super::ending::cut_error;
+use super::hedge::Begun;
 use super::meter::Meter;
 use super::targets::End;
 use super::tell::tell_error;
@@ -28,10 +29,10 @@ use crate::providers::Failure;
 use crate::routing::Target;
 
 /// An error body is read up to this size.
-const ERROR_BYTES: usize = 1024 * 1024;
+pub(super) const ERROR_BYTES: usize = 1024 * 1024;
 
 /// And for so long.
-const ERROR_TIME: Duration = Duration::from_secs(10);
+pub(super) const ERROR_TIME: Duration = Duration::from_secs(10);
 
 /// Where the provider's own id of a request is told.
 pub(super) const UPSTREAM_REQUEST_ID: &str = "x-upstream-request-id";
@@ -102,7 +103,7 @@ impl Exchange<'_, '_> {
     }
 
     /// Pumps a success to the client.
-    pub(super) async fn answer(&mut self, target: &Arc<Target>, mut wire: Wire) -> Outcome {
+    pub(super) async fn answer(&mut self, target: &Arc<Target>, wire: Wire) -> Outcome {
         let mut pump = match wire.head() {
             Some(head) => {
                 if let Err(error) = Gateway::begin_answer(&self.gateway.budget, head, self.context) {
@@ -123,8 +124,44 @@ impl Exchange<'_, '_> {
         }
         self.downstream.set_heartbeats(events);
         pump.gaps = self.context.meter.as_ref().filter(|_| events).and_then(Meter::gaps);
+        self.pump(pump, target, wire).await
+    }
+
+    /// Goes on with an answer that has content and overtook another.
+    pub(super) async fn answer_begun(&mut self, target: &Arc<Target>, begun: Begun) -> Outcome {
+        let Begun { attempt, prepared, wire, pending, end } = begun;
+        self.downstream.marks().unset(UPSTREAM_REQUEST_ID);
+        self.downstream.marks().unset("x-ovth-warnings");
+        self.warn(target, &prepared);
+        if let Some(meter) = &mut self.context.meter {
+            meter.sent();
+            meter.answered_by(&attempt.passed_headers);
+        }
+        self.context.attempt = Some(attempt);
+        self.downstream.set_heartbeats(true);
+        let mut pump = Pump::new(None);
+        pump.gaps = self.context.meter.as_ref().and_then(Meter::gaps);
+        pump.pending = pending;
+        self.note_progress(&mut pump);
+        match self.judge(&mut pump, target, end).await {
+            Some(outcome) => self.over(outcome, wire, end).await,
+            None => self.pump(pump, target, wire).await,
+        }
+    }
+
+    /// Reads the answer to its end, and writes it.
+    async fn pump(&mut self, mut pump: Pump, target: &Arc<Target>, mut wire: Wire) -> Outcome {
         loop {
-            let next = self.watch.wait(self.downstream, Some(pump.deadline(target)), wire.read_body()).await;
+            let is_hedged = self.hedge.as_ref().is_some_and(|hedge| hedge.is_open());
+            let deadline = Some(pump.deadline(target, is_hedged));
+            let next = if pump.committed {
+                self.watch.wait(self.downstream, deadline, wire.read_body()).await
+            } else {
+                match self.race(deadline, wire.read_body()).await {
+                    Ok(next) => next,
+                    Err(begun) => return Outcome::Overtaken(begun),
+                }
+            };
             let chunk = match next {
                 Ok(Ok(chunk)) => chunk,
                 Ok(Err(error)) => return self.end_early(&pump, read_error(target, &error)).await,
@@ -165,17 +202,22 @@ impl Exchange<'_, '_> {
             pump.measure(arrived);
             pump.last = Instant::now();
             if let Some(outcome) = outcome {
-                let abandoned = self.response().is_some_and(|response| response.progress.abandoned);
-                // Whoever goes on talking after the client has all would go on billing.
-                if matches!(outcome, Outcome::Served) && !abandoned {
-                    self.keep_connection(wire, end).await;
-                }
-                return outcome;
+                return self.over(outcome, wire, end).await;
             }
             if let Some(error) = pump.error.take() {
                 return self.end_early(&pump, error).await;
             }
         }
+    }
+
+    /// What becomes of the connection when all was said.
+    async fn over(&mut self, outcome: Outcome, wire: Wire, end: bool) -> Outcome {
+        let abandoned = self.response().is_some_and(|response| response.progress.abandoned);
+        // Whoever goes on talking after the client has all would go on billing.
+        if matches!(outcome, Outcome::Served) && !abandoned {
+            self.keep_connection(wire, end).await;
+        }
+        outcome
     }
 
     /// Runs the response body filter over a chunk.
@@ -187,6 +229,10 @@ impl Exchange<'_, '_> {
         if let (Ok(_), Some(bytes)) = (filtered, chunk) {
             pump.push(bytes);
         }
+        self.note_progress(pump);
+    }
+
+    fn note_progress(&self, pump: &mut Pump) {
         if let Some(response) = self.response() {
             let progress = &response.progress;
             pump.content |= progress.content;
@@ -253,6 +299,9 @@ impl Exchange<'_, '_> {
 
     /// Writes what is pending; the first time with the head. What was set aside for it is on disk before that.
     async fn flush(&mut self, pump: &mut Pump, end: bool) -> Result<(), Stopped> {
+        if !pump.committed {
+            self.lose_hedge();
+        }
         self.settle_first(pump.committed).await?;
         if !pump.committed {
             pump.committed = true;
@@ -470,9 +519,14 @@ impl Pump {
         }
     }
 
-    /// When the next byte must have come, or the hold ends.
-    fn deadline(&mut self, target: &Target) -> Instant {
+    /// When the next byte must have come, or the hold ends; there is none while another target is asked as well.
+    fn deadline(&mut self, target: &Target, is_hedged: bool) -> Instant {
         let idle = self.last + target.upstream.timeouts().idle;
+        if is_hedged && self.first_until.is_none() {
+            // Another target may have content sooner: until then nothing is let go.
+            self.hold_until = None;
+            return idle;
+        }
         if let Some(first) = self.first_until.filter(|_| !self.committed) {
             return idle.min(first);
         }
@@ -487,7 +541,7 @@ impl Pump {
     }
 }
 
-fn read_error(target: &Target, error: &Error) -> ApiError {
+pub(super) fn read_error(target: &Target, error: &Error) -> ApiError {
     broken_error(target, upstream::describe(error))
 }
 

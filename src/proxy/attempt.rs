@@ -18,6 +18,7 @@ use super::budget::Held;
 use super::context::{Asked, Attempt, Context};
 use super::downstream::Downstream;
 use super::ending::cut_error;
+use super::hedge::{Begun, Hedge};
 use super::meter::Meter;
 use super::prepare::{Making, Prepared};
 use super::targets::note_attempt;
@@ -35,7 +36,7 @@ const LATE_ANSWER: Duration = Duration::from_millis(500);
 pub(super) const TOO_LONG: &str = "the exchange took longer than timeouts.total";
 
 /// Addresses of one host that are tried.
-const MAX_ADDRESSES: usize = 4;
+pub(super) const MAX_ADDRESSES: usize = 4;
 
 /// How an attempt ended.
 pub(super) enum Outcome {
@@ -47,6 +48,8 @@ pub(super) enum Outcome {
     Gone,
     /// Nothing of an answer went out: another target may be tried.
     Failed(Failed),
+    /// Nothing of an answer went out, and another target's has content.
+    Overtaken(Box<Begun>),
 }
 
 /// An attempt that failed before anything of it went out.
@@ -57,6 +60,16 @@ pub(super) struct Failed {
     pub(super) answer: Option<Answer>,
     /// The provider's status, when there was one.
     pub(super) status: Option<u16>,
+}
+
+impl Failed {
+    pub(super) fn of(failure: Failure) -> Box<Failed> {
+        Box::new(Failed { failure, answer: None, status: None })
+    }
+
+    pub(super) fn of_error(error: ApiError) -> Box<Failed> {
+        Failed::of(Failure::new(error))
+    }
 }
 
 /// A provider's answer, held.
@@ -95,6 +108,8 @@ pub(super) struct Exchange<'a, 'b> {
     pub(super) first_content: Option<Duration>,
     /// When that is over, from the end of the request on.
     pub(super) first_until: Option<Instant>,
+    /// Another target that is asked as well while this one is silent.
+    pub(super) hedge: Option<Box<Hedge<'a>>>,
 }
 
 impl Exchange<'_, '_> {
@@ -149,12 +164,17 @@ impl Exchange<'_, '_> {
             }
             Err(interrupt) => return Err(interrupted(target, interrupt, TOO_LONG)),
         };
+        self.warn(target, &prepared);
+        Ok(prepared)
+    }
+
+    /// Tells the client what a target was not told.
+    pub(super) fn warn(&mut self, target: &Target, prepared: &Prepared) {
         let warnings: Vec<&str> = [&*prepared.warnings, target.notice().unwrap_or_default()].into();
         let warnings: Vec<&str> = warnings.into_iter().filter(|warning| !warning.is_empty()).collect();
         if !warnings.is_empty() {
             self.downstream.marks().set("x-ovth-warnings", &warnings.join(", "));
         }
-        Ok(prepared)
     }
 
     /// One connection, one request.
@@ -280,7 +300,8 @@ impl Exchange<'_, '_> {
         let usual = target.upstream.timeouts().first_byte;
         self.first_until = self.first_content.map(|first| Instant::now() + first.min(usual));
         let deadline = self.first_until.unwrap_or_else(|| Instant::now() + usual);
-        match self.watch.wait(self.downstream, Some(deadline), wire.read_head()).await {
+        let read = self.race(Some(deadline), wire.read_head()).await;
+        match read.map_err(Outcome::Overtaken)? {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) if wire.reused() && upstream::is_stale(&error) => Err(Stop::Stale),
             Ok(Err(error)) => Err(broken(target, &error).into()),
@@ -344,9 +365,13 @@ pub(super) fn transport(target: &Target, what: &str) -> Outcome {
 }
 
 pub(super) fn broken(target: &Target, error: &Error) -> Outcome {
+    failed(broken_by(target, error))
+}
+
+pub(super) fn broken_by(target: &Target, error: &Error) -> ApiError {
     match error.etype() {
-        ErrorType::WriteTimedout | ErrorType::ReadTimedout => failed(silence(target, upstream::describe(error))),
-        _ => transport(target, upstream::describe(error)),
+        ErrorType::WriteTimedout | ErrorType::ReadTimedout => silence(target, upstream::describe(error)),
+        _ => broken_error(target, upstream::describe(error)),
     }
 }
 
@@ -358,7 +383,7 @@ pub(super) fn silence(target: &Target, what: &str) -> ApiError {
     ApiError::new(ErrorClass::Timeout, format!("provider {} failed: {what}", target.upstream.id()))
 }
 
-fn interrupted(target: &Target, interrupt: Interrupt, what: &str) -> Outcome {
+pub(super) fn interrupted(target: &Target, interrupt: Interrupt, what: &str) -> Outcome {
     match interrupt {
         Interrupt::ClientGone => Outcome::Gone,
         Interrupt::Stage => failed(silence(target, what)),

@@ -264,8 +264,10 @@ async fn run(
         without_state: gateway.refused_state.remembers(asked.conversation),
         first_content: None,
         first_until: None,
+        hedge: None,
     };
     let ended = try_targets(&mut exchange, plan).await;
+    drop(exchange);
     let (status, bytes, heartbeats) = (downstream.status(), downstream.bytes(), downstream.heartbeats());
     let waited = watch.waited() + downstream.waited() + context.waited;
     if let Some(meter) = &mut context.meter {

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use http::HeaderMap;
 use ovth_filters::Operation;
+use ovth_filters::money::PicoDollars;
 use ovth_filters::neutral::{ErrorClass, Usage};
 use ovth_filters::prefix::Prefix;
 use ovth_filters::tokens::Family;
@@ -33,6 +34,8 @@ pub(super) struct Meter {
     began: SystemTime,
     input_estimate: u64,
     observed: Observed,
+    /// What attempts have used that another overtook.
+    beside: Option<Beside>,
     bill: Option<Bill>,
     target: Option<Arc<Target>>,
     /// Where that target is counted.
@@ -71,6 +74,13 @@ struct Observed {
     service_class: Option<ShortText>,
 }
 
+/// What was used beside the answer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Beside {
+    usage: Usage,
+    cost: PicoDollars,
+}
+
 impl Meter {
     /// Begins to count.
     pub(super) fn new(
@@ -86,6 +96,7 @@ impl Meter {
             began: SystemTime::now(),
             input_estimate: 0,
             observed: Observed::default(),
+            beside: None,
             bill: None,
             target: None,
             counted: None,
@@ -230,6 +241,44 @@ impl Meter {
         self.observed = Observed::default();
     }
 
+    /// Another target has content sooner than that of the attempt under way: what this one has used is paid for, and the other's begins.
+    pub(super) fn overtaken(&mut self) {
+        if let (Some(usage), Some(target)) = (self.own_usage().0, self.target.clone()) {
+            self.add_beside(&target, usage);
+        }
+        self.observed = Observed::default();
+        if let Some(target) = self.target.clone() {
+            self.note_overtaken(&target);
+        }
+    }
+
+    /// A target that was asked as well has answered too late; `sent`: it may bill for the prompt.
+    pub(super) fn lost(&mut self, target: &Target, sent: bool) {
+        if sent {
+            self.add_beside(target, Usage { input: self.input_estimate, ..Usage::default() });
+        }
+        self.note_overtaken(target);
+    }
+
+    fn add_beside(&mut self, target: &Target, usage: Usage) {
+        let beside = self.beside.get_or_insert_default();
+        beside.usage = beside.usage.plus(&usage);
+        let cost = target.price().and_then(|price| price.cost(&usage, None));
+        beside.cost = beside.cost + cost.unwrap_or_default();
+    }
+
+    fn note_overtaken(&mut self, target: &Target) {
+        let note = AttemptNote {
+            provider: Arc::clone(target.upstream.id()),
+            model: Arc::clone(&target.model),
+            outcome: Outcome::Overtaken,
+            status: None,
+        };
+        let label = target.label.as_deref().unwrap_or(metrics::OTHER);
+        self.metrics.target(&note.provider, label).attempt(note.outcome);
+        self.record.attempts.push(note);
+    }
+
     /// The first byte of an answer from a provider goes out.
     pub(super) fn first_byte(&mut self) {
         self.record.time_to_first_byte.get_or_insert_with(|| self.arrived.elapsed());
@@ -245,8 +294,16 @@ impl Meter {
         self.record.outcome = Outcome::Failed(class);
     }
 
-    /// Tokens by kind and where they come from, as far as is known.
+    /// Tokens by kind and where they come from, as far as is known; with those that were used beside the answer.
     fn usage(&self) -> (Option<Usage>, UsageSource) {
+        let (own, source) = self.own_usage();
+        match &self.beside {
+            Some(beside) => (Some(own.unwrap_or_default().plus(&beside.usage)), UsageSource::Estimated),
+            None => (own, source),
+        }
+    }
+
+    fn own_usage(&self) -> (Option<Usage>, UsageSource) {
         if !self.record.operation.is_some_and(Operation::is_billed) {
             // Counting tokens spends none.
             return (None, UsageSource::None);
@@ -270,10 +327,13 @@ impl Meter {
     }
 
     /// What was spent so far: known costs, and the amount that limits are charged.
-    fn spent(&self) -> (Option<ovth_filters::money::PicoDollars>, Amount) {
+    fn spent(&self) -> (Option<PicoDollars>, Amount) {
         let (Some(usage), Some(bill)) = (self.usage().0, &self.bill) else { return (None, Amount::default()) };
         let price = self.target.as_ref().and_then(|target| target.price());
-        let cost = price.and_then(|price| price.cost(&usage, self.observed.service_class.as_deref()));
+        let own = self.own_usage().0.unwrap_or_default();
+        let beside = self.beside.map(|beside| beside.cost).unwrap_or_default();
+        let cost = price.and_then(|price| price.cost(&own, self.observed.service_class.as_deref()));
+        let cost = cost.map(|cost| cost + beside);
         (cost, Amount { tokens: bill.weights.count(&usage), cost: cost.unwrap_or_default() })
     }
 

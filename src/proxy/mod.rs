@@ -17,6 +17,7 @@ mod entry;
 mod exchange;
 mod fault;
 pub mod guard;
+mod hedge;
 mod intake;
 mod limits;
 mod local;
@@ -255,15 +256,21 @@ impl Gateway {
         let Some(attempt) = &mut context.attempt else {
             return Err(ApiError::new(ErrorClass::Internal, "an answer came without an attempt"));
         };
+        Gateway::begin_attempt(budget, head, attempt)?;
+        if let Some(meter) = &mut context.meter {
+            meter.answered_by(&attempt.passed_headers);
+        }
+        Ok(())
+    }
+
+    /// The same for an attempt whose exchange may be with another.
+    fn begin_attempt(budget: &Arc<Budget>, head: &ResponseHeader, attempt: &mut Attempt) -> Result<(), ApiError> {
         attempt.passed_headers = attempt.target.upstream.response_headers(attempt.target.shape, &head.headers);
         if attempt.translation.is_some() {
             // What else a provider tells in headers means something in its own shape only.
             let id = attempt.passed_headers.remove(answer::UPSTREAM_REQUEST_ID);
             attempt.passed_headers.clear();
             attempt.passed_headers.extend(id.map(|id| (HeaderName::from_static(answer::UPSTREAM_REQUEST_ID), id)));
-        }
-        if let Some(meter) = &mut context.meter {
-            meter.answered_by(&attempt.passed_headers);
         }
         let framing = match attempt.streaming {
             true if is_event_stream(head) => Some(shapes::Framing::Events),

@@ -12,13 +12,14 @@ use super::attempt::{Exchange, Failed, Outcome};
 use super::context::{Asked, Context};
 use super::ending::cut_error;
 use super::exchange::with_meter;
+use super::hedge::{ClientHead, Hedge, Leg};
 use super::meter::Meter;
 use super::tell::{tell, tell_error};
 use super::watch::Interrupt;
 use crate::config::RetrySettings;
-use crate::observe::{self, AttemptNote, FailedAttempt};
+use crate::observe::{self, AttemptNote, FailedAttempt, HedgeOutcome};
 use crate::providers::Next;
-use crate::routing::{Plan, Pursuit, Seen, Stay, Target};
+use crate::routing::{Plan, Pursuit, Seen, Stay, Target, Ticket};
 
 /// Targets that one request may try; more would only make a client wait for what is down everywhere.
 const MAX_TARGETS: u32 = 6;
@@ -39,6 +40,34 @@ struct Trials {
     hosts: Vec<u64>,
     /// What failed in a way that may pass.
     passing: Vec<Arc<Target>>,
+}
+
+impl Trials {
+    fn begin(&mut self, target: &Target) {
+        self.tried += 1;
+        self.hosts.push(target.key.host());
+    }
+}
+
+/// What is tried next.
+enum Trial<'a> {
+    /// A target that nobody has asked yet.
+    Target(Arc<Target>),
+    /// One that was asked while the one before it was silent.
+    Hedge(Box<Hedge<'a>>),
+}
+
+/// What was tried, and since when.
+struct Tried {
+    target: Arc<Target>,
+    began: Instant,
+    ticket: Option<Ticket>,
+}
+
+impl Tried {
+    fn of(mut hedge: Box<Hedge<'_>>) -> Tried {
+        Tried { ticket: hedge.ticket(), target: Arc::clone(&hedge.target), began: hedge.began }
+    }
 }
 
 /// Tries the targets of the plan in turn, and again what may have recovered, as often as the configuration allows.
@@ -102,72 +131,133 @@ async fn try_round(
 ) -> Option<End> {
     let settings = exchange.context.snapshot.config().health;
     let mut pursuit = Pursuit::new(targets);
-    let mut next = pursuit.next(None);
-    while let Some(target) = next.take()
-        && trials.tried < MAX_TARGETS
-        && exchange.watch.over().is_none()
-    {
+    let mut next = pursuit.next(None).map(Trial::Target);
+    while let Some(trial) = next.take() {
+        let is_begun = matches!(trial, Trial::Hedge(_));
+        if exchange.watch.over().is_some() || (trials.tried >= MAX_TARGETS && !is_begun) {
+            if let Trial::Hedge(hedge) = trial {
+                exchange.hedge = Some(hedge);
+                exchange.lose_hedge();
+            }
+            break;
+        }
         let gateway = exchange.gateway;
-        let host = target.key.host();
-        // Other models of a host that failed are often as bad; when all is bad, trying them would only add to it.
-        if trials.hosts.contains(&host) && !gateway.health.may_retry() {
-            next = pursuit.next(None);
+        let (mut tried, mut outcome) = match trial {
+            // Other models of a host that failed are often as bad; when all is bad, trying them would only add to it.
+            Trial::Target(target) if trials.hosts.contains(&target.key.host()) && !gateway.health.may_retry() => {
+                next = pursuit.next(None).map(Trial::Target);
+                continue;
+            }
+            Trial::Target(target) => {
+                trials.begin(&target);
+                note_target(exchange, plan, &target, (trials.tried > 1).then_some("failover"));
+                // Who is the last is given all the time that its provider has, and so is a whole answer, which begins when it ends.
+                let may_be_late = !exchange.asked.peek.stream || pursuit.is_over() || trials.tried >= MAX_TARGETS;
+                exchange.first_content = plan.first_byte.filter(|_| !may_be_late);
+                exchange.hedge = if may_be_late { None } else { planned_hedge(exchange, plan, &pursuit) };
+                let began = Instant::now();
+                let ticket = gateway.health.begin(&target, began.into_std());
+                let outcome = exchange.attempt(&target).await;
+                (Tried { target, began, ticket: Some(ticket) }, outcome)
+            }
+            Trial::Hedge(mut hedge) => {
+                note_target(exchange, plan, &hedge.target, Some("failover"));
+                let outcome = exchange.finish(&mut hedge).await;
+                (Tried::of(hedge), outcome)
+            }
+        };
+        if let Some(hedge) = exchange.hedge.as_ref().filter(|hedge| hedge.has_begun()) {
+            pursuit.leave_out(&hedge.target);
+            trials.begin(&hedge.target);
+        }
+        let failed = loop {
+            let now = std::time::Instant::now();
+            let Tried { target, began, ticket } = &mut tried;
+            match outcome {
+                Outcome::Overtaken(begun) => {
+                    gateway.metrics.hedge(HedgeOutcome::Won);
+                    with_meter(exchange.context, Meter::overtaken);
+                    if let Some(hedge) = exchange.hedge.take() {
+                        // The ticket of the first says nothing: it was silent, but not for too long.
+                        tried = Tried::of(hedge);
+                    }
+                    note_target(exchange, plan, &tried.target, Some("hedge"));
+                    outcome = exchange.answer_begun(&tried.target, *begun).await;
+                }
+                Outcome::Served => {
+                    let context = &mut *exchange.context;
+                    let seen = seen(context, began.into_std());
+                    if let Some(ticket) = ticket.take() {
+                        gateway.health.served(target, ticket, &seen, &settings, now);
+                    }
+                    stays(gateway, context, exchange.asked, target);
+                    note_attempt(context, target, (observe::Outcome::Ok, Some(200)));
+                    return Some(End::Served);
+                }
+                Outcome::Gone => {
+                    exchange.lose_hedge();
+                    note_attempt(exchange.context, target, (observe::Outcome::ClientAbort, None));
+                    return Some(End::Gone);
+                }
+                Outcome::Broken(error) => {
+                    exchange.lose_hedge();
+                    if let Some(ticket) = ticket.take().filter(|_| is_targets_fault(error.class)) {
+                        gateway.health.broke(ticket, &settings, now);
+                    }
+                    note_failure(exchange.context, target, (&error, None, *began));
+                    return Some(End::Told(error.class));
+                }
+                Outcome::Failed(failed) => break failed,
+            }
+        };
+        if failed.failure.next == Next::Stop {
+            exchange.lose_hedge();
+        }
+        let hedge = exchange.hedge.take().filter(|hedge| hedge.has_begun() && hedge.is_open());
+        let Tried { target, began, ticket } = tried;
+        let further = pursuit.next_but(hedge.is_some(), (&target, &failed.failure));
+        next = hedge.map(Trial::Hedge).or(further.map(Trial::Target));
+        if failed.failure.next == Next::OtherTranslation {
+            // Nobody was asked: that is no attempt.
+            trials.tried -= 1;
+            trials.failures.push(failed);
             continue;
         }
-        trials.hosts.push(host);
-        trials.tried += 1;
-        let began = Instant::now();
-        note_target(exchange, plan, &target, trials.tried == 1);
-        // Who is the last is given all the time that its provider has, and so is a whole answer, which begins when it ends.
-        let may_be_late = !exchange.asked.peek.stream || pursuit.is_over() || trials.tried >= MAX_TARGETS;
-        exchange.first_content = plan.first_byte.filter(|_| !may_be_late);
-        let ticket = gateway.health.begin(&target, began.into_std());
-        let outcome = exchange.attempt(&target).await;
         let (now, context) = (std::time::Instant::now(), &mut *exchange.context);
-        match outcome {
-            Outcome::Served => {
-                let seen = seen(context, began.into_std());
-                gateway.health.served(&target, ticket, &seen, &settings, now);
-                stays(gateway, context, exchange.asked, &target);
-                note_attempt(context, &target, (observe::Outcome::Ok, Some(200)));
-                return Some(End::Served);
-            }
-            Outcome::Gone => {
-                note_attempt(context, &target, (observe::Outcome::ClientAbort, None));
-                return Some(End::Gone);
-            }
-            Outcome::Broken(error) => {
-                if is_targets_fault(error.class) {
-                    gateway.health.broke(ticket, &settings, now);
-                }
-                note_failure(context, &target, (&error, None, began));
-                return Some(End::Told(error.class));
-            }
-            Outcome::Failed(failed) if failed.failure.next == Next::OtherTranslation => {
-                // Nobody was asked: that is no attempt.
-                trials.tried -= 1;
-                next = pursuit.next(Some((&target, &failed.failure)));
-                trials.failures.push(failed);
-            }
-            Outcome::Failed(failed) => {
-                note_failure(context, &target, (&failed.failure.error, failed.status, began));
-                with_meter(context, Meter::attempt_failed);
-                gateway.health.failed(&target, &failed.failure, ticket, &settings, now);
-                next = pursuit.next(Some((&target, &failed.failure)));
-                if next.is_some() && trials.tried < MAX_TARGETS {
-                    let reason = observe::Outcome::Failed(failed.failure.error.class);
-                    if let Some(counted) = context.meter.as_ref().and_then(Meter::counted) {
-                        counted.failover(reason);
-                    }
-                }
-                if is_targets_fault(failed.failure.error.class) && failed.failure.next == Next::NextTarget {
-                    trials.passing.push(target);
-                }
-                trials.failures.push(failed);
+        note_failure(context, &target, (&failed.failure.error, failed.status, began));
+        with_meter(context, Meter::attempt_failed);
+        if let Some(ticket) = ticket {
+            gateway.health.failed(&target, &failed.failure, ticket, &settings, now);
+        }
+        if next.is_some() && trials.tried < MAX_TARGETS {
+            let reason = observe::Outcome::Failed(failed.failure.error.class);
+            if let Some(counted) = context.meter.as_ref().and_then(Meter::counted) {
+                counted.failover(reason);
             }
         }
+        if is_targets_fault(failed.failure.error.class) && failed.failure.next == Next::NextTarget {
+            trials.passing.push(target);
+        }
+        trials.failures.push(failed);
     }
     None
+}
+
+/// The target to ask as well if the one that is tried now is silent: the best of the others, if that is in health.
+fn planned_hedge<'a>(exchange: &Exchange<'a, '_>, plan: &Plan, pursuit: &Pursuit) -> Option<Box<Hedge<'a>>> {
+    let at = Instant::now() + plan.hedge_after?;
+    let target = Arc::clone(pursuit.rest().first()?);
+    if exchange.gateway.health.is_avoided(&target, std::time::Instant::now()) {
+        return None;
+    }
+    let request = exchange.downstream.session.req_header();
+    let client = ClientHead {
+        headers: request.headers.clone(),
+        query: request.uri.query().map(str::to_owned),
+        request_id: exchange.context.request_id.clone(),
+    };
+    let (gateway, asked, without_state) = (exchange.gateway, exchange.asked, exchange.without_state);
+    Some(Box::new(Hedge::planned(Leg { gateway, asked, target, client, without_state }, at)))
 }
 
 /// Whether a failure is the target's, and may pass.
@@ -196,7 +286,8 @@ fn stays(gateway: &Gateway, context: &Context, asked: &Asked, target: &Target) {
     }
 }
 
-fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target>, is_first: bool) {
+/// `instead`: why it is not the first of the plan.
+fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target>, instead: Option<&str>) {
     let mut attempts = 0;
     with_meter(exchange.context, |meter| {
         meter.target(target);
@@ -206,12 +297,10 @@ fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target
     let mut text = String::new();
     if let Some(route) = &plan.route {
         let _ = write!(text, "{route}; {}/{}", target.upstream.id(), target.model);
-        match plan.choice.filter(|_| is_first) {
-            Some(choice) => {
-                let _ = write!(text, "; {choice}");
-            }
-            None => text.push_str("; failover"),
-        }
+        let _ = match (plan.choice, instead) {
+            (Some(choice), None) => write!(text, "; {choice}"),
+            (_, instead) => write!(text, "; {}", instead.unwrap_or("failover")),
+        };
         marks.set("x-ovth-route", &text);
         text.clear();
     }
@@ -231,7 +320,11 @@ pub(super) fn note_attempt(context: &mut Context, target: &Target, (outcome, sta
     });
 }
 
-fn note_failure(context: &mut Context, target: &Target, (error, status, began): (&ApiError, Option<u16>, Instant)) {
+pub(super) fn note_failure(
+    context: &mut Context,
+    target: &Target,
+    (error, status, began): (&ApiError, Option<u16>, Instant),
+) {
     FailedAttempt {
         request_id: &context.request_id,
         provider: target.upstream.id(),

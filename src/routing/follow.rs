@@ -31,6 +31,26 @@ impl Pursuit {
         (!self.rest.is_empty()).then(|| self.rest.remove(0))
     }
 
+    /// What [`Pursuit::next`] tells after a failure; nothing is taken where another target is under way already.
+    pub fn next_but(&mut self, is_under_way: bool, (target, failure): (&Target, &Failure)) -> Option<Arc<Target>> {
+        if is_under_way {
+            self.learn(target, failure);
+            return None;
+        }
+        self.next(Some((target, failure)))
+    }
+
+    /// The targets that are left, best first.
+    #[must_use]
+    pub fn rest(&self) -> &[Arc<Target>] {
+        &self.rest
+    }
+
+    /// That target was tried in another way.
+    pub fn leave_out(&mut self, target: &Arc<Target>) {
+        self.rest.retain(|other| !Arc::ptr_eq(other, target));
+    }
+
     /// Whether no target is left.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -15,6 +15,7 @@ use super::route::{Chosen, Route};
 use super::snapshot::shown;
 use super::{Ask, Live, Snapshot, Target};
 use crate::catalog::PicoDollars;
+use crate::config::RouteOptions;
 
 /// The ordered targets of one request.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Plan {
     pub choice: Option<Choice>,
     /// The time to the first content of an answer, where the route sets one.
     pub first_byte: Option<Duration>,
+    /// The time without content after which another target is asked for the same stream as well, where the route sets one.
+    pub hedge_after: Option<Duration>,
 }
 
 /// Why a route chose what it chose.
@@ -115,8 +118,15 @@ impl Snapshot {
         if !route.options.fallback.is_empty() {
             keep_first(&mut targets);
         }
-        let first_byte = route.options.first_byte;
-        Ok(Plan { route: Some(Arc::clone(&route.name)), strategy, targets, choice: Some(choice), first_byte })
+        let RouteOptions { first_byte, hedge_after, .. } = route.options;
+        Ok(Plan {
+            route: Some(Arc::clone(&route.name)),
+            strategy,
+            targets,
+            choice: Some(choice),
+            first_byte,
+            hedge_after,
+        })
     }
 
     /// A route, and those that it goes on with, in the order in which they are come to.
@@ -157,7 +167,7 @@ impl Snapshot {
             return Err(unfit(&format!("`{}`", shown(ask.model)), &offers, &wanted, &near));
         }
         stay_first(&mut targets, live.stay.as_ref());
-        Ok(Plan { route: None, strategy: "direct", targets, choice: None, first_byte: None })
+        Ok(Plan { route: None, strategy: "direct", targets, choice: None, first_byte: None, hedge_after: None })
     }
 }
 

@@ -36,6 +36,7 @@ mod errors;
 mod failover;
 mod gemini;
 mod headers;
+mod hedging;
 mod keys;
 mod kills;
 mod large;

@@ -34,6 +34,7 @@ pub(super) fn route_options(fields: &mut Fields<'_>, strategy: Strategy) -> Rout
         expected_output: fields.read("expected_output", |node| node.whole(TOKENS)).unwrap_or(defaults.expected_output),
         sticky: fields.read("sticky", Node::flag).unwrap_or(defaults.sticky),
         first_byte: fields.read("first_byte", |node| node.duration(MIN_TIME..=MAX_FIRST_BYTE)),
+        hedge_after: fields.read("hedge_after", |node| node.duration(MIN_TIME..=MAX_FIRST_BYTE)),
     }
 }
 

@@ -165,6 +165,7 @@ fn every_setting_is_in_the_example() {
         "expected_output",
         "sticky",
         "first_byte",
+        "hedge_after",
         "fallback",
         "weight: 3",
         "cache_read",

@@ -114,7 +114,7 @@ fn each_slip_is_told_with_path_value_and_cure() {
         ("routes: {a: {models: [4.1]}}", "error: routes.a.models[0]: must be text; it is 4.1"),
         (
             "routes: {a: {model: gpt-5}}",
-            "error: routes.a.model: is not a setting; known here: strategy, providers, models, weights, min_context, max_price, exclude, quality_floor, expected_output, sticky, first_byte, fallback; did you mean \"models\"?",
+            "error: routes.a.model: is not a setting; known here: strategy, providers, models, weights, min_context, max_price, exclude, quality_floor, expected_output, sticky, first_byte, hedge_after, fallback; did you mean \"models\"?",
         ),
         ("just text", "error: file: must be a map (`name: value` lines); it is \"just text\""),
         (

@@ -31,6 +31,7 @@ fn the_options_of_a_route_are_read() {
     expected_output: 500
     sticky: false
     first_byte: 8s
+    hedge_after: 2s
     fallback: [cheap]
 health: {window: 2m, failure_percent: 20, min_attempts: 5, open_for: 10s, longest_open: 1m, probes: 3}
 retries: {rounds: 2, backoff: 100ms, within: 5s, budget_percent: 10}
@@ -46,6 +47,7 @@ retries: {rounds: 2, backoff: 100ms, within: 5s, budget_percent: 10}
     assert_eq!(options.weights.iter().map(|(_, weight)| *weight).collect::<Vec<_>>(), [3, 0]);
     assert_eq!((options.expected_output, options.sticky), (500, false));
     assert_eq!(options.first_byte, Some(Duration::from_secs(8)));
+    assert_eq!(options.hedge_after, Some(Duration::from_secs(2)));
     assert_eq!(options.fallback.iter().map(|name| &**name).collect::<Vec<_>>(), ["cheap"]);
     assert_eq!(
         config.health,

@@ -27,7 +27,7 @@ pub use self::lookups::{Lookup, LookupMetrics};
 pub use self::reloads::{ReloadOutcome, Reloads};
 use self::target::Targets;
 pub use self::target::{OTHER, TargetMetrics};
-use super::{Outcome, Record};
+use super::{HedgeOutcome, Outcome, Record};
 
 /// The content type of what [`Metrics::render`] returns.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -86,6 +86,8 @@ pub struct Metrics {
     breakers: IntGaugeVec,
     /// By the place of the reason in [`names::CACHE_BREAK_REASONS`].
     cache_breaks: [IntCounter; names::CACHE_BREAK_REASONS.len()],
+    /// By [`HedgeOutcome`].
+    hedges: [IntCounter; HedgeOutcome::ALL.len()],
     quota_refusals: IntCounterVec,
     ledger_wait: Histogram,
     heartbeats: IntCounter,
@@ -101,6 +103,7 @@ impl Metrics {
         #[cfg(target_os = "linux")]
         register(&registry, prometheus::process_collector::ProcessCollector::for_self());
         let cache_breaks = counters(&registry, &names::CACHE_BREAKS);
+        let hedges = counters(&registry, &names::HEDGES);
         gauges(&registry, &names::BUILD_INFO).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Metrics {
             buffered_bytes: gauge(&registry, &names::BUFFERED_BYTES),
@@ -125,6 +128,7 @@ impl Metrics {
             cooled: gauges(&registry, &names::COOLED_TARGETS),
             breakers: gauges(&registry, &names::BREAKERS),
             cache_breaks: names::CACHE_BREAK_REASONS.map(|reason| cache_breaks.with_label_values(&[reason])),
+            hedges: HedgeOutcome::ALL.map(|outcome| hedges.with_label_values(&[outcome.as_str()])),
             quota_refusals: counters(&registry, &names::QUOTA_REFUSALS),
             ledger_wait: histogram(&registry, &names::LEDGER_WAIT, names::WAIT_SECONDS),
             heartbeats: counter(&registry, &names::HEARTBEATS),
@@ -152,6 +156,16 @@ impl Metrics {
     #[must_use]
     pub fn target(&self, provider: &str, model: &str) -> Arc<TargetMetrics> {
         self.targets.of(provider, model)
+    }
+
+    /// Counts how a target ended that was asked beside a silent one.
+    pub fn hedge(&self, outcome: HedgeOutcome) {
+        let [won, lost, failed] = &self.hedges;
+        match outcome {
+            HedgeOutcome::Won => won.inc(),
+            HedgeOutcome::Lost => lost.inc(),
+            HedgeOutcome::Failed => failed.inc(),
+        }
     }
 
     /// Counts that a provider's prompt cache was not read as it could have been. A reason that is not declared is not counted.

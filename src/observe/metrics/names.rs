@@ -58,6 +58,12 @@ pub(super) const CACHE_BREAKS: Metric = Metric::with(
 pub(super) const CACHE_BREAK_REASONS: [&str; 7] =
     ["target_changed", "tools_changed", "system_changed", "settings_changed", "prefix_diverged", "expired", "provider"];
 
+pub(super) const HEDGES: Metric = Metric::with(
+    "ovth_hedges_total",
+    &["outcome"],
+    "Times that another target was asked for the same stream as the first was silent, by how it ended: won (it had content first), lost, failed.",
+);
+
 // Requests that the gateway answers by itself.
 
 pub(super) const LOCAL_REQUESTS: Metric = Metric::with(
@@ -71,7 +77,7 @@ pub(super) const LOCAL_REQUESTS: Metric = Metric::with(
 pub(super) const ATTEMPTS: Metric = Metric::with(
     "ovth_attempts_total",
     &["provider", "model", "outcome"],
-    "Attempts at providers that have ended, by provider, model and outcome (ok, client_abort or an error's class).",
+    "Attempts at providers that have ended, by provider, model and outcome (ok, client_abort, overtaken or an error's class).",
 );
 pub(super) const FAILOVERS: Metric = Metric::with(
     "ovth_failovers_total",

@@ -26,6 +26,8 @@ pub(super) struct Options {
     sticky: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_byte: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hedge_after: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fallback: Vec<String>,
 }
@@ -63,6 +65,7 @@ pub(super) fn options(options: &RouteOptions) -> Options {
         expected_output: options.expected_output,
         sticky: options.sticky,
         first_byte: options.first_byte.map(time),
+        hedge_after: options.hedge_after.map(time),
         fallback: options.fallback.iter().map(ToString::to_string).collect(),
     }
 }

@@ -108,7 +108,10 @@ impl Gateway {
 
     /// The metrics page when no request is in flight, so that everything that was asked is counted.
     pub(crate) async fn settled_page(&self) -> Page {
-        self.page_where(|page| page.sum("ovth_requests_in_flight", &[]) == 0.0).await
+        let is_idle = |page: &Page| page.sum("ovth_requests_in_flight", &[]) == 0.0;
+        // A page is not of one moment: that one may have counted the tokens before the last request had ended.
+        self.page_where(is_idle).await;
+        self.page_where(is_idle).await
     }
 }
 
