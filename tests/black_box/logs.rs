@@ -171,12 +171,14 @@ async fn levels_of_modules_are_read_from_file_and_environment_and_changed_over_t
         response.json()
     };
     let silent = exchange(&bed).await;
-    let changed = put(r#"{"levels":{"ovth::access":"info"},"duration_seconds":1}"#).await;
+    let changed = put(r#"{"levels":{"ovth::access":"info"},"duration_seconds":3600}"#).await;
     assert_eq!(changed["configured"]["level"], "error");
     assert_eq!(changed["configured"]["levels"]["ovth_gateway::admin"], "info");
     gateway.logged("the log levels were changed over the admin API").await;
     let told = exchange(&bed).await;
     gateway.record(&told).await;
+    assert_eq!(gateway.admin_json("/admin/log").await["changed"], true);
+    put(r#"{"levels":{"ovth::access":"info"},"duration_seconds":1}"#).await;
     within("the configured levels", async {
         while gateway.admin_json("/admin/log").await["changed"] == true {
             tokio::time::sleep(GLANCE).await;

@@ -339,6 +339,7 @@ async fn other_files_of_the_folder_are_nobodys_business_and_a_swapped_link_is() 
     symlink("..data/config.yaml", folder.join("link")).unwrap();
     fs::rename(folder.join("link"), folder.join("config.yaml")).unwrap();
     gateway.config_where(|shown| shown["settings"]["heartbeat"] == "1s").await;
+    gateway.logged("\"generation\":2").await;
     let lines = gateway.log().lines().count();
     for round in 0..100 {
         fs::write(folder.join("notes.txt"), round.to_string()).unwrap();
