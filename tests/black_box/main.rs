@@ -19,6 +19,7 @@ mod bodies;
 mod budget;
 mod cache_breaks;
 mod capture;
+mod chaos;
 mod cli;
 mod commits;
 mod deadlines;

@@ -95,6 +95,8 @@ enum Manner {
 
 #[derive(Default)]
 struct Memory {
+    /// Nothing is remembered: for so many requests that they would not be still.
+    forgets: bool,
     requests: watch::Sender<Vec<Arc<Seen>>>,
     links: watch::Sender<Vec<Arc<Link>>>,
 }
@@ -110,6 +112,11 @@ impl Upstream {
     /// Answers each request by a function of it.
     pub(crate) async fn new(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Upstream {
         Upstream::start(Manner::Whole(Arc::new(handler))).await
+    }
+
+    /// The same, without remembering what it saw.
+    pub(crate) async fn forgetful(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Upstream {
+        Upstream::start_with(Manner::Whole(Arc::new(handler)), Memory { forgets: true, ..Memory::default() }).await
     }
 
     /// Answers every request in the same way.
@@ -133,9 +140,13 @@ impl Upstream {
     }
 
     async fn start(manner: Manner) -> Upstream {
+        Upstream::start_with(manner, Memory::default()).await
+    }
+
+    async fn start_with(manner: Manner, memory: Memory) -> Upstream {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a loopback port");
         let address = listener.local_addr().expect("a bound address");
-        let memory = Arc::new(Memory::default());
+        let memory = Arc::new(memory);
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, manner, Arc::clone(&memory)));
         Upstream { address, memory, _tasks: tasks }
@@ -179,7 +190,9 @@ async fn accept(listener: TcpListener, manner: Manner, memory: Arc<Memory>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let link = Arc::new(Link::default());
-        memory.links.send_modify(|links| links.push(Arc::clone(&link)));
+        if !memory.forgets {
+            memory.links.send_modify(|links| links.push(Arc::clone(&link)));
+        }
         let (manner, memory) = (manner.clone(), Arc::clone(&memory));
         connections.spawn(async move {
             serve(stream, manner, &memory, &link).await;
@@ -211,7 +224,9 @@ async fn serve(stream: TcpStream, manner: Manner, memory: &Memory, link: &Arc<Li
         memory.requests.send_modify(|requests| {
             let request = Arc::new(Seen { index: requests.len(), head, body, link: Arc::clone(link) });
             seen = Some(Arc::clone(&request));
-            requests.push(request);
+            if !memory.forgets {
+                requests.push(request);
+            }
         });
         let seen = seen.expect("it was just made");
         if !play(&handler(&seen), &seen, &mut reader, &mut write).await {
