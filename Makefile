@@ -9,7 +9,7 @@ ifneq ($(OVTH_RECORDINGS),)
 export OVTH_RECORDINGS
 endif
 
-.PHONY: help setup setup-test setup-check demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model image test-image check deny bench bench-ledger bench-translate fuzz
+.PHONY: help setup setup-test setup-check demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model image test-image check deny bench bench-plan bench-ledger bench-translate fuzz
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ deny: setup-check ## Check what dependencies may be: advisories, licences, sourc
 
 bench: setup ## Compare the gateway with the simulator alone and with nginx, if that is installed.
 	$(CARGO) bench --locked --bench gateway -- $(BENCH_ARGS)
+
+bench-plan: setup ## Measure what choosing a target costs, over the whole catalogue.
+	$(CARGO) bench --locked --bench plan
 
 bench-ledger: setup ## Measure what durable accounting costs in latency and in exchanges a second.
 	$(CARGO) bench --locked --bench ledger -- $(BENCH_ARGS)
