@@ -6,6 +6,7 @@ pub mod money;
 pub mod neutral;
 pub mod prefix;
 pub mod price;
+pub mod router;
 pub mod shapes;
 pub mod sse;
 pub mod tap;

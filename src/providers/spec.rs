@@ -23,6 +23,10 @@ pub(super) enum Auth {
 pub struct Spec {
     /// What the configuration is told; absent for hosts that only a file names.
     pub builtin: Option<Builtin>,
+    /// Its name for people; empty for hosts that only a file names, whose id it is.
+    pub(super) name: &'static str,
+    /// What hosted routers call it besides its id.
+    pub(super) slugs: &'static [&'static str],
     /// How the credential is sent with a shape.
     pub(super) auth: fn(Shape) -> Auth,
     /// Request headers of the client that are passed on.

@@ -56,6 +56,24 @@ impl Upstream {
         &self.provider.id
     }
 
+    /// Its name for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        if self.spec.name.is_empty() { &self.provider.id } else { self.spec.name }
+    }
+
+    /// Whether a client of a hosted router means it by that name, in lower case: its id, another name that routers have for it, or one
+    /// of these with an endpoint of it behind a slash.
+    #[must_use]
+    pub fn is_called(&self, slug: &str) -> bool {
+        let is = |slug: &str| {
+            self.provider.id.eq_ignore_ascii_case(slug)
+                || self.spec.name.eq_ignore_ascii_case(slug)
+                || self.spec.slugs.contains(&slug)
+        };
+        is(slug) || slug.split_once('/').is_some_and(|(base, _)| is(base))
+    }
+
     /// Its host: a name or an address, without brackets.
     #[must_use]
     pub fn host(&self) -> &str {

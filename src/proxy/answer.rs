@@ -90,7 +90,7 @@ impl Exchange<'_, '_> {
         let failure = target.upstream.failure(target.shape, status, &headers, &body);
         // Its own words go on as they are only to who speaks its shape.
         let request_id = passed_headers.get(UPSTREAM_REQUEST_ID).cloned();
-        let is_own_shape = target.shape == self.asked.shape;
+        let is_own_shape = target.shape == self.asked.shape && !self.downstream.voice().is_router();
         let answer =
             (failure.client_body && is_own_shape).then(|| Answer { status, headers: passed_headers, body, held });
         if answer.is_none()
@@ -349,7 +349,7 @@ impl Exchange<'_, '_> {
                     // The client is given nothing, and so is charged nothing.
                     meter.attempt_failed();
                 }
-                match tell_error(self.downstream, self.context, &error).await {
+                match tell_error(self.downstream, self.context, (&error, None)).await {
                     End::Gone => Outcome::Gone,
                     _ => Outcome::Broken(error),
                 }

@@ -170,7 +170,7 @@ impl Exchange<'_, '_> {
 
     /// Tells the client what a target was not told.
     pub(super) fn warn(&mut self, target: &Target, prepared: &Prepared) {
-        let warnings: Vec<&str> = [&*prepared.warnings, target.notice().unwrap_or_default()].into();
+        let warnings = [&*prepared.warnings, target.notice().unwrap_or_default(), &*self.asked.routed.warnings];
         let warnings: Vec<&str> = warnings.into_iter().filter(|warning| !warning.is_empty()).collect();
         if !warnings.is_empty() {
             self.downstream.marks().set("x-ovth-warnings", &warnings.join(", "));

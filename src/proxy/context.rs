@@ -2,13 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
+use ovth_filters::router::{Dialect, Speaker, Suffix};
 use ovth_filters::shapes::Peek;
 use ovth_filters::{Operation, Shape};
 
-use super::body::{RequestBody, ResponseBody, Translation};
+use super::body::{RequestBody, ResponseBody, Telling, Translation};
 use super::endpoints::Called;
 use super::guard::Visit;
 use super::intake::Body;
@@ -88,6 +89,28 @@ pub(super) struct Asked {
     pub(super) cache_lifetime: Option<Duration>,
     /// What is remembered of the answers that the same key was given.
     pub(super) memory: OwnMemory,
+    /// What a hosted router's words came to.
+    pub(super) routed: Routed,
+}
+
+/// What a hosted router's words came to in a request; nothing in a plain one.
+#[derive(Default)]
+pub(super) struct Routed {
+    /// Whether the client takes us for one.
+    pub(super) dialect: Dialect,
+    /// For `x-ovth-warnings`; may be empty.
+    pub(super) warnings: String,
+    /// What is put behind the model's name for routers further on.
+    pub(super) suffixes: Vec<(Arc<Target>, Suffix)>,
+    /// What the answer is called.
+    pub(super) generation: String,
+}
+
+impl Routed {
+    /// What a target is to be called that is a router itself.
+    pub(super) fn suffix(&self, target: &Arc<Target>) -> Option<Suffix> {
+        self.suffixes.iter().find(|(other, _)| Arc::ptr_eq(other, target)).map(|(_, suffix)| *suffix)
+    }
 }
 
 /// One try at one target.
@@ -111,6 +134,8 @@ pub(super) struct Attempt {
     pub(super) hides_usage: bool,
     /// How the answer becomes one in the client's shape, where that is another.
     pub(super) translation: Option<Translation>,
+    /// How the answer is told to a client that takes us for a hosted router.
+    pub(super) telling: Option<Box<Telling>>,
 }
 
 impl Attempt {
@@ -127,9 +152,27 @@ impl Attempt {
             streaming: prepared.stream,
             hides_usage: prepared.hides_usage,
             translation: prepared.translation.clone(),
+            telling: telling(&target, asked),
             target,
         }
     }
+}
+
+/// How the answer is told to a client that takes us for a hosted router; other shapes than chat are as they are.
+fn telling(target: &Arc<Target>, asked: &Asked) -> Option<Box<Telling>> {
+    let is_told =
+        asked.routed.dialect.is_router() && asked.shape == Shape::Chat && asked.called.operation == Operation::Generate;
+    is_told.then(|| {
+        let speaker = Speaker {
+            id: asked.routed.generation.clone(),
+            provider: target.upstream.name().to_owned(),
+            model: target.model.to_string(),
+            created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            hides_reasoning: asked.peek.router.as_ref().is_some_and(|router| router.hides_reasoning()),
+        };
+        let input_estimate = asked.peek.estimated_input_tokens();
+        Box::new(Telling { speaker, target: Arc::clone(target), input_estimate })
+    })
 }
 
 /// `req_` and 128 random bits.

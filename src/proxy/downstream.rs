@@ -6,13 +6,13 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Version, header};
 use ovth_filters::neutral::ApiError;
 use ovth_filters::sse::ArrayWriter;
-use ovth_filters::{Shape, shapes};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_core::Result;
 use pingora_proxy::Session;
 
 use super::body::PIECE_BYTES;
 use super::reply::{Marks, append_all, as_array, keep_alive_unless_shutting_down, put_body, put_head};
+use super::voice::Voice;
 use super::waited::timed;
 use crate::observe::Capturing;
 
@@ -29,8 +29,6 @@ pub(super) enum Framing {
 pub(super) struct Downstream<'a> {
     /// Pingora's session with the client.
     pub(super) session: &'a mut Session,
-    /// The shape that the client speaks.
-    pub(super) shape: Shape,
     marks: Marks,
     streaming: bool,
     status: Option<u16>,
@@ -48,10 +46,9 @@ pub(super) struct Downstream<'a> {
 
 impl<'a> Downstream<'a> {
     /// The client's side of an exchange; `streaming` is what the client asked for.
-    pub(super) fn new(session: &'a mut Session, shape: Shape, marks: Marks, streaming: bool) -> Downstream<'a> {
+    pub(super) fn new(session: &'a mut Session, marks: Marks, streaming: bool) -> Downstream<'a> {
         Downstream {
             session,
-            shape,
             marks,
             streaming,
             status: None,
@@ -105,6 +102,11 @@ impl<'a> Downstream<'a> {
         &mut self.marks
     }
 
+    /// How the client is spoken to.
+    pub(super) const fn voice(&self) -> Voice {
+        self.marks.voice()
+    }
+
     /// Tells that what was written last ended inside an event, so that nothing may be put in between.
     pub(super) const fn set_inside_event(&mut self, inside: bool) {
         self.inside_event = inside;
@@ -130,7 +132,7 @@ impl<'a> Downstream<'a> {
         }
         self.heartbeats += 1;
         // In an array a comment becomes white space; that of a shape whose clients take no comments would become nothing.
-        let heartbeat = if self.array.is_some() { b":\n\n" } else { shapes::heartbeat(self.shape) };
+        let heartbeat = if self.array.is_some() { b":\n\n" } else { self.marks.voice().heartbeat() };
         self.write(Bytes::from_static(heartbeat), false).await
     }
 
@@ -198,7 +200,7 @@ impl<'a> Downstream<'a> {
     /// Ends a stream whose head is out with the terminal error event of the client's shape. It is written with the end flag: on HTTP/2 a reset
     /// right after it would throw it away.
     pub(super) async fn end_with_error(&mut self, error: &ApiError) -> Result<()> {
-        let event = shapes::encode_error_event(self.shape, error, self.marks.request_id());
+        let event = self.marks.voice().error_event(error, self.marks.request_id(), None);
         self.write(event.into(), true).await
     }
 }

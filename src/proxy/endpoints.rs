@@ -236,6 +236,11 @@ pub(super) fn is_admin(path: &str) -> bool {
     path == "/admin" || path.starts_with("/admin/")
 }
 
+/// Whether a path is one that clients of a hosted router call: they have its base URL from there.
+pub(super) fn is_routers(path: &str) -> bool {
+    path.starts_with("/api/v1/")
+}
+
 /// `/api/v1/...` is an alias of `/v1/...`.
 fn without_alias(path: &str) -> &str {
     match path.strip_prefix("/api") {

@@ -4,8 +4,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
+use http::HeaderMap;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::prefix::Prefix;
+use ovth_filters::router::Dialect;
 use ovth_filters::{Operation, Shape, shapes, tokens};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -14,7 +16,7 @@ use tokio::time::Instant;
 use super::admission::{self, Admitted, Denied};
 use super::attempt::Exchange;
 use super::authenticate::authenticate;
-use super::context::{Asked, Context};
+use super::context::{Asked, Context, Routed};
 use super::downstream::Downstream;
 use super::ending::cut_error;
 use super::endpoints::Called;
@@ -22,11 +24,13 @@ use super::intake::{self, BLOCKING_BYTES, Body, Bounds, IntakeError, Pace};
 use super::reasoning_memory::OwnMemory;
 use super::reply::{Marks, Reply};
 use super::targets::{End, try_targets};
+use super::voice::{Voice, asks_for_router, generation_id};
 use super::watch::Watch;
-use super::{Gateway, count_tokens, fault, limits, refused_state, stored_state};
+use super::wished::{Asking, Wished};
+use super::{Gateway, count_tokens, fault, limits, refused_state, stored_state, wished};
 use crate::ledger::{Facts, Payer, Refusal};
 use crate::observe::{self, Captured, ConnectionCut, ShortText};
-use crate::routing::{Ask, Live, Plan};
+use crate::routing::{Ask, Live, Plan, Snapshot};
 
 /// A limit that resets within so many seconds is worth a new try by the client's SDK: a minute, and the second under way, which
 /// limits of a minute count as well.
@@ -34,6 +38,9 @@ const SHORT_WAIT: u64 = 61;
 
 /// Where Claude Code names its session.
 const SESSION_HEADER: &str = "x-claude-code-session-id";
+
+/// Where clients of a hosted router find what their answer is called.
+const GENERATION_HEADER: &str = "x-generation-id";
 
 /// Serves one request that goes to a provider.
 ///
@@ -43,10 +50,13 @@ pub(super) async fn serve(
     gateway: &Gateway,
     session: &mut Session,
     context: &mut Context,
-    shape: Shape,
+    voice: Voice,
     called: &Called,
 ) -> Result<()> {
-    let mut marks = Marks::new(shape, context.request_id.clone(), true);
+    let mut marks = Marks::new(voice, context.request_id.clone(), true);
+    if voice.is_router() {
+        marks.set(GENERATION_HEADER, &generation_id(&context.request_id));
+    }
     match prepare(gateway, session, context, &mut marks, called).await {
         Ok((asked, mut plan)) => match count_tokens::family(&asked, &mut plan) {
             Some(family) => count_tokens::answer(session, context, marks, &asked, family).await,
@@ -99,7 +109,12 @@ async fn prepare(
     fault::panic_if_asked(&session.req_header().headers, &body.bytes);
     let (Looked { peek, prefix }, body) = peek(shape, called, body).await?;
     let shape = peek.is_in.unwrap_or(shape);
-    marks.speak(shape);
+    let names_router = wished::is_routers_name(&snapshot, &peek.model);
+    let routed = Routed {
+        dialect: dialect(marks.voice(), &peek, names_router, &session.req_header().headers),
+        ..Routed::default()
+    };
+    marks.speak(Voice { shape, dialect: routed.dialect });
     if let Some(meter) = &mut context.meter {
         let record = &mut meter.record;
         record.bytes_in = body.bytes.len() as u64;
@@ -115,14 +130,20 @@ async fn prepare(
     let conversation = prefix.as_ref().map_or(0, |prefix| refused_state::conversation(key.id.as_str(), prefix));
     let session_id = headers_text(session, SESSION_HEADER);
     let cache_lifetime = prefix.as_ref().and_then(Prefix::lifetime);
-    let strict = admission::is_strict(&key, &config.quota);
+    let requires = peek.router.as_ref().is_some_and(|router| router.wishes.require_parameters);
+    let strict = requires || admission::is_strict(&key, &config.quota);
     let now = std::time::Instant::now();
     let named = session_id.as_deref().or(peek.session.as_deref());
     let stay_key = stay_key(key.id.as_str(), &peek.model, named, conversation);
     let stay = gateway.health.affinity.stay(stay_key, now);
     let live = Live { health: Some(&gateway.health), now, stay, strict, inventory: Some(&gateway.inventory) };
-    let mut plan = snapshot.plan_with(&ask, &live)?;
-    admission::keep_allowed(&mut plan, &key, &config.quota)?;
+    let asking = Asking { ask, live: &live, key: &key, quota: &config.quota, extensions: peek.router.as_deref() };
+    let (mut plan, routed) = planned(&snapshot, asking, names_router, routed)?;
+    let generation = routed.dialect.is_router().then(|| generation_id(&context.request_id));
+    if let Some(generation) = &generation {
+        marks.set(GENERATION_HEADER, generation);
+    }
+    let routed = Routed { generation: generation.unwrap_or_default(), ..routed };
     stored_state::keep_keepers(&mut plan, shape, &peek)?;
     context.capture = gateway.log.captures().begin(Captured {
         request_id: &context.request_id,
@@ -157,9 +178,47 @@ async fn prepare(
     with_meter(context, |meter| meter.reserved(reservation, config.quota.weights));
     let memory = OwnMemory::new(&gateway.reasoning_memory, &key.id);
     let called = called.clone();
-    let asked =
-        Asked { shape, called, peek, body, output_bound, strict, conversation, stay_key, cache_lifetime, memory };
+    let asked = Asked {
+        shape,
+        called,
+        peek,
+        body,
+        output_bound,
+        strict,
+        conversation,
+        stay_key,
+        cache_lifetime,
+        memory,
+        routed,
+    };
     Ok((asked, plan))
+}
+
+/// How the client is to be spoken to: whoever has a word of a hosted router's in its request takes us for one.
+fn dialect(voice: Voice, peek: &shapes::Peek, names_router: bool, headers: &HeaderMap) -> Dialect {
+    let asks =
+        || names_router || peek.router.as_ref().is_some_and(|router| router.is_asked()) || asks_for_router(headers);
+    if voice.is_router() || (voice.shape != Shape::GenerateContent && asks()) {
+        Dialect::Router
+    } else {
+        Dialect::Plain
+    }
+}
+
+/// The targets of a request that the key may use.
+fn planned(
+    snapshot: &Snapshot,
+    asking: Asking<'_>,
+    names_router: bool,
+    routed: Routed,
+) -> Result<(Plan, Routed), ApiError> {
+    if names_router || asking.extensions.is_some() {
+        let Wished { plan, warnings, suffixes } = wished::plan(snapshot, asking)?;
+        return Ok((plan, Routed { warnings, suffixes, ..routed }));
+    }
+    let mut plan = snapshot.plan_with(&asking.ask, asking.live)?;
+    admission::keep_allowed(&mut plan, asking.key, asking.quota)?;
+    Ok((plan, routed))
 }
 
 /// What a conversation's stay is kept under: by the name that the client gives it, else by how it began; 0 when it is nothing to go by.
@@ -250,7 +309,7 @@ async fn run(
     if streaming {
         watch.beat(started + commit_after, every);
     }
-    let mut downstream = Downstream::new(session, asked.shape, marks, streaming);
+    let mut downstream = Downstream::new(session, marks, streaming);
     downstream.capture = context.capture.take();
     if asked.called.streams_array() {
         downstream.stream_array();
@@ -304,7 +363,7 @@ async fn refuse(
     marks: &Marks,
     (error, called): (&ApiError, &Called),
 ) -> Result<()> {
-    let mut reply = Reply::error(marks.shape(), error, marks.request_id());
+    let mut reply = Reply::error(marks.voice(), error, marks.request_id());
     if called.streams_array() {
         reply = reply.in_array();
     }

@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, header};
 use ovth_filters::Shape;
 use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::router::Dialect;
 use pingora_core::Result;
 use pingora_proxy::Session;
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use super::endpoints::{self, Endpoint, Found};
 use super::guard::Unfit;
 use super::intake::{self, Bounds, IntakeError, Pace};
 use super::reply::{Marks, Reply, Source};
+use super::voice::Voice;
 use super::{Gateway, exchange, stored_state};
 use crate::catalog::listing;
 use crate::keys::Key;
@@ -88,12 +90,12 @@ pub(super) async fn answer(
     gateway: &Gateway,
     session: &mut Session,
     context: &mut Context,
-    shape: Shape,
+    voice: Voice,
     found: Found,
 ) -> Result<()> {
     let path = session.req_header().uri.path();
     let name = found.name();
-    let marks = Marks::new(shape, context.request_id.clone(), !endpoints::is_admin(path));
+    let marks = Marks::new(voice, context.request_id.clone(), !endpoints::is_admin(path));
     let is_preflight = session.req_header().method == Method::OPTIONS && !endpoints::is_admin(path);
     let reply = match found {
         Found::OtherMethod { allow } if is_preflight => preflight(session, allow),
@@ -101,26 +103,26 @@ pub(super) async fn answer(
             // Codex goes on over HTTP at once where it is told that; what else it is told it takes for an outage.
             let error = ApiError::new(ErrorClass::MethodNotAllowed, format!("{path} is no WebSocket here: POST to it"));
             let required = HeaderValue::from_static("HTTP/1.1");
-            Reply::error(shape, &error, marks.request_id()).with_status(Some(426)).with(header::UPGRADE, required)
+            Reply::error(voice, &error, marks.request_id()).with_status(Some(426)).with(header::UPGRADE, required)
         }
         Found::OtherMethod { allow } => {
             let request = session.req_header();
             let message = format!("{} takes {allow}, not {}", request.uri.path(), request.method);
             let error = ApiError::new(ErrorClass::MethodNotAllowed, message);
-            Reply::error(shape, &error, marks.request_id()).with(header::ALLOW, HeaderValue::from_static(allow))
+            Reply::error(voice, &error, marks.request_id()).with(header::ALLOW, HeaderValue::from_static(allow))
         }
-        Found::Nothing => Reply::error(shape, &no_such_path(path), marks.request_id()),
+        Found::Nothing => Reply::error(voice, &no_such_path(path), marks.request_id()),
         Found::Endpoint(Endpoint::Admin) => match ask_admin(gateway, session, context).await {
             Ok(reply) => reply,
             Err(IntakeError::Refused(error)) => {
                 exchange::count_if_slow(&error, context);
-                Reply::error(Shape::Chat, &error, marks.request_id())
+                Reply::error(Voice { shape: Shape::Chat, dialect: Dialect::Plain }, &error, marks.request_id())
             }
             Err(IntakeError::ClientGone) => return Err(exchange::gone()),
         },
-        Found::Endpoint(Endpoint::Stored) => Reply::error(shape, &stored_state::not_kept(path), marks.request_id()),
-        Found::Endpoint(Endpoint::Key) => own_key(gateway, session, context, shape).await,
-        Found::Endpoint(endpoint) => from_snapshot(gateway, session, context, shape, &endpoint),
+        Found::Endpoint(Endpoint::Stored) => Reply::error(voice, &stored_state::not_kept(path), marks.request_id()),
+        Found::Endpoint(Endpoint::Key) => own_key(gateway, session, context, voice).await,
+        Found::Endpoint(endpoint) => from_snapshot(gateway, session, context, voice, &endpoint),
     };
     gateway.metrics.local(name, reply.status());
     reply.send(session, &marks).await.map(drop)
@@ -134,7 +136,7 @@ pub(super) async fn refuse(
     gateway: &Gateway,
     session: &mut Session,
     context: &Context,
-    shape: Shape,
+    voice: Voice,
     unfit: &Unfit,
 ) -> Result<()> {
     if let (Some(why), Some(visit)) = (unfit.cut, &context.visit) {
@@ -143,8 +145,8 @@ pub(super) async fn refuse(
     if unfit.closes {
         session.set_keepalive(None);
     }
-    let marks = Marks::new(shape, context.request_id.clone(), !endpoints::is_admin(session.req_header().uri.path()));
-    let reply = Reply::error(shape, &unfit.error, marks.request_id()).with_status(unfit.status);
+    let marks = Marks::new(voice, context.request_id.clone(), !endpoints::is_admin(session.req_header().uri.path()));
+    let reply = Reply::error(voice, &unfit.error, marks.request_id()).with_status(unfit.status);
     gateway.metrics.local(REFUSED, reply.status());
     reply.send(session, &marks).await.map(drop)
 }
@@ -169,7 +171,8 @@ fn no_such_path(path: &str) -> ApiError {
     ApiError::new(ErrorClass::NotFound, format!("There is no {shown} here. {cure}"))
 }
 
-fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape: Shape, endpoint: &Endpoint) -> Reply {
+fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, voice: Voice, endpoint: &Endpoint) -> Reply {
+    let shape = voice.shape;
     let request = session.req_header();
     let messages_form = shape == Shape::Messages || request.headers.contains_key("anthropic-version");
     match endpoint {
@@ -181,7 +184,7 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
                     Ok(body) => Reply::json(200, body),
                     Err(error) => {
                         let error = ApiError::new(ErrorClass::BadRequest, error.to_string());
-                        Reply::error(shape, &error, &context.request_id)
+                        Reply::error(voice, &error, &context.request_id)
                     }
                 }
             } else if messages_form {
@@ -190,7 +193,7 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
                     Ok(body) => Reply::json(200, body),
                     Err(error) => {
                         let error = ApiError::new(ErrorClass::BadRequest, error.to_string());
-                        Reply::error(shape, &error, &context.request_id)
+                        Reply::error(voice, &error, &context.request_id)
                     }
                 }
             } else {
@@ -201,7 +204,7 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, shape:
             Some(entry) if shape == Shape::GenerateContent => Reply::json(200, listing::google_model(entry)),
             Some(entry) if messages_form => Reply::json(200, listing::anthropic_model(entry)),
             Some(entry) => Reply::json(200, listing::openai_model(entry)),
-            None => Reply::error(shape, &context.snapshot.models_error(name), &context.request_id),
+            None => Reply::error(voice, &context.snapshot.models_error(name), &context.request_id),
         },
         Endpoint::Ready => answered(gateway.local.ready(session.is_process_shutting_down())),
         Endpoint::Health => answered(gateway.local.health()),
@@ -219,11 +222,11 @@ const ROOT: &str = concat!(
 );
 
 /// Tells a client about its own key.
-async fn own_key(gateway: &Gateway, session: &Session, context: &Context, shape: Shape) -> Reply {
+async fn own_key(gateway: &Gateway, session: &Session, context: &Context, voice: Voice) -> Reply {
     let quota = &context.snapshot.config().quota;
-    match authenticate(gateway, session.req_header(), shape, quota) {
+    match authenticate(gateway, session.req_header(), voice.shape, quota) {
         Ok(key) => answered(gateway.local.key_info(&key, Payer::of(&key, quota, None)).await),
-        Err(error) => Reply::error(shape, &error, &context.request_id),
+        Err(error) => Reply::error(voice, &error, &context.request_id),
     }
 }
 

@@ -31,8 +31,10 @@ mod targets;
 mod tell;
 mod unsaid;
 mod upstream;
+mod voice;
 mod waited;
 mod watch;
+mod wished;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +64,7 @@ pub use self::local::{LocalAnswer, LocalApi, LocalBody};
 use self::meter::Meter;
 pub use self::reasoning_memory::ReasoningMemory;
 pub use self::refused_state::RefusedState;
+use self::voice::Voice;
 use crate::conversations::Conversations;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
@@ -229,24 +232,24 @@ impl ProxyHttp for Gateway {
 impl Gateway {
     async fn serve(&self, session: &mut Session, context: &mut Context) -> Result<()> {
         let request = session.req_header();
-        let shape = endpoints::shape(request.uri.path());
+        let voice = Voice::of_path(request.uri.path());
         let mut found = endpoints::find(&request.method, request.uri.path(), request.uri.query());
         if let Some(visit) = &mut context.visit {
             match judge(visit, request, found, &context.snapshot.config().clients) {
                 Ok(served) => found = served,
-                Err(unfit) => return local::refuse(self, session, context, shape, &unfit).await,
+                Err(unfit) => return local::refuse(self, session, context, voice, &unfit).await,
             }
         }
         match found {
             Found::Endpoint(Endpoint::Exchange(called)) => {
-                let mut record = Record::new(context.request_id.as_str(), shape);
+                let mut record = Record::new(context.request_id.as_str(), voice.shape);
                 record.operation = Some(called.operation);
                 record.client_retry_count = retry_count(request);
                 record.client = context.client_to_log();
                 context.meter = Some(Meter::new(record, &self.metrics, &self.conversations, context.arrived));
-                exchange::serve(self, session, context, shape, &called).await?;
+                exchange::serve(self, session, context, voice, &called).await?;
             }
-            found => local::answer(self, session, context, shape, found).await?,
+            found => local::answer(self, session, context, voice, found).await?,
         }
         Ok(())
     }
@@ -277,10 +280,14 @@ impl Gateway {
             true if shapes::streams_as_array(attempt.target.shape) => Some(shapes::Framing::Array),
             _ => None,
         };
-        attempt.response = Some(match (&attempt.translation, framing) {
+        let response = match (&attempt.translation, framing) {
             (Some(translation), framing) => ResponseBody::translated(translation, framing, budget)?,
             (None, Some(framing)) => ResponseBody::events(attempt.target.shape, framing, attempt.hides_usage),
             (None, None) => ResponseBody::whole(attempt.target.shape, budget),
+        };
+        attempt.response = Some(match attempt.telling.take() {
+            Some(telling) => response.told_by_router(*telling),
+            None => response,
         });
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! Makes the body for one target: the client's bytes with values spliced in, or a translation where the target speaks another shape.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use ovth_filters::json::{Edit, splice};
-use ovth_filters::neutral::{ApiError, ErrorClass};
+use ovth_filters::neutral::{ApiError, ErrorClass, Losses};
+use ovth_filters::router::Told;
 use ovth_filters::shapes::{self, Edits, Strip};
 use ovth_filters::translate::{self, Upstream};
 use ovth_filters::{Operation, Shape};
@@ -76,13 +78,12 @@ impl Prepared {
 async fn spliced(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure> {
     let Making { asked, target, .. } = making;
     let ask_usage = target.upstream.provider().stream_options;
+    let model = model_of(asked, target);
     let completion_tokens_field = target.takes_max_completion_tokens();
-    let mut edits = asked.peek.edits(&Edits {
-        model: &target.model,
-        ask_usage,
-        completion_tokens_field,
-        max_output: asked.output_bound,
-    });
+    let mut edits =
+        asked.peek.edits(&Edits { model: &model, ask_usage, completion_tokens_field, max_output: asked.output_bound });
+    let (routers, losses) = routers_edits(asked, target);
+    edits.extend(routers);
     let stripped = stripped(making).await;
     if !held.at_least(stripped.iter().map(|edit| edit.with.len()).sum()) {
         return Err(Failure::new(no_room()));
@@ -98,15 +99,36 @@ async fn spliced(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure
     if lost_state {
         warnings.push("dropped:reasoning".to_owned());
     }
+    warnings.extend(losses.all().iter().map(ToString::to_string));
     Ok(Prepared {
         runs: runs(&asked.body.bytes, &edits),
         stream: asked.peek.stream,
-        hides_usage: ask_usage && asked.peek.hides_usage(),
+        hides_usage: ask_usage && asked.peek.hides_usage() && !asked.routed.dialect.is_router(),
         translation: None,
         embedding: None,
         warnings: warnings.join(", "),
         held,
     })
+}
+
+/// What the target is told as the model.
+fn model_of<'t>(asked: &Asked, target: &'t Arc<Target>) -> Cow<'t, str> {
+    match asked.routed.suffix(target) {
+        Some(suffix) => Cow::Owned(format!("{}{}", target.model, suffix.as_str())),
+        None => Cow::Borrowed(&target.model),
+    }
+}
+
+/// The edits that say in the target's words what was said in a hosted router's, or take it out.
+fn routers_edits(asked: &Asked, target: &Target) -> (Vec<Edit>, Losses) {
+    let Some(router) = &asked.peek.router else { return (Vec::new(), Losses::default()) };
+    let told = Told {
+        profile: &target.profile,
+        dialect: asked.routed.dialect,
+        has_tools: asked.peek.needs.tools,
+        max_output: asked.peek.max_output,
+    };
+    router.edits(&asked.body.bytes, &told)
 }
 
 /// The edits that take out what the target would refuse of another's reasoning.
@@ -135,7 +157,10 @@ fn capped(asked: &Asked) -> Option<String> {
 async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure> {
     let Making { asked, target, request_id, without_state } = making;
     let client = asked.shape;
-    let body = asked.body.bytes.clone();
+    let body = match &asked.peek.router {
+        Some(router) => router.without_own(&asked.body.bytes),
+        None => asked.body.bytes.clone(),
+    };
     let telling = Telling {
         client,
         target: Arc::clone(target),

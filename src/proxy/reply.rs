@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use ovth_filters::Shape;
 use ovth_filters::neutral::ApiError;
-use ovth_filters::{Shape, shapes};
 use pingora::http::ResponseHeader;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::body::PIECE_BYTES;
 use super::guard::Patience;
 use super::intake::expects_continue;
+use super::voice::Voice;
 
 /// Of a request body that nobody wants, so much is still read, so that the client sees the answer and not a reset.
 const DRAIN_BYTES: usize = 1024 * 1024;
@@ -27,7 +28,7 @@ const DRAIN_TIME: Duration = Duration::from_secs(2);
 /// What every answer to one client carries.
 #[derive(Clone, Debug)]
 pub(super) struct Marks {
-    shape: Shape,
+    voice: Voice,
     request_id: String,
     cors: bool,
     extra: Vec<(HeaderName, HeaderValue)>,
@@ -35,18 +36,23 @@ pub(super) struct Marks {
 
 impl Marks {
     /// The marks of one request.
-    pub(super) const fn new(shape: Shape, request_id: String, cors: bool) -> Marks {
-        Marks { shape, request_id, cors, extra: Vec::new() }
+    pub(super) const fn new(voice: Voice, request_id: String, cors: bool) -> Marks {
+        Marks { voice, request_id, cors, extra: Vec::new() }
+    }
+
+    /// How the client is spoken to.
+    pub(super) const fn voice(&self) -> Voice {
+        self.voice
     }
 
     /// The shape that the client speaks.
     pub(super) const fn shape(&self) -> Shape {
-        self.shape
+        self.voice.shape
     }
 
-    /// The client turned out to speak another shape than its path says.
-    pub(super) const fn speak(&mut self, shape: Shape) {
-        self.shape = shape;
+    /// The client turned out to be spoken to otherwise than its path says.
+    pub(super) const fn speak(&mut self, voice: Voice) {
+        self.voice = voice;
     }
 
     /// Our id of the request.
@@ -70,7 +76,7 @@ impl Marks {
 
     /// Puts the marks on a head: our request id under the name that the caller's SDK reads, CORS, and what was added.
     pub(super) fn put(&self, head: &mut ResponseHeader) -> Result<()> {
-        head.insert_header(request_id_header(self.shape), self.request_id.as_str())?;
+        head.insert_header(request_id_header(self.voice.shape), self.request_id.as_str())?;
         if self.cors {
             head.insert_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")?;
             head.insert_header(header::ACCESS_CONTROL_EXPOSE_HEADERS, "*")?;
@@ -166,9 +172,9 @@ impl Reply {
         Reply::new(status, HeaderMap::new(), Bytes::new())
     }
 
-    /// An error in the caller's shape.
-    pub(super) fn error(shape: Shape, error: &ApiError, request_id: &str) -> Reply {
-        let encoded = shapes::encode_error(shape, error, request_id);
+    /// An error in the caller's form.
+    pub(super) fn error(voice: Voice, error: &ApiError, request_id: &str) -> Reply {
+        let encoded = voice.error(error, request_id, None);
         let mut reply = Reply::json(encoded.status, encoded.body);
         if let Some(seconds) = error.retry_after {
             reply = reply.with(header::RETRY_AFTER, HeaderValue::from(seconds));

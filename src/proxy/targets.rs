@@ -34,7 +34,7 @@ pub(super) enum End {
 
 /// What one request has tried, and may still try.
 struct Trials {
-    failures: Vec<Failed>,
+    failures: Vec<(Failed, Arc<Target>)>,
     tried: u32,
     /// Digests of the hosts that it has tried.
     hosts: Vec<u64>,
@@ -106,7 +106,7 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
         // Whatever failed before: the next process may find it otherwise.
         Some(Interrupt::Ending) => {
             exchange.downstream.marks().set("x-should-retry", "true");
-            tell_error(exchange.downstream, exchange.context, &cut_error()).await
+            tell_error(exchange.downstream, exchange.context, (&cut_error(), None)).await
         }
         over => tell(exchange.downstream, exchange.context, &plan, trials.failures, over.is_some()).await,
     }
@@ -220,7 +220,7 @@ async fn try_round(
         if failed.failure.next == Next::OtherTranslation {
             // Nobody was asked: that is no attempt.
             trials.tried -= 1;
-            trials.failures.push(failed);
+            trials.failures.push((failed, target));
             continue;
         }
         let (now, context) = (std::time::Instant::now(), &mut *exchange.context);
@@ -236,9 +236,9 @@ async fn try_round(
             }
         }
         if is_targets_fault(failed.failure.error.class) && failed.failure.next == Next::NextTarget {
-            trials.passing.push(target);
+            trials.passing.push(Arc::clone(&target));
         }
-        trials.failures.push(failed);
+        trials.failures.push((failed, target));
     }
     None
 }

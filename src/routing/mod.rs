@@ -17,6 +17,7 @@ mod refusal;
 mod route;
 mod snapshot;
 mod target;
+mod wishes;
 
 pub use affinity::{Affinity, Stay};
 pub use explain::{Candidate, Explained};

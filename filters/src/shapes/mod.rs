@@ -2,7 +2,7 @@
 
 mod attachments;
 mod call_state;
-mod chat;
+pub(crate) mod chat;
 pub(crate) mod codec;
 mod efforts;
 mod end_user;

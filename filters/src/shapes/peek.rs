@@ -11,6 +11,7 @@ use super::output_bound::OutputBound;
 use crate::Shape;
 use crate::json::{Cursor, Edit, ScanError, Text, bool_at, is_array_at, is_null_at, is_string_at, quoted, string_at};
 use crate::neutral::{ApiError, ErrorClass};
+use crate::router::{Extensions, Member, Noted, ReasoningFields};
 
 /// What a model must be able to do to serve a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -96,8 +97,12 @@ pub struct Peek {
     /// Estimated tokens of the attachments: 1,600 an image; 2,000 for each 75,000 base64 bytes of a document (a page,
     /// about); 100 and one more for each 600 bytes of sound or film.
     pub attachment_tokens: u64,
+    /// What is said in a hosted router's words; absent where nothing is.
+    pub router: Option<Box<Extensions>>,
     /// In the order of the body.
     model_places: Vec<Place>,
+    /// Where the model goes in a body that does not name it.
+    model_insertion: Option<usize>,
     ask_usage: Option<Edit>,
     bound: OutputBound,
 }
@@ -122,7 +127,11 @@ impl Peek {
         let models = places.map(|place| place.holding(wanted.model));
         let usage = self.ask_usage.clone().filter(|_| wanted.ask_usage);
         let bound = self.bound.edits(wanted.completion_tokens_field, wanted.max_output);
-        models.chain(usage).chain(bound).collect()
+        let missing = self.model_insertion.map(|at| {
+            let name = String::from_utf8_lossy(&quoted(wanted.model)).into_owned();
+            Edit { range: at..at, with: format!("\"model\":{name},").into() }
+        });
+        missing.into_iter().chain(models).chain(usage).chain(bound).collect()
     }
 
     /// Whether [`Edits::completion_tokens_field`] changes anything: the client sets `max_tokens` and only that.
@@ -184,6 +193,9 @@ pub(super) struct Found {
     pub(super) session: Option<String>,
     pub(super) needs: Needs,
     pub(super) attachments: Attachments,
+    /// Fields of a hosted router.
+    noted: Vec<Noted>,
+    pub(super) reasoning: ReasoningFields,
 }
 
 impl Found {
@@ -214,6 +226,20 @@ impl Found {
         Ok(())
     }
 
+    /// Notes a field that is none of the shape's own, if it is a hosted router's.
+    pub(super) fn other(&mut self, key: Text<'_>, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+        self.noted.extend(Noted::read(key, cursor)?);
+        Ok(())
+    }
+
+    /// Notes the name that a hosted router's client gives its conversation.
+    pub(super) fn router_session(&mut self, key: Text<'_>, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+        let start = cursor.clone();
+        self.session(cursor)?;
+        self.noted.push(Noted::session(Member { start: key.range().start, value: cursor.range_from(&start) }));
+        Ok(())
+    }
+
     /// Notes how the client names its conversation; the first name counts.
     pub(super) fn session(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
         let name = cursor.text()?;
@@ -227,14 +253,22 @@ impl Found {
     }
 
     /// What was found, when it is what a request must be.
-    pub(super) fn into_peek(self, body: &[u8], ask_usage: Option<Edit>) -> Result<Peek, ApiError> {
+    pub(super) fn into_peek(mut self, body: &[u8], ask_usage: Option<Edit>) -> Result<Peek, ApiError> {
         if let Some(name) = self.twice {
             return Err(bad(name, format!("`{name}` is there twice: send it once")));
         }
-        let model_range = self.model.clone().ok_or_else(|| {
-            bad("model", "`model` is missing: name a route or a model; GET /v1/models lists them".to_owned())
-        })?;
-        let model = model_at(body, &model_range)?;
+        let mut router = Extensions::read(body, std::mem::take(&mut self.noted), std::mem::take(&mut self.reasoning))?;
+        let (model, places, insertion) = match &self.model {
+            Some(range) => (model_at(body, range)?, vec![Place { range: range.clone(), before: "" }], None),
+            None => {
+                let first =
+                    router.as_mut().filter(|router| !router.models.is_empty()).map(|router| router.models.remove(0));
+                let first = first.ok_or_else(|| {
+                    bad("model", "`model` is missing: name a route or a model; GET /v1/models lists them".to_owned())
+                })?;
+                (first, Vec::new(), body.iter().position(|byte| *byte == b'{').map(|brace| brace + 1))
+            }
+        };
         if !self.has_input {
             let messages = self
                 .messages
@@ -250,9 +284,10 @@ impl Found {
             Some(range) => bool_at(body, range)
                 .ok_or_else(|| bad("stream", "`stream` must be true or false, without quotes".to_owned()))?,
         };
-        let place = Place { range: model_range, before: "" };
         let ask_usage = ask_usage.filter(|_| stream);
-        Ok(self.found(body, (model, vec![place]), stream, ask_usage))
+        let mut peek = self.found(body, (model, places), stream, ask_usage);
+        (peek.router, peek.model_insertion) = (router, insertion);
+        Ok(peek)
     }
 
     /// The same for a body whose path names the model.
@@ -287,7 +322,9 @@ impl Found {
             needs: Needs { images, documents, audio, caching: is_marked(body), streaming: stream, ..self.needs },
             text_bytes: (body.len() as u64).saturating_sub(bytes),
             attachment_tokens: tokens,
+            router: None,
             model_places,
+            model_insertion: None,
             ask_usage,
             bound: self.bound,
         }

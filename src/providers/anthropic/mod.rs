@@ -20,6 +20,8 @@ pub(super) static SPEC: Spec = Spec {
         shapes: &[Shape::Messages],
         last: false,
     }),
+    name: "Anthropic",
+    slugs: &[],
     auth: |_| Auth::XApiKey,
     request_headers: &REQUEST_HEADERS,
     // Claude Code calls `/v1/messages?beta=true`.

@@ -9,6 +9,8 @@ static REQUEST_HEADERS: [HeaderName; 1] = [HeaderName::from_static("idempotency-
 
 pub(super) static SPEC: Spec = Spec {
     builtin: None,
+    name: "",
+    slugs: &[],
     auth: |shape| match shape {
         Shape::Messages => Auth::XApiKey,
         Shape::GenerateContent => Auth::XGoogApiKey,

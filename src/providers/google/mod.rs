@@ -16,6 +16,8 @@ pub(super) static SPEC: Spec = Spec {
         shapes: &[Shape::GenerateContent],
         last: false,
     }),
+    name: "Google AI Studio",
+    slugs: &["google-ai-studio", "google-vertex"],
     // Google's OpenAI-compatible endpoint (`.../v1beta/openai`) takes the same key as a bearer token:
     // <https://ai.google.dev/gemini-api/docs/openai>.
     auth: |shape| if matches!(shape, Shape::GenerateContent) { Auth::XGoogApiKey } else { Auth::Bearer },

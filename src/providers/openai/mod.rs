@@ -25,6 +25,8 @@ pub(super) static SPEC: Spec = Spec {
         shapes: &[Shape::Chat, Shape::Responses],
         last: false,
     }),
+    name: "OpenAI",
+    slugs: &[],
     auth: |_| Auth::Bearer,
     request_headers: &REQUEST_HEADERS,
     query: &[],

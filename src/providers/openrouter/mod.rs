@@ -19,6 +19,9 @@ static REQUEST_HEADERS: [HeaderName; 6] = [
 
 static RESPONSE_HEADERS: [HeaderName; 1] = [HeaderName::from_static("x-generation-id")];
 
+/// What its clients name where they leave the choice of a model to it: here to the route of that name.
+pub(super) const AUTO: (&str, &str) = ("openrouter/auto", "auto");
+
 pub(super) static SPEC: Spec = Spec {
     builtin: Some(Builtin {
         id: "openrouter",
@@ -28,6 +31,8 @@ pub(super) static SPEC: Spec = Spec {
         shapes: &[Shape::Chat, Shape::Responses, Shape::Messages],
         last: true,
     }),
+    name: "OpenRouter",
+    slugs: &[],
     auth: |_| Auth::Bearer,
     request_headers: &REQUEST_HEADERS,
     query: &[],

@@ -4,6 +4,7 @@
 mod cutter;
 mod passed;
 mod request;
+mod routed;
 mod translation;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use super::budget::{Budget, Held};
 use cutter::Cutter;
 use passed::Passed;
 pub(super) use request::{PIECE_BYTES, RequestBody};
+use routed::Routed;
+pub(super) use routed::Telling;
 use translation::Translating;
 pub(super) use translation::Translation;
 
@@ -57,6 +60,17 @@ pub(super) struct ResponseBody {
     pub(super) progress: Progress,
     tap: Tap,
     form: Form,
+    /// The last stage, for a client that takes us for a hosted router.
+    routed: Option<Box<Routed>>,
+}
+
+/// What is kept from the client of the events that pass.
+#[derive(Clone, Copy)]
+struct Keeps {
+    /// The event with token counts, which the gateway asked for.
+    usage: bool,
+    /// The provider's own error, which is told in another form.
+    error: bool,
 }
 
 enum Form {
@@ -69,13 +83,13 @@ impl ResponseBody {
     /// A filter for an event stream. `hides_usage`: the client did not ask for the usage chunk that the gateway asked for.
     pub(super) fn events(shape: Shape, framing: Framing, hides_usage: bool) -> ResponseBody {
         let form = Form::Events { framer: Cutter::new(framing, shapes::MAX_EVENT_BYTES), hides_usage };
-        ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form }
+        ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form, routed: None }
     }
 
     /// A filter for an answer that comes as one JSON object.
     pub(super) fn whole(shape: Shape, budget: &Arc<Budget>) -> ResponseBody {
         let form = Form::Whole { held: BytesMut::new(), share: budget.empty(), passed: None };
-        ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form }
+        ResponseBody { progress: Progress::default(), tap: Tap::new(shape), form, routed: None }
     }
 
     /// A filter for an answer in another shape than the client's; with the framing of its events where the provider streams it.
@@ -88,7 +102,13 @@ impl ResponseBody {
         budget: &Arc<Budget>,
     ) -> Result<ResponseBody, ApiError> {
         let form = Form::Translated(Box::new(Translating::new(translation, framing, budget)?));
-        Ok(ResponseBody { progress: Progress::default(), tap: Tap::new(translation.upstream), form })
+        Ok(ResponseBody { progress: Progress::default(), tap: Tap::new(translation.upstream), form, routed: None })
+    }
+
+    /// The same filter for a client that takes us for a hosted router.
+    pub(super) fn told_by_router(mut self, telling: Telling) -> ResponseBody {
+        self.routed = Some(Box::new(Routed::new(telling)));
+        self
     }
 
     /// Bytes that went by unread, as they were too many to hold.
@@ -106,6 +126,9 @@ impl ResponseBody {
 
     /// An error as the event that ends the stream of which the client has begun to get events; `None` where it does not depend on them.
     pub(super) fn error_event(&mut self, error: &ApiError, request_id: &str) -> Option<Bytes> {
+        if let Some(routed) = self.routed.as_ref().filter(|_| self.is_events()) {
+            return Some(routed.error_event(error));
+        }
         match &mut self.form {
             Form::Events { .. } => Some(self.tap.error_event(error, request_id).into()),
             Form::Whole { .. } => None,
@@ -134,20 +157,33 @@ impl ResponseBody {
 
     /// Takes a chunk from upstream and leaves in its place what may go to the client.
     pub(super) fn apply(&mut self, body: &mut Option<Bytes>, end: bool) {
-        let ResponseBody { progress, tap, form } = self;
+        self.pass(body, end);
+        let whole = !self.is_events();
+        let is_passed = self.unread_bytes() > 0;
+        let ResponseBody { progress, tap, routed: Some(routed), .. } = self else { return };
+        match whole {
+            true if is_passed => {}
+            true => routed.whole(body, progress, tap),
+            false => routed.events(body, end, progress, tap),
+        }
+    }
+
+    fn pass(&mut self, body: &mut Option<Bytes>, end: bool) {
+        let ResponseBody { progress, tap, form, routed } = self;
         match form {
             Form::Translated(translating) => translating.apply(body, end, progress, tap),
             Form::Events { framer, hides_usage } => {
+                let keeps = Keeps { usage: *hides_usage, error: routed.is_some() };
                 let mut out = BytesMut::new();
                 if let Some(chunk) = body.take() {
                     out.reserve(chunk.len() + shapes::MAX_EVENT_BYTES / 64);
                     framer.push(chunk);
                 }
                 while let Some(piece) = framer.next() {
-                    take_piece(&piece, progress, tap, *hides_usage, &mut out);
+                    take_piece(&piece, progress, tap, keeps, &mut out);
                 }
                 if end && let Some(piece) = framer.finish() {
-                    take_last_piece(&piece, progress, tap, *hides_usage, &mut out);
+                    take_last_piece(&piece, progress, tap, keeps, &mut out);
                 }
                 progress.complete = tap.is_complete();
                 *body = (!out.is_empty()).then(|| out.freeze());
@@ -199,12 +235,12 @@ fn judge_whole(whole: Bytes, progress: &mut Progress, tap: &mut Tap) -> Bytes {
     whole
 }
 
-fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage: bool, out: &mut BytesMut) {
+fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, keeps: Keeps, out: &mut BytesMut) {
     if progress.error.is_some() || progress.done {
         return;
     }
     match tap.piece(piece) {
-        EventKind::UsageOnly if hides_usage => return,
+        EventKind::UsageOnly if keeps.usage => return,
         EventKind::Heartbeat => {}
         EventKind::Structural | EventKind::UsageOnly => progress.structural = true,
         EventKind::Content | EventKind::Finish => progress.content = true,
@@ -221,7 +257,7 @@ fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage
             // and is the last.
             let of_operator =
                 matches!(error.class, ErrorClass::OperatorAuth | ErrorClass::OperatorBilling | ErrorClass::RateLimit);
-            progress.error_passed = is_json(piece) && !of_operator;
+            progress.error_passed = is_json(piece) && !of_operator && !keeps.error;
             progress.error = Some(error);
             if !progress.error_passed {
                 return;
@@ -234,7 +270,7 @@ fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage
 
 /// The rest at the end of the stream: an event that lacks its blank line gets it, since clients drop what is not ended. One that was cut in
 /// the middle is left out.
-fn take_last_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_usage: bool, out: &mut BytesMut) {
+fn take_last_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, keeps: Keeps, out: &mut BytesMut) {
     if let Piece::Event(event) = piece
         && !is_json(piece)
         && event.data().trim_ascii() != b"[DONE]"
@@ -242,7 +278,7 @@ fn take_last_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, hides_
         return;
     }
     let before = out.len();
-    take_piece(piece, progress, tap, hides_usage, out);
+    take_piece(piece, progress, tap, keeps, out);
     if out.len() > before {
         out.extend_from_slice(b"\n\n");
         progress.inside_event = false;

@@ -13,6 +13,10 @@ mod stream_encode;
 mod testing;
 pub(super) mod usage;
 
+pub(crate) use decode::reasoning_ask;
+pub(crate) use encode::reasoning_members;
+pub(crate) use response_wire::UsageWire;
+
 use super::codec::{Codec, DecodeStream, EncodeStream};
 use super::{EncodedError, EventKind, Observed, Peek, Rules};
 use crate::Operation;

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use super::super::output_bound::Field;
 use super::super::peek::{Found, Peek, any_element, bad, end_of, walk};
 use super::super::{Parameters, end_user, rules};
-use crate::json::{Cursor, Edit, ScanError};
+use crate::json::{Cursor, Edit, ScanError, Text};
 use crate::neutral::ApiError;
+use crate::router::Member;
 use crate::{Operation, Shape};
 
 /// Reads the request; see [`crate::shapes::peek`]: an answer is to be generated, or texts are to be embedded.
@@ -64,7 +65,9 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             b"function_call" => found.needs.forced_tool |= cursor.peek() == Some(b'{'),
             b"response_format" => found.needs.structured_output |= is_structured(cursor)?,
             b"reasoning_effort" => {
+                let start = cursor.clone();
                 let effort = cursor.text()?;
+                found.reasoning.effort = Some(member(name, &start, cursor));
                 found.needs.no_reasoning = effort.is_some_and(|effort| effort.raw() == b"none");
                 found.needs.reasoning |= effort.is_some() && !found.needs.no_reasoning;
             }
@@ -79,14 +82,31 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
                 found.needs.parallel_tools = cursor.peek() == Some(b't');
                 found.set(Parameters::PARALLEL_TOOL_CALLS, cursor)?;
             }
-            b"prompt_cache_key" | b"session_id" => found.session(cursor)?,
+            b"prompt_cache_key" => found.session(cursor)?,
+            b"session_id" => found.router_session(name, cursor)?,
             b"seed" => found.set(Parameters::SEED, cursor)?,
             b"logit_bias" => cursor.object_or_skip(|_, _| {
                 found.set_if(Parameters::LOGIT_BIAS, true);
                 Ok(())
             })?,
-            b"reasoning" | b"thinking" => found.needs.reasoning |= asks_reasoning(cursor)?,
-            _ => {}
+            b"reasoning" => {
+                let start = cursor.clone();
+                let is_said = cursor.peek() != Some(b'n');
+                found.needs.reasoning |= asks_reasoning(cursor)?;
+                found.reasoning.reasoning = is_said.then(|| member(name, &start, cursor));
+            }
+            b"thinking" => {
+                let start = cursor.clone();
+                found.needs.reasoning |= asks_reasoning(cursor)?;
+                found.reasoning.thinking = Some(member(name, &start, cursor));
+            }
+            b"include_reasoning" => {
+                let start = cursor.clone();
+                let is_said = cursor.peek() != Some(b'n');
+                cursor.skip()?;
+                found.reasoning.include = is_said.then(|| member(name, &start, cursor));
+            }
+            _ => found.other(name, cursor)?,
         }
         Ok(())
     })?;
@@ -103,6 +123,11 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
     found.bound.has_two_names = true;
     found.bound.end = end_of(body);
     found.into_peek(body, options.edit(body))
+}
+
+/// Where a member stands whose value was just read.
+fn member(name: Text<'_>, start: &Cursor<'_>, cursor: &Cursor<'_>) -> Member {
+    Member { start: name.range().start, value: cursor.range_from(start) }
 }
 
 /// Reads a request for embeddings: <https://platform.openai.com/docs/api-reference/embeddings>.

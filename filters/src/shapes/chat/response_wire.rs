@@ -252,7 +252,7 @@ fn format<'a>(state: &'a State<'_>) -> Cow<'a, str> {
 
 /// Token counts: `prompt_tokens` and `completion_tokens` include their parts. Counts are numbers or absent, never `null`.
 #[derive(Serialize)]
-pub(super) struct UsageWire {
+pub(crate) struct UsageWire {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
@@ -298,7 +298,7 @@ fn is_zero(count: &u64) -> bool {
 
 impl UsageWire {
     /// The counts as chat has them.
-    pub(super) fn new(usage: &Usage) -> UsageWire {
+    pub(crate) fn new(usage: &Usage) -> UsageWire {
         let long = usage.cache_write_1h;
         UsageWire {
             prompt_tokens: usage.prompt(),

@@ -47,7 +47,8 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             })?,
             // The name that `output_config.format` had in beta.
             b"output_format" => found.needs.structured_output |= cursor.peek() == Some(b'{'),
-            _ => {}
+            b"session_id" => found.router_session(name, cursor)?,
+            _ => found.other(name, cursor)?,
         }
         Ok(())
     })?;

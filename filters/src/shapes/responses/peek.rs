@@ -52,13 +52,14 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
                 found.needs.parallel_tools = cursor.peek() == Some(b't');
                 cursor.skip()?;
             }
-            b"prompt_cache_key" | b"session_id" => found.session(cursor)?,
+            b"prompt_cache_key" => found.session(cursor)?,
+            b"session_id" => found.router_session(name, cursor)?,
             b"text" => read_text(cursor, &mut found)?,
             b"reasoning" => read_reasoning(cursor, &mut found)?,
             b"temperature" => found.set_unless(Parameters::TEMPERATURE, cursor, 1.0)?,
             b"top_p" => found.set_unless(Parameters::TOP_P, cursor, 1.0)?,
             b"top_logprobs" => found.set_unless(Parameters::TOP_LOGPROBS, cursor, 0.0)?,
-            _ => {}
+            _ => found.other(name, cursor)?,
         }
         Ok(())
     })?;

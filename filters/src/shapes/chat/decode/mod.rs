@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use super::super::fields::{bound_at, flag, mark, number, refused, text, tier, whole, wrong};
 use crate::json::{ValueKind, View};
-use crate::neutral::{ApiError, ErrorClass, Losses, Output, Request};
+use crate::neutral::{ApiError, ErrorClass, Losses, Output, ReasoningAsk, Request};
 
 /// Reads a request; see [`super::super::codec::Codec::decode_request`].
 pub(super) fn request<'a>(body: View<'a>, losses: &mut Losses) -> Result<Request<'a>, ApiError> {
@@ -30,6 +30,15 @@ pub(super) fn request<'a>(body: View<'a>, losses: &mut Losses) -> Result<Request
     }
     late.finish(&mut request, losses)?;
     Ok(request)
+}
+
+/// How much is asked to reason by `reasoning`, `reasoning_effort`, `include_reasoning` and `thinking`, in this order.
+///
+/// # Errors
+/// As [`request`].
+pub(crate) fn reasoning_ask(said: [Option<View<'_>>; 4]) -> Result<ReasoningAsk, ApiError> {
+    let [reasoning, effort, include, thinking] = said.map(|value| value.filter(|value| !value.is_null()));
+    reasoning::Fields { reasoning, effort, include, thinking }.read()
 }
 
 /// Fields that decide together: their order in the body says nothing.

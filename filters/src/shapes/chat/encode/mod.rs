@@ -15,7 +15,8 @@ mod tests;
 
 use super::super::free_text;
 use super::super::tool_names::ToolNames;
-use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Profile, Request, SystemRole};
+use crate::neutral::{Answering, ApiError, ErrorClass, Losses, Profile, ReasoningAsk, Request, SystemRole};
+use crate::router::Told;
 use wire::Object;
 
 /// The longest name of a tool, in bytes.
@@ -59,6 +60,16 @@ pub(super) fn request(
     let tool_names = target.names.changed();
     let answering = Answering { tool_names, custom_tools, stops, raw_thoughts, ..Answering::default() };
     Ok((body.finish(), answering))
+}
+
+/// The members by which a target is told how much to reason, as they stand in an object.
+pub(crate) fn reasoning_members(ask: ReasoningAsk, told: &Told<'_>, losses: &mut Losses) -> Vec<u8> {
+    let mut target = Target { profile: told.profile, losses, names: ToolNames::new(MAX_NAME) };
+    let request = Request { reasoning: ask, max_output: told.max_output, ..Request::default() };
+    let mut object = Object::new();
+    thinking::Thinking::of(&request, told.has_tools, &mut target).write(&mut object);
+    let object = object.finish();
+    object.strip_prefix(b"{").and_then(|inner| inner.strip_suffix(b"}")).unwrap_or_default().to_vec()
 }
 
 /// Whom a request is written for, and what is found on the way.
