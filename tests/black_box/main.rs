@@ -55,6 +55,7 @@ mod recordings;
 mod reload;
 mod responses;
 mod responses_translated;
+mod router;
 mod routing;
 mod secrets;
 mod shutdown;

@@ -1,0 +1,116 @@
+//! What a router's clients may ask: models to go on with, wishes of providers, suffixes, and fields that a plain provider must not see.
+
+use serde_json::json;
+
+use super::{CHAT, ask, chat, gateway, param, text};
+use crate::support::{Answer, Request, Shape, Upstream, Way};
+
+async fn serving(text: &'static str) -> Upstream {
+    Upstream::new(move |seen| Answer::plain(seen.shape(), text)).await
+}
+
+#[tokio::test]
+async fn models_are_tried_one_after_the_other_and_need_no_model() {
+    let first = Upstream::new(|_| Answer::error(Shape::Chat, 503)).await;
+    let second = serving("second").await;
+    let gateway = gateway(&first, &second).await;
+    let response = ask(&gateway, json!({"models": ["one", "no-such-model", "second/two"], "route": "fallback"})).await;
+    assert_eq!((text(&response).as_str(), response.attempts()), ("second", 2));
+    assert_eq!(
+        response.header("x-ovth-warnings"),
+        Some("skipped:models[0]"),
+        "the first of the list stood for the model"
+    );
+    let sent = second.requests()[0].json();
+    assert_eq!(sent["model"], "two");
+    assert!(sent.get("models").is_none() && sent.get("route").is_none(), "{sent}");
+    let response = ask(&gateway, json!({"model": "one", "models": ["two"]})).await;
+    assert_eq!(text(&response), "second");
+    let response = ask(&gateway, json!({"models": ["no-such-model", "nor-this-one"]})).await;
+    assert_eq!(param(&response, 404), "model");
+    assert_eq!(param(&ask(&gateway, json!({})).await, 400), "model");
+}
+
+#[tokio::test]
+async fn wishes_decide_which_providers_are_tried_and_in_which_order() {
+    let (first, second) = (serving("first").await, serving("second").await);
+    let gateway = gateway(&first, &second).await;
+    for (wishes, expected) in [
+        (json!({}), "first"),
+        (json!({"order": ["second"]}), "second"),
+        (json!({"order": ["nobody", "Second/turbo", "first"]}), "second"),
+        (json!({"only": ["second"]}), "second"),
+        (json!({"ignore": ["first"]}), "second"),
+        (json!({"sort": "price"}), "second"),
+        (json!({"sort": {"by": "price", "partition": "none"}}), "second"),
+        (json!({"max_price": {"prompt": 1.5}}), "second"),
+        (json!({"max_price": {"completion": "3"}}), "second"),
+    ] {
+        let response = ask(&gateway, json!({"model": "shared", "provider": wishes})).await;
+        assert_eq!(text(&response), expected, "{wishes}");
+    }
+    for (wishes, field) in [
+        (json!({"only": ["nobody"]}), "provider.only"),
+        (json!({"ignore": ["first", "second"]}), "provider.ignore"),
+        (json!({"max_price": {"prompt": 0.5}}), "provider.max_price"),
+        (json!({"order": ["nobody"], "allow_fallbacks": false}), "provider.order"),
+    ] {
+        let response = ask(&gateway, json!({"model": "shared", "provider": wishes})).await;
+        assert_eq!(param(&response, 404), field, "{wishes}");
+    }
+    assert_eq!(
+        param(&ask(&gateway, json!({"model": "shared", "provider": {"sort": "best"}})).await, 400),
+        "provider.sort"
+    );
+    for (name, expected) in
+        [("shared:floor", "second"), ("openrouter/auto", "first"), ("auto:floor", "second")]
+    {
+        let response = ask(&gateway, json!({"model": name})).await;
+        assert_eq!(text(&response), expected, "{name}");
+    }
+    // Whoever was seen to be the fastest.
+    assert_eq!(ask(&gateway, json!({"model": "shared:nitro"})).await.status, 200);
+    assert_eq!(param(&ask(&gateway, json!({"model": "shared:online"})).await, 400), "model");
+    assert_eq!(param(&ask(&gateway, json!({"model": "shared", "plugins": [{"id": "web"}]})).await, 400), "plugins");
+    assert_eq!(param(&ask(&gateway, json!({"model": "shared:free"})).await, 404), "model");
+}
+
+#[tokio::test]
+async fn without_fallbacks_only_the_first_choice_is_tried() {
+    let first = Upstream::new(|_| Answer::error(Shape::Chat, 503)).await;
+    let second = serving("second").await;
+    let gateway = gateway(&first, &second).await;
+    let response = ask(&gateway, json!({"model": "shared", "provider": {"allow_fallbacks": false}})).await;
+    assert_eq!((response.status, second.requests().len()), (529, 0), "{response:?}");
+    assert_eq!(text(&ask(&gateway, json!({"model": "shared"})).await), "second");
+}
+
+#[tokio::test]
+async fn a_plain_provider_sees_nothing_of_it_and_what_is_ignored_is_told() {
+    let (first, second) = (serving("first").await, serving("second").await);
+    let gateway = gateway(&first, &second).await;
+    let fields = json!({"model": "shared", "provider": {"zdr": true, "quantizations": ["fp8"]}, "usage": {"include": true},
+        "session_id": "s", "transforms": ["middle-out"], "plugins": [{"id": "response-healing"}], "trace": {"trace_id": "t"},
+        "reasoning": {"effort": "low"}, "user": "u"});
+    let response = ask(&gateway, fields).await;
+    assert_eq!(text(&response), "first");
+    let ignored = ["provider.zdr", "provider.quantizations", "transforms", "plugins.response-healing", "trace"];
+    let warnings = response.header("x-ovth-warnings").unwrap().to_owned();
+    for field in ignored {
+        assert!(warnings.contains(&format!("ignored:{field}")), "{warnings}");
+    }
+    let expected = json!({"model": "shared", "messages": [{"role": "user", "content": "hello"}], "reasoning_effort": "low", "user": "u"});
+    assert_eq!(first.requests()[0].json(), expected);
+}
+
+#[tokio::test]
+async fn a_key_s_models_bound_what_may_be_gone_on_with() {
+    let first = Upstream::new(|_| Answer::error(Shape::Chat, 503)).await;
+    let second = serving("second").await;
+    let gateway = gateway(&first, &second).await;
+    let made = gateway.admin(&json!({"label": "narrow", "models": ["one"]}).to_string()).await;
+    let key = made.json()["key"].as_str().unwrap().to_owned();
+    let body = chat(json!({"model": "one", "models": ["two", "auto"]}));
+    let response = gateway.send(&Request::post(CHAT, body).bearer(&key), Way::Sized).await;
+    assert_eq!((response.status, second.requests().len()), (529, 0), "{response:?}");
+}
