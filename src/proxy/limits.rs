@@ -183,6 +183,9 @@ fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ovth_filters::router::Dialect;
+
+    use super::super::voice::Voice;
     use super::*;
 
     fn room(name: LimitName, limit: u64, used: u64) -> Room {
@@ -190,7 +193,7 @@ mod tests {
     }
 
     fn headers(shape: Shape, standing: &Standing) -> Vec<(String, String)> {
-        let mut marks = Marks::new(shape, "req_1".to_owned(), false);
+        let mut marks = Marks::new(Voice { shape, dialect: Dialect::Plain }, "req_1".to_owned(), false);
         mark(&mut marks, standing, UNIX_EPOCH + Duration::from_secs(86_400 - 3_725));
         let mut head = pingora::http::ResponseHeader::build(200, None).expect("a head");
         marks.put(&mut head).expect("headers");

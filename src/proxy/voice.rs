@@ -83,6 +83,7 @@ pub(super) fn generation_id(request_id: &str) -> String {
 }
 
 /// The exchange whose answer is called so; `None` when none is.
+#[cfg_attr(not(test), expect(dead_code, reason = "answers will be looked up by it"))]
 pub(super) fn request_id(generation_id: &str) -> Option<String> {
     let rest = generation_id.strip_prefix(GENERATION)?;
     let is_ours = rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -14,9 +14,6 @@ use crate::shapes::chat;
 /// A request may go on with so many other models.
 const MAX_MODELS: usize = 32;
 
-/// The longest name of a session, in bytes.
-const MAX_SESSION: usize = 256;
-
 /// More of what is ignored is not told.
 const MAX_IGNORED: usize = 16;
 
@@ -168,10 +165,8 @@ impl Extensions {
                     include.bool().ok_or_else(|| wrong("usage.include", "true or false"))?;
                 }
             }
-            "session_id" => {
-                let session = value.string().filter(|session| (1..=MAX_SESSION).contains(&session.len()));
-                session.ok_or_else(|| wrong("session_id", "a string of 1 to 256 bytes"))?;
-            }
+            // Read where the conversation is named; what is no name for it is none.
+            "session_id" => {}
             name => {
                 object(name, value)?;
                 self.ignore(name);

@@ -62,9 +62,7 @@ async fn wishes_decide_which_providers_are_tried_and_in_which_order() {
         param(&ask(&gateway, json!({"model": "shared", "provider": {"sort": "best"}})).await, 400),
         "provider.sort"
     );
-    for (name, expected) in
-        [("shared:floor", "second"), ("openrouter/auto", "first"), ("auto:floor", "second")]
-    {
+    for (name, expected) in [("shared:floor", "second"), ("openrouter/auto", "first"), ("auto:floor", "second")] {
         let response = ask(&gateway, json!({"model": name})).await;
         assert_eq!(text(&response), expected, "{name}");
     }

@@ -100,11 +100,16 @@ impl Recording {
         format!("{}/{}", self.provider_id(), self.model())
     }
 
-    /// The request for that model.
+    /// The request for that model, without the words of a hosted router: whoever has them in its request is answered with a router's words,
+    /// and not with the provider's bytes.
     pub(crate) fn request_to(&self, model: &str) -> Value {
         let plain = || json!({"max_tokens": 64, "messages": [{"role": "user", "content": "hello"}]});
         let mut request = self.request.clone().unwrap_or_else(plain);
         request["model"] = json!(model);
+        let fields = request.as_object_mut().expect("a request is an object");
+        for word in ["models", "provider", "transforms", "reasoning"] {
+            fields.remove(word);
+        }
         request
     }
 
