@@ -107,6 +107,13 @@ impl Snapshot {
         &self.listing
     }
 
+    /// Whether that is a model that embeds texts, or a route to nothing else.
+    #[must_use]
+    pub fn embeds(&self, name: &str) -> bool {
+        let all = |offers: &[Offer]| !offers.is_empty() && offers.iter().all(Offer::is_embedding);
+        self.routes.get(name).map_or_else(|| all(&self.market.offers(name)), |route| all(&route.offers))
+    }
+
     /// What a client is told of a name that stands for nothing: the nearest names.
     #[must_use]
     pub fn unknown_model(&self, model: &str) -> ApiError {

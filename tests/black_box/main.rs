@@ -34,6 +34,7 @@ mod embeddings;
 mod endings;
 mod entries;
 mod errors;
+mod examples;
 mod failover;
 mod gemini;
 mod headers;

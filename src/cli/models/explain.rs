@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ovth_filters::shapes::{self, Peek};
+use ovth_filters::shapes::{self, InPath, Peek};
 use ovth_filters::{Operation, Shape};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,6 +22,7 @@ const QUESTION: &str = r#"{"messages": [{"role": "user", "content": "Hello."}]}"
 /// A request to be explained.
 pub(super) struct Asked {
     shape: Shape,
+    operation: Operation,
     peek: Peek,
 }
 
@@ -58,8 +59,12 @@ struct Row<'a> {
 }
 
 impl Asked {
-    /// Reads a request, or takes a short question.
-    pub(super) fn read(file: Option<&Path>, shape: Option<Shape>, name: Option<&str>) -> Result<Asked, Failure> {
+    /// Reads a request, or takes a short question; the name is that of the route or model, where it is not the request's own.
+    pub(super) fn read(
+        file: Option<&Path>,
+        shape: Option<Shape>,
+        (name, snapshot): (Option<&str>, &Snapshot),
+    ) -> Result<Asked, Failure> {
         let text = match file {
             Some(file) => text_of(file)?,
             None => QUESTION.to_owned(),
@@ -71,10 +76,27 @@ impl Asked {
             body.insert("model".to_owned(), Value::String(name.to_owned()));
         }
         let shape = shape.unwrap_or_else(|| looks_like(&body));
+        let model = body.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let operation = if snapshot.embeds(&model) { Operation::Embed } else { Operation::Generate };
+        // A text to embed is called `input` as well.
+        let shape = if operation == Operation::Embed && shape == Shape::Responses { Shape::Chat } else { shape };
+        if shape == Shape::GenerateContent {
+            if model.is_empty() {
+                let cure = "the path names the model of such a request, and so must --route";
+                return Err(Failure::Said(format!("{shown} is of the shape {shape}: {cure}")));
+            }
+            body.remove("model");
+        }
         let bytes = serde_json::to_vec(&body).expect("what was read can be written");
-        let peek = shapes::peek(shape, Operation::Generate, &bytes)
+        let peek = match shape {
+            Shape::GenerateContent => {
+                shapes::peek_in_path(shape, operation, InPath { model: &model, stream: false }, &bytes)
+            }
+            _ => shapes::peek(shape, operation, &bytes),
+        };
+        let peek = peek
             .map_err(|error| Failure::Said(format!("{shown} is no request of the shape {shape}: {}", error.message)))?;
-        Ok(Asked { shape, peek })
+        Ok(Asked { shape, operation, peek })
     }
 
     /// What the snapshot would do with it.
@@ -82,7 +104,7 @@ impl Asked {
         let peek = &self.peek;
         let ask = Ask {
             shape: self.shape,
-            operation: Operation::Generate,
+            operation: self.operation,
             model: &peek.model,
             needs: peek.needs,
             input_tokens: peek.estimated_input_tokens(),
@@ -206,7 +228,9 @@ fn text_of(file: &Path) -> Result<String, Failure> {
 fn looks_like(body: &Map<String, Value>) -> Shape {
     let is_anthropic = |tool: &Value| tool.get("input_schema").is_some();
     let tools = body.get("tools").and_then(Value::as_array);
-    if body.contains_key("input") {
+    if body.contains_key("contents") || body.contains_key("content") {
+        Shape::GenerateContent
+    } else if body.contains_key("input") {
         Shape::Responses
     } else if body.contains_key("system")
         || body.contains_key("anthropic_version")
@@ -221,9 +245,13 @@ fn looks_like(body: &Map<String, Value>) -> Shape {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
+    use crate::catalog::{Catalog, Date};
+    use crate::config::{Environment, parse};
 
     #[test]
     fn a_request_is_known_by_its_fields() {
@@ -233,6 +261,7 @@ mod tests {
             (json!({"messages": [], "tools": [{"name": "f", "input_schema": {}}]}), Shape::Messages),
             (json!({"messages": [], "tools": [{"type": "function"}]}), Shape::Chat),
             (json!({"input": "x"}), Shape::Responses),
+            (json!({"contents": []}), Shape::GenerateContent),
         ] {
             assert_eq!(body.as_object().map(looks_like), Some(expected), "{body}");
         }
@@ -240,7 +269,15 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_said_so() {
-        let said = |shape, name| match Asked::read(None, shape, name) {
+        let env = Environment::from_pairs([
+            ("OPENAI_API_KEY", "sk-proj-0123456789abcdef0123"),
+            ("OVTH_MASTER_KEY", "0123456789abcdef0123456789abcdef"),
+        ]);
+        let (config, _) = parse("{}", Path::new("/"), &env, crate::providers::builtins()).expect("a configuration");
+        let catalog = Arc::new(Catalog::embedded().expect("the catalogue"));
+        let (snapshot, _) =
+            Snapshot::build(config, catalog, "2026-11-22".parse::<Date>().expect("a date")).expect("a snapshot");
+        let said = |shape, name| match Asked::read(None, shape, (name, &snapshot)) {
             Ok(_) => String::new(),
             Err(failure) => failure.to_string(),
         };

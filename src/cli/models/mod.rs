@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// A request as a client sends it, to be explained; without it a short question
     #[arg(long = "for", value_name = "FILE")]
     request: Option<PathBuf>,
-    /// The API that it is sent to: chat, messages or responses; without it what it looks like
+    /// The API that it is sent to: chat, messages, responses or generate_content; without it what it looks like
     #[arg(long, value_name = "SHAPE", value_parser = shape)]
     shape: Option<Shape>,
     /// As JSON
@@ -42,9 +42,8 @@ pub(super) struct Arguments {
 }
 
 fn shape(name: &str) -> Result<Shape, String> {
-    let known = [Shape::Chat, Shape::Messages, Shape::Responses];
-    known.into_iter().find(|shape| shape.as_str() == name).ok_or_else(|| {
-        let names: Vec<&str> = known.iter().map(|shape| shape.as_str()).collect();
+    Shape::ALL.into_iter().find(|shape| shape.as_str() == name).ok_or_else(|| {
+        let names: Vec<&str> = Shape::ALL.iter().map(|shape| shape.as_str()).collect();
         format!("it is one of {}", names.join(", "))
     })
 }
@@ -59,7 +58,8 @@ fn tell(arguments: &Arguments) -> Result<bool, Failure> {
     if arguments.route.is_none() && arguments.request.is_none() {
         return print::lines(listed::names(snapshot, arguments.json)).map(|()| true);
     }
-    let asked = explain::Asked::read(arguments.request.as_deref(), arguments.shape, arguments.route.as_deref())?;
+    let asked =
+        explain::Asked::read(arguments.request.as_deref(), arguments.shape, (arguments.route.as_deref(), snapshot))?;
     let explained = asked.explain(snapshot)?;
     print::lines(if arguments.json { explained.json() } else { explained.table() })?;
     Ok(explained.is_served())
