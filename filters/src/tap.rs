@@ -50,6 +50,12 @@ impl Tap {
         rules(self.shape).error_event_after(error, request_id, &self.seen)
     }
 
+    /// Whether clients of the shape take the event of the error that was read last for the end of the stream.
+    #[must_use]
+    pub const fn error_is_end(&self) -> bool {
+        !self.seen.error_is_no_end
+    }
+
     /// Reads a whole answer that was not streamed: [`EventKind::Content`], or an error if the answer is one in spite of
     /// its status, or is not JSON.
     pub fn body(&mut self, body: &[u8]) -> EventKind {
@@ -103,6 +109,12 @@ impl Tap {
     #[must_use]
     pub fn service_class(&self) -> Option<&str> {
         self.seen.service_class.name()
+    }
+
+    /// The id that the provider gave to the answer, in shapes in which a later request can point to it.
+    #[must_use]
+    pub fn answer_id(&self) -> Option<&str> {
+        self.seen.message_id.as_deref().filter(|_| self.shape == Shape::Responses)
     }
 
     /// The model that answers, as the provider calls it.

@@ -46,6 +46,8 @@ pub struct Spec {
     pub(super) refuses_forced_tools: &'static [&'static str],
     /// Whether it keeps answers and conversations that later requests may point to.
     pub(super) keeps_state: bool,
+    /// The shapes in which its hosts may have a counter of prompt tokens. In others nobody is asked.
+    pub(super) counters: &'static [Shape],
     /// What to ask, below the base URL, to learn whether a key is taken, where anybody may read the list of models.
     pub(super) key_check: Option<&'static str>,
     /// What only this provider's errors mean; asked before the rules for all.

@@ -155,6 +155,12 @@ impl Upstream {
         self.spec.keeps_state
     }
 
+    /// Whether its hosts may have a counter of prompt tokens in that shape.
+    #[must_use]
+    pub fn may_count(&self, shape: Shape) -> bool {
+        self.spec.counters.contains(&shape)
+    }
+
     /// The path that tells whether a key is taken, where the list of models does not.
     #[must_use]
     pub fn key_check_path(&self) -> Option<String> {

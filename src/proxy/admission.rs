@@ -81,6 +81,8 @@ pub(super) struct Admitted {
 pub(super) struct Request<'a> {
     pub(super) operation: Operation,
     pub(super) peek: &'a Peek,
+    /// About how many tokens the prompt has, with what of it the provider keeps.
+    pub(super) prompt: u64,
     pub(super) plan: &'a Plan,
     pub(super) payer: &'a Payer,
     pub(super) strict: bool,
@@ -100,7 +102,7 @@ pub(super) enum Denied {
 /// # Errors
 /// A limit does not allow it, or the ledger cannot take it.
 pub(super) fn reserve(ledger: &Ledger, config: &Config, request: Request<'_>) -> Result<Admitted, Denied> {
-    let Request { operation, peek, plan, payer, strict, facts } = request;
+    let Request { operation, peek, prompt, plan, payer, strict, facts } = request;
     let quota = &config.quota;
     if !operation.is_billed() {
         // It costs nothing, but counts as a request.
@@ -117,7 +119,6 @@ pub(super) fn reserve(ledger: &Ledger, config: &Config, request: Request<'_>) ->
         return Ok(Admitted { reservation, output_bound: None });
     }
     if operation == Operation::Embed {
-        let prompt = peek.estimated_input_tokens();
         let tokens = quota.weights.count(&Usage { input: prompt, ..Usage::default() });
         let demand = Demand {
             payer,
@@ -133,7 +134,6 @@ pub(super) fn reserve(ledger: &Ledger, config: &Config, request: Request<'_>) ->
     }
     let ceiling = ceiling(payer);
     fits_ceiling(peek, ceiling, strict).map_err(Denied::Error)?;
-    let prompt = peek.estimated_input_tokens();
     let (input_cost, output_price) = dearest(plan, prompt);
     let each = expected_output(ledger, quota, least(peek.max_output, ceiling), (payer, plan));
     let demand = Demand {

@@ -10,7 +10,6 @@ use pingora_core::{Error, Result};
 use pingora_proxy::ProxyHttp;
 use tokio::time::{Instant, timeout};
 
-use super::Gateway;
 use super::attempt::{Answer, Exchange, Failed, Outcome, TOO_LONG, broken_error, cut, failed, out_of_time, silence};
 use super::body::ResponseBody;
 use super::context::Context;
@@ -18,14 +17,16 @@ use super::downstream::{EVENT_STREAM, Framing, mark_event_stream};
 use super::ending::cut_error;
 use super::hedge::Begun;
 use super::meter::Meter;
+use super::stored_state;
 use super::targets::End;
 use super::tell::tell_error;
 use super::unsaid;
 use super::upstream::{self, Wire};
 use super::waited::timed;
 use super::watch::Interrupt;
+use super::{Gateway, count_tokens};
 use crate::observe::metrics::Gaps;
-use crate::providers::Failure;
+use crate::providers::{Failure, Next, Scope};
 use crate::routing::Target;
 
 /// An error body is read up to this size.
@@ -87,7 +88,11 @@ impl Exchange<'_, '_> {
             wire.release(&self.gateway.connector).await;
         }
         unsaid::take_out(target, &mut body);
-        let failure = target.upstream.failure(target.shape, status, &headers, &body);
+        let mut failure = target.upstream.failure(target.shape, status, &headers, &body);
+        if count_tokens::has_no_counter(self.asked, status, &failure) {
+            // That says nothing of the model.
+            (failure.next, failure.scope, failure.cool) = (Next::NextTarget, Scope::Target, None);
+        }
         // Its own words go on as they are only to who speaks its shape.
         let request_id = passed_headers.get(UPSTREAM_REQUEST_ID).cloned();
         let is_own_shape = target.shape == self.asked.shape && !self.downstream.voice().is_router();
@@ -164,8 +169,12 @@ impl Exchange<'_, '_> {
             };
             let chunk = match next {
                 Ok(Ok(chunk)) => chunk,
-                Ok(Err(error)) => return self.end_early(&pump, read_error(target, &error)).await,
                 Err(Interrupt::ClientGone) => return Outcome::Gone,
+                // Whatever became of the connection: an answer that ended as its shape says is whole.
+                Ok(Err(_)) | Err(Interrupt::Stage | Interrupt::Total) if self.is_complete() => {
+                    return self.end_whole(&mut pump, target).await;
+                }
+                Ok(Err(error)) => return self.end_early(&pump, read_error(target, &error)).await,
                 Err(Interrupt::Stage) if pump.hold_expired() => {
                     if let Err(stop) = self.flush(&mut pump, false).await {
                         return self.stopped(stop, pump.committed).await;
@@ -205,6 +214,9 @@ impl Exchange<'_, '_> {
                 return self.over(outcome, wire, end).await;
             }
             if let Some(error) = pump.error.take() {
+                if self.is_complete() {
+                    return self.end_whole(&mut pump, target).await;
+                }
                 return self.end_early(&pump, error).await;
             }
         }
@@ -250,6 +262,10 @@ impl Exchange<'_, '_> {
         let (error, exhausted) = (response.progress.error.take(), response.progress.exhausted.take());
         if let Some(meter) = &mut context.meter {
             meter.observe(response);
+        }
+        // Before the client has the end of it, and may go on with it.
+        if !pump.noted || done || end {
+            pump.noted = stored_state::note(&self.gateway.response_memory, self.asked, target, response.tap());
         }
         self.downstream.set_inside_event(inside_event);
         if let Some(error) = exhausted {
@@ -386,6 +402,12 @@ impl Exchange<'_, '_> {
         Ok(())
     }
 
+    /// The connection did not end as it should, and the answer has.
+    async fn end_whole(&mut self, pump: &mut Pump, target: &Arc<Target>) -> Outcome {
+        self.filter(pump, None, true);
+        self.judge(pump, target, true).await.unwrap_or(Outcome::Served)
+    }
+
     /// The answer broke off. Before the commit another target may be tried; after it the client is told inside the stream.
     async fn end_early(&mut self, pump: &Pump, error: ApiError) -> Outcome {
         if pump.committed {
@@ -445,6 +467,11 @@ impl Exchange<'_, '_> {
         });
     }
 
+    /// Whether the answer has ended as its shape says, though more could come.
+    fn is_complete(&self) -> bool {
+        self.response().is_some_and(ResponseBody::is_complete)
+    }
+
     fn response(&self) -> Option<&ResponseBody> {
         self.context.attempt.as_ref()?.response.as_ref()
     }
@@ -477,6 +504,8 @@ struct Pump {
     error: Option<ApiError>,
     /// Events have come since this was looked at last.
     came: bool,
+    /// The answer is remembered, if it is to be.
+    noted: bool,
     /// Measures the time between events, where the answer has any.
     gaps: Option<Gaps>,
 }
@@ -495,6 +524,7 @@ impl Pump {
             last: Instant::now(),
             error: None,
             came: false,
+            noted: false,
             gaps: None,
         }
     }

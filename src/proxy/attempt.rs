@@ -17,6 +17,7 @@ use super::answer::UPSTREAM_REQUEST_ID;
 use super::budget::Held;
 use super::context::{Asked, Attempt, Context};
 use super::downstream::Downstream;
+use super::embed::Answered;
 use super::ending::cut_error;
 use super::hedge::{Begun, Hedge};
 use super::meter::Meter;
@@ -104,6 +105,8 @@ pub(super) struct Exchange<'a, 'b> {
     pub(super) asked: &'a Asked,
     /// A provider has refused opaque state in the request: it is left out from then on.
     pub(super) without_state: bool,
+    /// Calls for embeddings that were answered before the last attempt failed.
+    pub(super) embedded: Option<Answered>,
     /// The time that the attempt under way has to come to its first content, where that is less than its provider's.
     pub(super) first_content: Option<Duration>,
     /// When that is over, from the end of the request on.
@@ -155,7 +158,8 @@ impl Exchange<'_, '_> {
     /// Makes the body for a target, and tells the client what is lost on the way.
     async fn prepare(&mut self, target: &Arc<Target>) -> Result<Prepared, Outcome> {
         let request_id = &self.context.request_id;
-        let making = Making { asked: self.asked, target, request_id, without_state: self.without_state };
+        let answered = self.embedded.as_ref().map_or(0, |answered| answered.spares(target));
+        let making = Making { asked: self.asked, target, request_id, without_state: self.without_state, answered };
         self.downstream.marks().unset("x-ovth-warnings");
         let preparing = Prepared::new(making, &self.gateway.budget);
         let prepared = match self.watch.work(self.downstream, None, preparing).await {

@@ -16,6 +16,7 @@ use super::intake::Body;
 use super::meter::Meter;
 use super::prepare::Prepared;
 use super::reasoning_memory::OwnMemory;
+use crate::keys::KeyId;
 use crate::observe::{Capturing, InFlight};
 use crate::routing::{Snapshot, Target};
 
@@ -87,6 +88,10 @@ pub(super) struct Asked {
     pub(super) stay_key: u64,
     /// How long the request asks for its prompt to be cached.
     pub(super) cache_lifetime: Option<Duration>,
+    /// About how many tokens of the prompt are not in the body, as the provider keeps them.
+    pub(super) history_tokens: u64,
+    /// The key that the client presents.
+    pub(super) key: KeyId,
     /// What is remembered of the answers that the same key was given.
     pub(super) memory: OwnMemory,
     /// What a hosted router's words came to.

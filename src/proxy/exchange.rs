@@ -144,7 +144,8 @@ async fn prepare(
         marks.set(GENERATION_HEADER, generation);
     }
     let routed = Routed { generation: generation.unwrap_or_default(), ..routed };
-    stored_state::keep_keepers(&mut plan, shape, &peek)?;
+    let history_tokens = stored_state::keep_keepers(&mut plan, shape, &peek, (&gateway.response_memory, &key.id))?;
+    let prompt = input_tokens.saturating_add(history_tokens);
     context.capture = gateway.log.captures().begin(Captured {
         request_id: &context.request_id,
         key_id: key.id.as_str(),
@@ -156,7 +157,7 @@ async fn prepare(
     }
     with_meter(context, |meter| {
         meter.conversation(prefix, session_id);
-        meter.estimate_input(input_tokens);
+        meter.estimate_input(prompt);
         meter.record.route.clone_from(&plan.route);
         meter.record.strategy = plan.route.is_some().then_some(plan.strategy);
         meter.record.choice = plan.choice.map(|choice| choice.to_string().into());
@@ -164,6 +165,7 @@ async fn prepare(
     let request = admission::Request {
         operation,
         peek: &peek,
+        prompt,
         plan: &plan,
         payer: &payer,
         strict,
@@ -171,7 +173,7 @@ async fn prepare(
     };
     let Admitted { reservation, output_bound } = match admission::reserve(&gateway.ledger, config, request) {
         Ok(admitted) => admitted,
-        Err(Denied::Error(error)) => return Err(error.into()),
+        Err(Denied::Error(error)) => return Err(shapes::in_words_of(shape, error).into()),
         Err(Denied::Refusal(refusal)) => return Err(refused(gateway, marks, &payer, &refusal).into()),
     };
     limits::mark(marks, reservation.standing(), SystemTime::now());
@@ -188,6 +190,8 @@ async fn prepare(
         conversation,
         stay_key,
         cache_lifetime,
+        history_tokens,
+        key: key.id.clone(),
         memory,
         routed,
     };
@@ -321,6 +325,7 @@ async fn run(
         context: &mut *context,
         asked,
         without_state: gateway.refused_state.remembers(asked.conversation),
+        embedded: None,
         first_content: None,
         first_until: None,
         hedge: None,
@@ -352,7 +357,7 @@ async fn count_input(context: &mut Context, asked: &Asked) {
     let (shape, bytes) = (asked.shape, asked.body.bytes.clone());
     let counted = tokio::task::spawn_blocking(move || tokens::estimate_input(shape, &bytes, family)).await;
     if let Ok(tokens) = counted {
-        with_meter(context, |meter| meter.estimate_input(tokens));
+        with_meter(context, |meter| meter.estimate_input(tokens.saturating_add(asked.history_tokens)));
     }
 }
 

@@ -202,7 +202,8 @@ pub(super) struct Leg<'a> {
 impl Leg<'_> {
     async fn ask(self, sent: Arc<AtomicBool>) -> Result<Box<Begun>, Box<Failed>> {
         let Leg { gateway, asked, target, client, without_state } = &self;
-        let making = Making { asked, target, request_id: &client.request_id, without_state: *without_state };
+        let making =
+            Making { asked, target, request_id: &client.request_id, without_state: *without_state, answered: 0 };
         let prepared = Prepared::new(making, &gateway.budget).await.map_err(Failed::of)?;
         let addresses = self.addresses().await?;
         let mut fresh = false;

@@ -34,8 +34,8 @@ pub(super) struct Meter {
     began: SystemTime,
     input_estimate: u64,
     observed: Observed,
-    /// What attempts have used that another overtook.
-    beside: Option<Beside>,
+    /// What is charged besides: what attempts have used that another overtook, and calls that were answered before their attempt failed.
+    beside: Beside,
     bill: Option<Bill>,
     target: Option<Arc<Target>>,
     /// Where that target is counted.
@@ -76,9 +76,12 @@ struct Observed {
 
 /// What was used beside the answer.
 #[derive(Clone, Copy, Debug, Default)]
-struct Beside {
+pub(super) struct Beside {
     usage: Usage,
-    cost: PicoDollars,
+    /// Absent where no price is known.
+    cost: Option<PicoDollars>,
+    /// Providers did not tell all of it.
+    is_estimated: bool,
 }
 
 impl Meter {
@@ -96,7 +99,7 @@ impl Meter {
             began: SystemTime::now(),
             input_estimate: 0,
             observed: Observed::default(),
-            beside: None,
+            beside: Beside::default(),
             bill: None,
             target: None,
             counted: None,
@@ -244,7 +247,7 @@ impl Meter {
     /// Another target has content sooner than that of the attempt under way: what this one has used is paid for, and the other's begins.
     pub(super) fn overtaken(&mut self) {
         if let (Some(usage), Some(target)) = (self.own_usage().0, self.target.clone()) {
-            self.add_beside(&target, usage);
+            self.add_beside(&target, usage, false);
         }
         self.observed = Observed::default();
         if let Some(target) = self.target.clone() {
@@ -255,16 +258,43 @@ impl Meter {
     /// A target that was asked as well has answered too late; `sent`: it may bill for the prompt.
     pub(super) fn lost(&mut self, target: &Target, sent: bool) {
         if sent {
-            self.add_beside(target, Usage { input: self.input_estimate, ..Usage::default() });
+            self.add_beside(target, Usage { input: self.input_estimate, ..Usage::default() }, false);
         }
         self.note_overtaken(target);
     }
 
-    fn add_beside(&mut self, target: &Target, usage: Usage) {
-        let beside = self.beside.get_or_insert_default();
-        beside.usage = beside.usage.plus(&usage);
+    /// Calls for embeddings were answered before their attempt failed, and so are billed; `is_counted`: by the provider.
+    pub(super) fn charge(&mut self, tokens: u64, is_counted: bool) -> Beside {
+        let usage = Usage { input: tokens, ..Usage::default() };
+        self.target.clone().map(|target| self.add_beside(&target, usage, is_counted)).unwrap_or_default()
+    }
+
+    /// Takes that back, as the calls have become a part of what is charged otherwise.
+    pub(super) fn uncharge(&mut self, charged: &Beside) {
+        let sum = &mut self.beside;
+        sum.usage.input = sum.usage.input.saturating_sub(charged.usage.input);
+        sum.cost = sum.cost.map(|cost| PicoDollars(cost.0.saturating_sub(charged.cost.unwrap_or_default().0)));
+        if sum.usage == Usage::default() {
+            *sum = Beside::default();
+        }
+    }
+
+    /// Whether the provider has the whole request, and so may bill for it.
+    pub(super) const fn is_sent(&mut self) -> bool {
+        self.observed.sent
+    }
+
+    fn add_beside(&mut self, target: &Target, usage: Usage, is_counted: bool) -> Beside {
         let cost = target.price().and_then(|price| price.cost(&usage, None));
-        beside.cost = beside.cost + cost.unwrap_or_default();
+        let added = Beside { usage, cost, is_estimated: !is_counted };
+        let sum = &mut self.beside;
+        sum.usage = sum.usage.plus(&usage);
+        sum.cost = match (sum.cost, cost) {
+            (Some(sum), Some(cost)) => Some(sum + cost),
+            (sum, cost) => sum.or(cost),
+        };
+        sum.is_estimated |= added.is_estimated;
+        added
     }
 
     fn note_overtaken(&mut self, target: &Target) {
@@ -297,10 +327,13 @@ impl Meter {
     /// Tokens by kind and where they come from, as far as is known; with those that were used beside the answer.
     fn usage(&self) -> (Option<Usage>, UsageSource) {
         let (own, source) = self.own_usage();
-        match &self.beside {
-            Some(beside) => (Some(own.unwrap_or_default().plus(&beside.usage)), UsageSource::Estimated),
-            None => (own, source),
+        let Beside { usage, is_estimated, .. } = self.beside;
+        if usage == Usage::default() {
+            return (own, source);
         }
+        let is_estimated = is_estimated || source == UsageSource::Estimated;
+        let source = if is_estimated { UsageSource::Estimated } else { UsageSource::Provider };
+        (Some(own.unwrap_or_default().plus(&usage)), source)
     }
 
     fn own_usage(&self) -> (Option<Usage>, UsageSource) {
@@ -329,12 +362,17 @@ impl Meter {
     /// What was spent so far: known costs, and the amount that limits are charged.
     fn spent(&self) -> (Option<PicoDollars>, Amount) {
         let (Some(usage), Some(bill)) = (self.usage().0, &self.bill) else { return (None, Amount::default()) };
-        let price = self.target.as_ref().and_then(|target| target.price());
-        let own = self.own_usage().0.unwrap_or_default();
-        let beside = self.beside.map(|beside| beside.cost).unwrap_or_default();
-        let cost = price.and_then(|price| price.cost(&own, self.observed.service_class.as_deref()));
-        let cost = cost.map(|cost| cost + beside);
+        let cost = match self.own_usage().0 {
+            Some(own) => self.cost(&own).map(|cost| cost + self.beside.cost.unwrap_or_default()),
+            None => self.beside.cost,
+        };
         (cost, Amount { tokens: bill.weights.count(&usage), cost: cost.unwrap_or_default() })
+    }
+
+    /// What that costs at the target of the attempt, where its price is known.
+    fn cost(&self, usage: &Usage) -> Option<PicoDollars> {
+        let price = self.target.as_ref()?.price()?;
+        price.cost(usage, self.observed.service_class.as_deref())
     }
 
     /// Why far less was read from the prompt cache than the turn before had in it, counted.

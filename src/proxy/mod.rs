@@ -26,6 +26,7 @@ mod prepare;
 mod reasoning_memory;
 mod refused_state;
 mod reply;
+mod response_memory;
 mod stored_state;
 mod targets;
 mod tell;
@@ -64,6 +65,7 @@ pub use self::local::{LocalAnswer, LocalApi, LocalBody};
 use self::meter::Meter;
 pub use self::reasoning_memory::ReasoningMemory;
 pub use self::refused_state::RefusedState;
+pub use self::response_memory::ResponseMemory;
 use self::voice::Voice;
 use crate::conversations::Conversations;
 use crate::keys::Keys;
@@ -100,6 +102,8 @@ pub struct Gateway {
     pub refused_state: RefusedState,
     /// Reasoning that clients may leave out of their next request.
     pub reasoning_memory: Arc<ReasoningMemory>,
+    /// Answers that providers keep, and which account does.
+    pub response_memory: ResponseMemory,
     /// How far the end of the process has come.
     pub ending: Arc<Ending>,
     /// What may be held in memory.

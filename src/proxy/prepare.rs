@@ -56,6 +56,8 @@ pub(super) struct Making<'a> {
     pub(super) request_id: &'a str,
     /// A provider has refused state in it: all of that is left out.
     pub(super) without_state: bool,
+    /// How many of the calls that it takes to embed were answered already.
+    pub(super) answered: usize,
 }
 
 impl Prepared {
@@ -155,7 +157,7 @@ fn capped(asked: &Asked) -> Option<String> {
 }
 
 async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure> {
-    let Making { asked, target, request_id, without_state } = making;
+    let Making { asked, target, request_id, without_state, .. } = making;
     let client = asked.shape;
     let body = match &asked.peek.router {
         Some(router) => router.without_own(&asked.body.bytes),
@@ -193,7 +195,7 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
     if asked.strict
         && let Some(error) = made.losses.error(&target.model)
     {
-        return Err(Failure::untranslatable(error));
+        return Err(Failure::untranslatable(shapes::in_words_of(client, error)));
     }
     let mut warnings: Vec<String> = made.losses.all().iter().map(ToString::to_string).collect();
     warnings.extend(capped(asked));

@@ -7,7 +7,6 @@ use std::time::Duration;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use tokio::time::Instant;
 
-use super::Gateway;
 use super::attempt::{Exchange, Failed, Outcome};
 use super::context::{Asked, Context};
 use super::ending::cut_error;
@@ -16,6 +15,7 @@ use super::hedge::{ClientHead, Hedge, Leg};
 use super::meter::Meter;
 use super::tell::{tell, tell_error};
 use super::watch::Interrupt;
+use super::{Gateway, count_tokens};
 use crate::config::RetrySettings;
 use crate::observe::{self, AttemptNote, FailedAttempt, HedgeOutcome};
 use crate::providers::Next;
@@ -76,11 +76,20 @@ pub(super) async fn try_targets(exchange: &mut Exchange<'_, '_>, mut plan: Plan)
     let config = exchange.context.snapshot.config();
     let (retries, began) = (config.retries, Instant::from_std(exchange.context.arrived));
     gateway.health.first_try(&retries);
+    let family = count_tokens::family_of(&plan);
     let targets = gateway.inventory.order(std::mem::take(&mut plan.targets), plan.route.is_some());
     let targets = gateway.health.order(targets, std::time::Instant::now());
     let mut trials = Trials { failures: Vec::new(), tried: 0, hosts: Vec::new(), passing: Vec::new() };
     if let Some(end) = try_round(exchange, &plan, targets, &mut trials).await {
         return end;
+    }
+    let has_no_counter = |(failed, _): &(Failed, _)| {
+        failed.status.is_some_and(|status| count_tokens::has_no_counter(exchange.asked, status, &failed.failure))
+    };
+    if let Some(family) = family
+        && trials.failures.iter().any(has_no_counter)
+    {
+        return count_tokens::answer_instead(exchange.downstream, exchange.asked, family).await;
     }
     // A client that tries again by itself does not need the gateway to do the same.
     let rounds = if exchange.context.client_tries_again() { 0 } else { retries.rounds };

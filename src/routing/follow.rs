@@ -63,6 +63,9 @@ impl Pursuit {
         match failure.next {
             Next::Stop => self.rest.clear(),
             Next::OtherTranslation => self.rest.retain(|target| !failed.is_told_alike(target)),
+            Next::OtherAccount => {
+                self.rest.retain(|target| failed.is_told_alike(target) && failed.key.account() != target.key.account())
+            }
             Next::LargerWindow => {
                 let bound = failed.context_window();
                 self.rest.retain(|target| bound.is_some() && target.context_window() > bound);

@@ -27,7 +27,7 @@ pub use inventory::Inventory;
 pub use order::Live;
 pub use plan::{Choice, Plan};
 pub use snapshot::{Ask, Snapshot};
-pub use target::{Target, TargetKey};
+pub use target::{Account, Target, TargetKey};
 
 #[cfg(test)]
 mod fixture;

@@ -57,6 +57,10 @@ pub struct TargetKey {
     target: u64,
 }
 
+/// A credential at a host, as a digest: the same before and after a reload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Account(u64);
+
 impl TargetKey {
     /// Digests are keyed with a secret of this process, so that none tells anything of a credential.
     fn new(upstream: &Upstream, credential: Option<&Secret>, model: &str) -> TargetKey {
@@ -90,6 +94,12 @@ impl TargetKey {
     #[must_use]
     pub const fn host(&self) -> u64 {
         self.host
+    }
+
+    /// This credential at this host.
+    #[must_use]
+    pub const fn account(&self) -> Account {
+        Account(self.credential)
     }
 
     /// All digests, the narrowest first.

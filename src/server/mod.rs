@@ -42,7 +42,7 @@ use crate::keys::{Keys, KeysError};
 use crate::ledger::Ledger;
 use crate::observe::{Metrics, logging};
 use crate::proxy::guard::{Door, Listener};
-use crate::proxy::{Budget, Ending, Gateway, ReasoningMemory, RefusedState};
+use crate::proxy::{Budget, Ending, Gateway, ReasoningMemory, RefusedState, ResponseMemory};
 use crate::reload::{Loaded, Parts};
 use crate::resolver::{MeasuredLookup, Resolver};
 use crate::routing::{Health, Inventory};
@@ -169,6 +169,7 @@ pub fn run(
         inventory,
         refused_state: RefusedState::default(),
         reasoning_memory: Arc::new(ReasoningMemory::default()),
+        response_memory: ResponseMemory::default(),
         local: Box::new(Local { admin, ledger: Arc::clone(&ledger), reload }),
         budget,
         ending: Arc::clone(&ending),

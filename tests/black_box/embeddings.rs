@@ -45,6 +45,11 @@ fn pico(entry: &Value) -> u64 {
     (entry["cost_usd"].as_f64().unwrap() * 1e12).round() as u64
 }
 
+/// About how many tokens texts have.
+fn tokens(texts: &[String]) -> u64 {
+    texts.iter().map(|text| text.len() as u64).sum::<u64>().div_ceil(4)
+}
+
 fn message(response: &Response) -> String {
     response.json()["error"]["message"].as_str().unwrap().to_owned()
 }
@@ -143,14 +148,82 @@ async fn a_call_that_fails_among_several_fails_them_all_and_another_target_may_t
     scene.simulator.namespace("google").script([Behaviour::default(), Behaviour::named("unavailable").unwrap()]);
     let failed = scene.ask(&json!({"model": "embed", "input": texts})).await;
     assert_eq!(failed.status, 503, "{failed:?}");
+    // What was answered before is billed, and so it is charged.
     let entry = scene.gateway.entry(failed.request_id()).await;
-    assert_eq!((&entry["charged_tokens"], &entry["outcome"]), (&json!(0), &json!("overloaded")), "{entry}");
+    let billed = tokens(&texts[..100]);
+    assert_eq!((&entry["charged_tokens"], &entry["outcome"]), (&json!(billed), &json!("overloaded")), "{entry}");
+    assert_eq!((&entry["tokens"]["input"], &entry["usage_source"]), (&json!(billed), &json!("estimated")), "{entry}");
+    assert_eq!(pico(&entry), billed * 150_000, "{entry}");
 
     scene.simulator.namespace("openai").script([Behaviour::named("unavailable").unwrap()]);
     let other = scene.ask(&json!({"model": "either", "input": texts})).await;
     assert_eq!((other.status, other.attempts()), (200, 2), "{other:?}");
     assert_eq!(other.json()["model"], "gemini-embedding-001");
     assert_eq!(other.json()["data"].as_array().unwrap().len(), 150);
+}
+
+#[tokio::test]
+async fn calls_that_were_answered_are_not_made_again_at_the_same_model_and_are_charged_once() {
+    let simulator = simulator::spawn(Options::default()).expect("the simulator starts");
+    let config = format!(
+        "providers:\n  google: {{base_url: 'http://{0}/google', api_keys: [google-secret-one-0123, google-secret-two-0123]}}\n  \
+         openai: {{base_url: 'http://{0}/openai/v1', api_key: sk-good-0123456789}}\n\
+         routes:\n  embed: {{providers: [google], models: [gemini-embedding-001]}}\n  \
+         either: {{providers: [google, openai], models: [gemini-embedding-001, text-embedding-3-small]}}\n",
+        simulator.addr
+    );
+    let scene = Scene { gateway: Gateway::start(&config).await, simulator };
+    let texts: Vec<String> = (0..150).map(|number| format!("text {number}")).collect();
+    let google = scene.simulator.namespace("google");
+    let fails = || Behaviour::named("unavailable").unwrap();
+    google.script([Behaviour::default(), fails()]);
+    let served = scene.ask(&json!({"model": "embed", "input": texts})).await;
+    assert_eq!((served.status, served.attempts()), (200, 2), "{served:?}");
+    let data = served.json()["data"].as_array().unwrap().clone();
+    assert_eq!((data.len(), &data[149]["index"]), (150, &json!(149)));
+    let sizes: Vec<usize> = (0..google.requests().len() as u64)
+        .map(|index| {
+            let body: Value = serde_json::from_slice(&google.body(index).unwrap()).unwrap();
+            body["requests"].as_array().unwrap().len()
+        })
+        .collect();
+    assert_eq!(sizes, [100, 50, 50], "a hundred are embedded by then");
+    let entry = scene.gateway.entry(served.request_id()).await;
+    assert_eq!(entry["charged_tokens"], json!(tokens(&texts)), "{entry}");
+    assert_eq!(pico(&entry), tokens(&texts) * 150_000, "{entry}");
+
+    // At another model nothing of it is of use, and both are paid.
+    google.script([Behaviour::default(), fails(), fails()]);
+    let other = scene.ask(&json!({"model": "either", "input": texts})).await;
+    assert_eq!((other.status, other.json()["model"].as_str()), (200, Some("text-embedding-3-small")), "{other:?}");
+    let used = other.json()["usage"]["prompt_tokens"].as_u64().unwrap();
+    let entry = scene.gateway.entry(other.request_id()).await;
+    assert_eq!(entry["charged_tokens"], json!(tokens(&texts[..100]) + used), "{entry}");
+    assert_eq!(pico(&entry), tokens(&texts[..100]) * 150_000 + used * 20_000, "{entry}");
+}
+
+#[tokio::test]
+async fn vectors_and_the_answer_that_they_become_count_against_the_memory_of_bodies() {
+    let texts: Vec<String> = (0..1000).map(|number| format!("text {number}")).collect();
+    let body = json!({"model": "embed", "input": texts});
+    for (bytes, status) in [("280KiB", 503), ("2MiB", 200)] {
+        let simulator = simulator::spawn(Options::default()).expect("the simulator starts");
+        let config = format!(
+            "limits: {{body_bytes: 100KiB, buffered_bytes: {bytes}}}\nproviders:\n  google: {{base_url: 'http://{}/google', api_key: google-secret-0123456789}}\n\
+             routes:\n  embed: {{providers: [google], models: [gemini-embedding-001]}}\n",
+            simulator.addr
+        );
+        let scene = Scene { gateway: Gateway::start(&config).await, simulator };
+        let answer = scene.ask(&body).await;
+        assert_eq!(answer.status, status, "{bytes}");
+        if status == 503 {
+            assert!(message(&answer).contains("memory"), "{answer:?}");
+            let asked = scene.simulator.namespace("google").requests().len();
+            assert_eq!(asked, 10, "what was asked fits");
+            let entry = scene.gateway.entry(answer.request_id()).await;
+            assert!(entry["charged_tokens"].as_u64().unwrap() >= tokens(&texts), "{entry}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -121,6 +121,44 @@ async fn a_stream_that_breaks_ends_with_an_error_in_its_own_form_and_the_number_
 }
 
 #[tokio::test]
+async fn a_stream_in_which_the_provider_fails_ends_once_and_as_codex_knows_it() {
+    let told = |kind: &str, more: Value| {
+        let mut data = json!({"type": kind, "sequence_number": 5});
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        format!("event: {kind}\ndata: {data}\n\n")
+    };
+    let delta = json!({"delta": "begun", "item_id": "msg_test", "sequence_number": 4});
+    let begun = Answer::stream().event(Shape::Responses.opening()).event(told("response.output_text.delta", delta));
+    let failure = json!({"code": "server_error", "message": "The server had an error"});
+    let failed = json!({"id": "resp_test", "object": "response", "status": "failed", "output": [], "error": failure, "sequence_number": 6});
+    let failed = told("response.failed", json!({"response": failed}));
+    let error = told("error", json!({"code": "server_error", "message": "The server had an error", "param": null}));
+    let nested =
+        told("error", json!({"error": {"type": "server_error", "code": "server_error", "message": "an error"}}));
+    for answer in [
+        begun.clone().event(&error).finished(),
+        begun.clone().event(&error).event(&failed).finished(),
+        begun.clone().event(error + &failed).finished(),
+        begun.clone().event(&nested).cut(),
+        begun.event(&failed).finished(),
+    ] {
+        let bed = Bed::start(Upstream::always(answer).await, Upstream::silent().await).await;
+        let told = bed.gateway.post(Shape::Responses, Shape::Responses.ask_stream(&bed.sole(), "go")).await;
+        let events = events(&told);
+        let ends: Vec<&str> = events
+            .iter()
+            .filter_map(|event| event["type"].as_str())
+            .filter(|kind| matches!(*kind, "error" | "response.failed" | "response.completed" | "response.incomplete"))
+            .collect();
+        assert_eq!(ends, ["response.failed"], "{}", told.text());
+        let last = events.last().unwrap();
+        assert_eq!((&last["response"]["id"], &last["response"]["status"]), (&"resp_test".into(), &"failed".into()));
+        assert!(last["response"]["error"]["code"].is_string(), "{last}");
+        assert!(told.text().contains("The server had an error") || told.text().contains("an error"), "{last}");
+    }
+}
+
+#[tokio::test]
 async fn input_tokens_are_counted_by_the_provider() {
     let scene = Scene::start().await;
     let request = Request::post("/v1/responses/input_tokens", ask("gpt-6-luna", json!({})).to_string());
@@ -178,8 +216,6 @@ async fn what_was_answered_is_not_kept_and_that_is_said() {
     // Nobody could fetch it, whoever keeps it.
     let refused = scene.ask(ask("gpt-6-luna", json!({"background": true}))).await;
     assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &"background".into()), "{refused:?}");
-    let streamed = scene.ask(ask("gpt-6-luna", json!({"background": true, "stream": true}))).await;
-    assert_eq!(streamed.status, 200, "{streamed:?}");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub use for_google::{GoogleAsked, OpenAiCall, from_openai, to_openai};
 pub const MAX_TEXTS: usize = 100;
 
 /// Texts that one request may have, as OpenAI has it.
-const MAX_INPUTS: usize = 2_048;
+pub const MAX_INPUTS: usize = 2_048;
 
 /// Whether a client of that shape can have texts embedded by a provider of that one.
 #[must_use]
@@ -34,6 +34,8 @@ pub const fn is_possible(client: Shape, upstream: Shape) -> bool {
 pub struct GoogleCalls {
     /// The body of each call, in order: at most [`MAX_TEXTS`] texts each.
     pub bodies: Vec<Vec<u8>>,
+    /// About how many tokens the texts of each call have: a token for each four bytes.
+    pub estimates: Vec<u64>,
     /// What the way back has to know.
     pub asked: Asked,
     /// What did not go on as the client said it.
@@ -107,11 +109,17 @@ pub fn to_google(body: &[u8], model: &str) -> Result<GoogleCalls, ApiError> {
     }
     let texts = texts(input.ok_or_else(|| wrong("input", "there: a text or an array of texts"))?)?;
     asked.texts = texts.len();
-    let bytes = texts.iter().map(|text| text.len() as u64).fold(0, u64::saturating_add);
-    asked.estimated_tokens = bytes.div_ceil(4);
+    asked.estimated_tokens = estimate(&texts);
+    let estimates = texts.chunks(MAX_TEXTS).map(estimate).collect();
     let model = format!("models/{}", model.strip_prefix("models/").unwrap_or(model));
     let bodies = texts.chunks(MAX_TEXTS).map(|texts| batch(texts, &model, dimensions)).collect();
-    Ok(GoogleCalls { bodies, asked, losses })
+    Ok(GoogleCalls { bodies, estimates, asked, losses })
+}
+
+/// A token for each four bytes.
+fn estimate(texts: &[Cow<'_, str>]) -> u64 {
+    let bytes = texts.iter().map(|text| text.len() as u64).fold(0, u64::saturating_add);
+    bytes.div_ceil(4)
 }
 
 fn batch(texts: &[Cow<'_, str>], model: &str, output_dimensionality: Option<u64>) -> Vec<u8> {
@@ -215,8 +223,7 @@ pub fn from_google(answers: &[&[u8]], asked: Asked, model: &str) -> Result<Embed
             let embedding = if asked.base64 { Vector::Base64(packed(values)?) } else { Vector::Numbers(values.json()) };
             data.push(Embedding { object: "embedding", index: data.len(), embedding });
         }
-        let usage = view.member("usageMetadata").and_then(|usage| usage.member("promptTokenCount")?.u64());
-        counted = counted.zip(usage).map(|(sum, tokens)| sum.saturating_add(tokens));
+        counted = counted.zip(told(view)).map(|(sum, tokens)| sum.saturating_add(tokens));
     }
     if data.len() != asked.texts {
         let (got, sent) = (data.len(), asked.texts);
@@ -227,6 +234,16 @@ pub fn from_google(answers: &[&[u8]], asked: Asked, model: &str) -> Result<Embed
     let list = List { object: "list", data, model, usage };
     let body = serde_json::to_vec(&list).expect("texts, numbers and checked JSON have a JSON form");
     Ok(Embedded { body, prompt_tokens, is_counted: counted.is_some() })
+}
+
+/// The tokens of one call's texts, where Google's answer to it tells them.
+#[must_use]
+pub fn google_tokens(answer: &[u8]) -> Option<u64> {
+    told(View::parse(answer).ok()?)
+}
+
+fn told(answer: View<'_>) -> Option<u64> {
+    answer.member("usageMetadata")?.member("promptTokenCount")?.u64()
 }
 
 /// Numbers as 32-bit floats, in base64.
@@ -281,6 +298,9 @@ mod tests {
             })
             .collect();
         assert_eq!(sizes, [100, 100, 50]);
+        let bytes = |range: std::ops::Range<usize>| texts[range].iter().map(|text| text.len() as u64).sum::<u64>();
+        let estimates = [bytes(0..100), bytes(100..200), bytes(200..250)].map(|bytes| bytes.div_ceil(4));
+        assert_eq!(calls.estimates, estimates);
         let mut number = 0;
         let answers: Vec<Vec<u8>> = sizes
             .iter()
@@ -303,6 +323,7 @@ mod tests {
             (250, true, &json!({"prompt_tokens": 250, "total_tokens": 250}))
         );
         assert!(from_google(&answers[..2], calls.asked, "m").is_err(), "a batch is missing");
+        assert_eq!((google_tokens(answers[2]), google_tokens(b"{}"), google_tokens(b"x")), (Some(50), None, None));
     }
 
     #[test]

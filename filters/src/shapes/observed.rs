@@ -44,10 +44,38 @@ pub(crate) struct Observed {
     pub(crate) closing_usage: bool,
     /// The number of the last event, in shapes that number them.
     pub(crate) sequence: Option<u64>,
+    /// The answers that are told side by side, in shapes that end each by itself.
+    pub(crate) answers: Answers,
     /// An event that comes in pieces, where something is to be found in it.
     pub(crate) skim: Option<Box<super::responses::Skim>>,
+    /// The error that came last is told in an event that the shape's clients do not take for the end.
+    pub(crate) error_is_no_end: bool,
     /// An event was too large to be understood; it may have been the one that finishes the answer.
     pub(crate) blind: bool,
+}
+
+/// Which of several answers have begun, and which are over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answers {
+    /// A bit each; the last one stands for all that have none of their own.
+    begun: u64,
+    over: u64,
+}
+
+impl Answers {
+    /// Notes what came of one.
+    pub(crate) fn saw(&mut self, index: u64, is_over: bool) {
+        let bit = 1_u64 << index.min(u64::from(u64::BITS) - 1);
+        self.begun |= bit;
+        if is_over {
+            self.over |= bit;
+        }
+    }
+
+    /// Whether none that has begun is still to go on.
+    pub(crate) const fn are_over(self) -> bool {
+        self.begun == self.over
+    }
 }
 
 /// Token counters as a provider sent them; the last value of each that was a number.

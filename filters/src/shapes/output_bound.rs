@@ -47,9 +47,18 @@ pub(super) struct Field {
 impl Field {
     /// Takes the value of the field of that name.
     pub(super) fn read(name: Text<'_>, cursor: &mut Cursor<'_>) -> Result<Field, ScanError> {
+        Field::read_by(name, cursor, Cursor::u64)
+    }
+
+    /// The same, where `read` takes the number from what the shape takes for one.
+    pub(super) fn read_by<'a>(
+        name: Text<'_>,
+        cursor: &mut Cursor<'a>,
+        read: impl FnOnce(&mut Cursor<'a>) -> Result<Option<u64>, ScanError>,
+    ) -> Result<Field, ScanError> {
         let is_null = cursor.peek() == Some(b'n');
         let start = cursor.clone();
-        let number = cursor.u64()?;
+        let number = read(cursor)?;
         Ok(Field { key: name.range(), value: cursor.range_from(&start), is_null, number })
     }
 

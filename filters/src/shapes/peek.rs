@@ -79,6 +79,12 @@ pub struct Peek {
     /// The field that points to something that one provider keeps, such as `previous_response_id`: only that provider can serve the
     /// request, and only as it is.
     pub stored_state: Option<&'static str>,
+    /// The id in `previous_response_id`, which is then what the provider keeps: at most 128 bytes.
+    pub previous_response: Option<String>,
+    /// Whether an answer is asked for that is fetched later (`background`).
+    pub background: bool,
+    /// Whether the provider is to keep the answer, where it keeps any: `store` is not false.
+    pub keeps_answer: bool,
     /// The bound that the client sets on the output of one answer, in tokens.
     pub max_output: Option<u64>,
     /// The bound that the client sets on reasoning, in tokens. Providers refuse a bound on the output that is not above it.
@@ -184,6 +190,9 @@ pub(super) struct Found {
     /// There is no conversation in messages: it is in `input` and may be kept at the provider, or texts are to be embedded.
     pub(super) has_input: bool,
     pub(super) stored_state: Option<&'static str>,
+    pub(super) previous_response: Option<String>,
+    pub(super) background: bool,
+    pub(super) keeps_answer: bool,
     pub(super) bound: OutputBound,
     pub(super) thinking_budget: Option<u64>,
     pub(super) end_user: Option<String>,
@@ -314,6 +323,9 @@ impl Found {
             stream,
             has_messages: self.message_count > 0,
             stored_state: self.stored_state,
+            previous_response: self.previous_response,
+            background: self.background,
+            keeps_answer: self.keeps_answer,
             max_output: self.bound.tokens(),
             thinking_budget: self.thinking_budget,
             choices: self.choices.unwrap_or(1).max(1),

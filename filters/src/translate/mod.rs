@@ -18,7 +18,7 @@ use bytes::BytesMut;
 use crate::Shape;
 use crate::json::View;
 use crate::neutral::{self, Answering, ApiError, ErrorClass, Losses, Part, Profile, Request, Response};
-use crate::shapes::codec;
+use crate::shapes::{self, codec};
 
 /// A request in the target's shape.
 #[derive(Debug)]
@@ -93,7 +93,8 @@ pub fn request_recalling(
         kept::put_back(&mut request, upstream.profile, recall);
     }
     request.stream = wants_stream || upstream.stream;
-    let (body, mut answering) = to.encode_request(&request, upstream.profile, &mut losses)?;
+    let encoded = to.encode_request(&request, upstream.profile, &mut losses);
+    let (body, mut answering) = encoded.map_err(|error| shapes::in_words_of(client, error))?;
     answering.include_usage = include_usage;
     answering.deprecated_functions = request.deprecated_functions;
     answering.hide_reasoning = hide;

@@ -32,7 +32,6 @@ pub(crate) fn beyond() -> Vec<(&'static str, Shape, Value)> {
             json!({"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "file", "file_id": "file_1"}}]}]}),
         ),
         ("a conversation that the provider keeps", Shape::Responses, json!({"previous_response_id": "resp_1"})),
-        ("an answer to be asked for later", Shape::Responses, json!({"background": true})),
         (
             "a tool of the provider that must be called",
             Shape::Responses,

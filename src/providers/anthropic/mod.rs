@@ -41,6 +41,7 @@ pub(super) static SPEC: Spec = Spec {
         "claude-mythos-5-2",
     ],
     keeps_state: false,
+    counters: &[Shape::Messages],
     key_check: None,
     classify,
 };

@@ -24,6 +24,8 @@ pub(super) static SPEC: Spec = Spec {
     host: PLAIN_HOST,
     refuses_forced_tools: &[],
     keeps_state: false,
+    // Some that speak these shapes have one; who has none says so.
+    counters: &[Shape::Messages, Shape::GenerateContent],
     key_check: None,
     classify: |_| None,
 };

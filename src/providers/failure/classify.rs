@@ -119,20 +119,62 @@ fn by_text(facts: &Facts<'_>) -> Option<ErrorClass> {
     if facts.status == 403 && facts.flagged {
         return Some(ErrorClass::ContentRefused);
     }
+    // A field that the account may not use: with its credential all is well.
+    if facts.status == 403
+        && let Some(param) = facts.param.filter(|param| !param.is_empty())
+    {
+        return Some(if param == "model" { ErrorClass::OperatorModel } else { ErrorClass::BadRequest });
+    }
     if !open {
         return None;
     }
+    let own = without_quotes(facts.text());
+    let of_another_field = facts.param.is_some_and(|param| !param.is_empty() && param != "model");
     let names_model = facts.param == Some("model")
-        || (facts.text().contains("model")
+        || (!of_another_field
+            && has_word(&own, &["model", "models"])
             && (facts.status == 404 || facts.says(&["does not exist", "not supported for"])));
+    let says_model = !of_another_field && MODEL_TEXTS.iter().any(|text| has_phrase(&own, text));
     let rules: [(bool, ErrorClass); 5] = [
         (facts.says(&OVERFLOW), ErrorClass::ContextOverflow),
         (facts.says(&AUTH_TEXTS), ErrorClass::OperatorAuth),
         (facts.says(&BILLING_TEXTS), ErrorClass::OperatorBilling),
         (facts.says(&REFUSED_TEXTS), ErrorClass::ContentRefused),
-        (facts.says(&MODEL_TEXTS) || (names_model && facts.status == 404), ErrorClass::OperatorModel),
+        (says_model || (names_model && facts.status == 404), ErrorClass::OperatorModel),
     ];
     rules.into_iter().find(|(holds, _)| *holds).map(|(_, class)| class)
+}
+
+/// The text without what stands in quotes: names and ids are the client's.
+fn without_quotes(text: &str) -> String {
+    let mut own = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\'', '"', '`']) {
+        let (before, quoted) = rest.split_at(at);
+        own.push_str(before);
+        let mark = quoted.chars().next().unwrap_or('"');
+        let inside = quoted.get(1..).unwrap_or_default();
+        let is_apostrophe = before.ends_with(char::is_alphanumeric);
+        let end = inside.find(mark).filter(|_| !is_apostrophe);
+        rest = end.and_then(|end| inside.get(end..)?.get(1..)).unwrap_or(inside);
+    }
+    own.push_str(rest);
+    own
+}
+
+/// Whether one of these words is in the text by itself, and not as a part of a name.
+fn has_word(text: &str, words: &[&str]) -> bool {
+    text.split(|c| !is_of_word(c)).any(|word| words.contains(&word))
+}
+
+/// The same for several words, which begin one.
+fn has_phrase(text: &str, phrase: &str) -> bool {
+    let mut begins = text.match_indices(phrase).map(|(at, _)| text.get(..at).unwrap_or_default());
+    begins.any(|before| !before.ends_with(is_of_word))
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-')
 }
 
 fn by_status(facts: &Facts<'_>) -> ErrorClass {

@@ -18,6 +18,12 @@ pub(super) use facts::Facts;
 /// No fault cools a target for longer, whatever the provider asks for.
 pub(super) const LONGEST_COOL: Duration = Duration::from_secs(600);
 
+/// What OpenAI says where it does not find what a request points to.
+const LOST_STATE: [&str; 3] = ["previous_response_not_found", "conversation_not_found", "prompt_not_found"];
+
+/// The fields that point to what a provider keeps.
+const STATE_FIELDS: [&str; 4] = ["previous_response_id", "conversation", "prompt", "input"];
+
 /// What to try after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -25,6 +31,8 @@ pub enum Next {
     NextTarget,
     /// Any target but those of the same model at the same provider in the same shape: the request cannot be told to it, and it was not asked.
     OtherTranslation,
+    /// Only the same model with another credential: what the request points to, or asks for, is an account's.
+    OtherAccount,
     /// Only a target with a larger context window.
     LargerWindow,
     /// Nothing: no target would take this request.
@@ -73,6 +81,8 @@ pub struct Failure {
     /// The provider refused opaque state that came back to it with the history: signatures of reasoning, or blocks that are not what
     /// they were. The same request without that state may be taken.
     pub refuses_state: bool,
+    /// The provider does not find what the request points to, among what it keeps; with another account it may.
+    pub lacks_state: bool,
 }
 
 impl Failure {
@@ -80,7 +90,7 @@ impl Failure {
     #[must_use]
     pub fn new(error: ApiError) -> Failure {
         let (next, scope, cool) = policy(error.class);
-        Failure { error, next, scope, cool, client_body: false, refuses_state: false }
+        Failure { error, next, scope, cool, client_body: false, refuses_state: false, lacks_state: false }
     }
 }
 
@@ -95,6 +105,7 @@ impl Failure {
             cool: None,
             client_body: false,
             refuses_state: false,
+            lacks_state: false,
         }
     }
 }
@@ -152,6 +163,12 @@ pub(super) fn from_response(upstream: &Upstream, shape: Shape, answer: (u16, &He
     let of_thinking = facts.says(&["signature", "cannot be modified"]) && facts.says(&["thinking", "thought"]);
     let of_encrypted = facts.says(&["encrypted content"]) && facts.says(&["not be verified", "not be decrypted"]);
     failure.refuses_state = status == 400 && (of_thinking || of_encrypted);
+    failure.lacks_state = matches!(status, 400 | 404)
+        && (facts.has_code(&LOST_STATE)
+            || facts.param.is_some_and(|param| STATE_FIELDS.contains(&param) && status == 404));
+    if class == ErrorClass::BadRequest && (failure.lacks_state || status == 403) {
+        failure.next = Next::OtherAccount;
+    }
     failure.client_body = matches!(status, 400..=499)
         && facts.understood
         && match class {

@@ -355,7 +355,78 @@ fn each_failure_has_its_class_and_only_the_clients_own_faults_show_the_providers
         assert_eq!((failure.error.class, failure.client_body), (class, client_body), "{provider} {status} {body}");
         assert!(!failure.error.message.trim().is_empty());
         let (next, scope, cool) = policy(class);
+        let next = if failure.lacks_state { Next::OtherAccount } else { next };
         assert_eq!((failure.next, failure.scope, failure.cool), (next, scope, cool), "{provider} {status} {body}");
+    }
+}
+
+#[test]
+fn what_a_client_names_or_asks_for_cools_nothing_and_another_account_may_have_it() {
+    let google = |message: &str, reason: Option<&str>| {
+        let details: Vec<_> = reason.into_iter().map(|reason| serde_json::json!({"reason": reason})).collect();
+        let error =
+            serde_json::json!({"code": 403, "message": message, "status": "PERMISSION_DENIED", "details": details});
+        judge("google", GenerateContent, 403, &serde_json::json!({ "error": error }).to_string())
+    };
+    let openai = |status: u16, message: &str, (kind, param, code): (&str, Option<&str>, Option<&str>)| {
+        let error = serde_json::json!({"message": message, "type": kind, "param": param, "code": code});
+        judge("openai", Responses, status, &serde_json::json!({ "error": error }).to_string())
+    };
+    let request = "invalid_request_error";
+    for failure in [
+        google("CachedContent not found (or permission denied)", None),
+        google("You do not have permission to access the File abc or it may not exist.", None),
+        openai(403, "You are not allowed to do that.", ("permission_error", Some("access_programs"), None)),
+        openai(403, "Your access_programs are not authorised.", ("permission_error", None, None)),
+        openai(403, "You are not allowed to generate logprobs from this model", (request, None, None)),
+        openai(
+            400,
+            "Previous response with id 'model not found' not found.",
+            (request, Some("previous_response_id"), Some("previous_response_not_found")),
+        ),
+        openai(404, "Conversation with id 'conv_model' not found.", (request, Some("conversation"), None)),
+    ] {
+        assert_eq!(
+            (failure.error.class, failure.cool, failure.next),
+            (BadRequest, None, Next::OtherAccount),
+            "{failure:?}"
+        );
+        assert!(failure.client_body, "{failure:?}");
+    }
+    for failure in [
+        google("Requests to this API are blocked.", Some("API_KEY_SERVICE_BLOCKED")),
+        google("Your API key was reported as leaked. Please use another API key.", None),
+        openai(
+            403,
+            "Country, region, or territory not supported",
+            ("request_forbidden", None, Some("unsupported_country_region_territory")),
+        ),
+    ] {
+        assert_eq!((failure.error.class, failure.next), (OperatorAuth, Next::NextTarget), "{failure:?}");
+    }
+}
+
+#[test]
+fn a_model_is_missing_where_that_is_said_of_a_model_and_not_of_an_id() {
+    let of = |message: &str| {
+        judge("x", Chat, 404, &serde_json::json!({"error": {"message": message}}).to_string()).error.class
+    };
+    for message in [
+        "The model `gpt-9` does not exist or you do not have access to it.",
+        "models/gemini-9 is not found for API version v1beta",
+        "No such model: model-9",
+        "This model doesn't exist: 'x'",
+    ] {
+        assert_eq!(of(message), OperatorModel, "{message}");
+    }
+    for message in [
+        "Conversation with id 'conv_model' not found.",
+        "No file `model` was found, it's gone",
+        "Response \"the model does not exist\" not found",
+        "Vector store vs-model-1 not found.",
+        "File file_model not found",
+    ] {
+        assert_eq!(of(message), BadRequest, "{message}");
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) static SPEC: Spec = Spec {
     host: PLAIN_HOST,
     refuses_forced_tools: &[],
     keeps_state: false,
+    counters: &[Shape::GenerateContent],
     key_check: None,
     classify,
 };
@@ -39,6 +40,10 @@ fn classify(facts: &Facts<'_>) -> Option<ErrorClass> {
         || facts.says(&["api key not valid", "api key expired"])
     {
         return Some(ErrorClass::OperatorAuth);
+    }
+    // A cache, a file or a tuned model that the request names: whether it is another account's or nobody's is told in the same words.
+    if facts.status == 403 && facts.says(&["cachedcontent", "cached content", "access the file", "tuned model"]) {
+        return Some(ErrorClass::BadRequest);
     }
     if facts.has_code(&["BILLING_DISABLED"]) {
         return Some(ErrorClass::OperatorBilling);

@@ -2,8 +2,9 @@
 
 use http::HeaderName;
 use ovth_filters::Shape;
-use ovth_filters::neutral::HostRules;
+use ovth_filters::neutral::{ErrorClass, HostRules};
 
+use super::failure::Facts;
 use super::spec::{Auth, PLAIN_HOST, Spec};
 use crate::config::Builtin;
 
@@ -50,6 +51,20 @@ pub(super) static SPEC: Spec = Spec {
     refuses_forced_tools: &[],
     // <https://platform.openai.com/docs/guides/conversation-state>
     keeps_state: true,
+    counters: &[Shape::Responses],
     key_check: None,
-    classify: |_| None,
+    classify,
 };
+
+/// <https://platform.openai.com/docs/guides/error-codes>: a bad key is a 401; a 403 is of a country, a project's model, or of a feature that
+/// the request asks for, such as `access_programs`.
+fn classify(facts: &Facts<'_>) -> Option<ErrorClass> {
+    if facts.status != 403 {
+        return None;
+    }
+    if facts.has_code(&["unsupported_country_region_territory"]) {
+        return Some(ErrorClass::OperatorAuth);
+    }
+    let of_request = facts.code.is_none() && facts.kind_is("invalid_request_error");
+    (of_request || facts.says(&["access program", "access_program"])).then_some(ErrorClass::BadRequest)
+}

@@ -42,6 +42,7 @@ pub(super) static SPEC: Spec = Spec {
     host: HostRules { router_fields: true, ..PLAIN_HOST },
     refuses_forced_tools: &[],
     keeps_state: false,
+    counters: &[],
     // <https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key>
     key_check: Some("/key"),
     classify,

@@ -136,6 +136,14 @@ impl ResponseBody {
         }
     }
 
+    /// Whether the provider has told the whole of a stream, also where nothing marks its end but the end of its bytes.
+    pub(super) fn is_complete(&self) -> bool {
+        match &self.form {
+            Form::Events { .. } | Form::Translated(_) => self.tap.is_complete(),
+            Form::Whole { .. } => false,
+        }
+    }
+
     /// Whether the client is given events.
     pub(super) const fn is_events(&self) -> bool {
         match &self.form {
@@ -257,7 +265,8 @@ fn take_piece(piece: &Piece, progress: &mut Progress, tap: &mut Tap, keeps: Keep
             // and is the last.
             let of_operator =
                 matches!(error.class, ErrorClass::OperatorAuth | ErrorClass::OperatorBilling | ErrorClass::RateLimit);
-            progress.error_passed = is_json(piece) && !of_operator && !keeps.error;
+            // Nor is what clients do not know for the end: one that they do is made of it.
+            progress.error_passed = is_json(piece) && !of_operator && !keeps.error && tap.error_is_end();
             progress.error = Some(error);
             if !progress.error_passed {
                 return;

@@ -34,6 +34,32 @@ async fn an_error_before_the_answer_has_google_s_form_and_comes_in_an_array_to_w
 }
 
 #[tokio::test]
+async fn what_another_shape_cannot_be_told_is_named_as_google_s_clients_call_it() {
+    let scene = Scene::start().await;
+    let stops: Vec<String> = (0..100).map(|number| format!("stop {number}")).collect();
+    let mut asks = ask("hi");
+    asks["generationConfig"] = json!({"stopSequences": stops});
+    let bounded = json!({"label": "bounded", "strict": true, "quota": {"max_output_tokens": 10}}).to_string();
+    let minted = scene.gateway.admin(&bounded).await;
+    assert_eq!(minted.status, 201, "{minted:?}");
+    let key = minted.json()["key"].as_str().unwrap().to_owned();
+    for (model, _) in &MODELS[1..] {
+        if *model != "claude-local" {
+            let refused = scene.call(&format!("{model}:generateContent"), &asks).await;
+            let told = &refused.json()["error"]["details"][0]["fieldViolations"][0];
+            assert_eq!(told["field"], "generationConfig.stopSequences", "{model}: {refused:?}");
+        }
+        let mut long = ask("hi");
+        long["generationConfig"] = json!({"maxOutputTokens": 100});
+        let request = Request::post(format!("/gemini/v1beta/models/{model}:generateContent"), long.to_string());
+        let refused = scene.gateway.send(&request.header("x-goog-api-key", &*key), Way::Sized).await;
+        let told = &refused.json()["error"]["details"][0]["fieldViolations"][0];
+        assert_eq!(told["field"], "generationConfig.maxOutputTokens", "{model}: {refused:?}");
+        assert!(told["description"].as_str().unwrap().contains("`generationConfig.maxOutputTokens` is 100"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_provider_s_refusal_is_told_in_google_s_form_whoever_it_is() {
     let scene = Scene::start().await;
     for (model, _) in MODELS {

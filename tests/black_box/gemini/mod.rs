@@ -1,5 +1,6 @@
 //! Google's API as clients speak it: paths, keys, both framings of a stream, tools, counts and lists, whoever serves the model.
 
+mod ends;
 mod errors;
 mod keys;
 mod lists;

@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod error;
 mod names;
+mod numbers;
 mod path;
 mod peek;
 mod response;

@@ -1,11 +1,13 @@
 //! What a request asks, to be answered or to have its tokens counted. Model and streaming stand in its path.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::super::Parameters;
 use super::super::output_bound::{Field, Insertion};
 use super::super::peek::{Found, InPath, Peek, Place, any_element, bad, end_of, walk};
 use super::names::camel;
+use super::numbers;
 use crate::Operation;
 use crate::json::{Cursor, ScanError, Text};
 use crate::neutral::ApiError;
@@ -100,7 +102,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn member(&mut self, cursor: &mut Cursor<'a>, name: Text<'a>) -> Result<(), ScanError> {
         let found = &mut self.found;
-        match &*camel(&String::from_utf8_lossy(&name.bytes())) {
+        match &*camel(&named(name)) {
             "contents" => {
                 found.once("contents");
                 let start = cursor.clone();
@@ -109,8 +111,8 @@ impl<'a> Reader<'a> {
             }
             "generateContentRequest" => {
                 found.once("generateContentRequest");
-                cursor.object_or_skip(|cursor, name| match name.raw() {
-                    b"model" => {
+                cursor.object_or_skip(|cursor, name| match &*named(name) {
+                    "model" => {
                         let range = cursor.skip()?;
                         self.model = Some(range).filter(|range| self.body.get(range.start) == Some(&b'"'));
                         Ok(())
@@ -132,8 +134,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn named<'a>(name: Text<'a>) -> std::borrow::Cow<'a, str> {
-    String::from_utf8_lossy(name.raw())
+/// The name of a member, escapes undone: whoever reads the body after us undoes them.
+fn named(name: Text<'_>) -> Cow<'_, str> {
+    name.decode().unwrap_or_default()
 }
 
 /// Reads one content: whose it is, and what of it is no text.
@@ -141,9 +144,9 @@ fn content(cursor: &mut Cursor<'_>, found: &mut Found) -> Result<(), ScanError> 
     found.message_count += 1;
     found.ends_with_answer = false;
     cursor.object_or_skip(|cursor, name| {
-        match name.raw() {
-            b"role" => found.ends_with_answer = cursor.text()?.is_some_and(|role| role.raw() == b"model"),
-            b"parts" => match cursor.peek() {
+        match &*named(name) {
+            "role" => found.ends_with_answer = cursor.text()?.is_some_and(|role| *role.bytes() == *b"model"),
+            "parts" => match cursor.peek() {
                 // One part without its array.
                 Some(b'{') => part(cursor, found)?,
                 _ => cursor.array_or_skip(|cursor| part(cursor, found))?,
@@ -171,7 +174,7 @@ fn part(cursor: &mut Cursor<'_>, found: &mut Found) -> Result<(), ScanError> {
                 found.attachments.media(media_type.as_deref().unwrap_or_default(), bytes);
             }
             "functionResponse" => cursor.object_or_skip(|cursor, name| {
-                if name.raw() == b"parts" {
+                if *named(name) == *"parts" {
                     cursor.array_or_skip(|cursor| part(cursor, found))?;
                 }
                 Ok(())
@@ -188,9 +191,9 @@ fn tool_config(cursor: &mut Cursor<'_>, found: &mut Found) -> Result<(), ScanErr
             return Ok(());
         }
         cursor.object_or_skip(|cursor, name| {
-            if name.raw() == b"mode" {
+            if *named(name) == *"mode" {
                 let mode = cursor.text()?;
-                found.needs.forced_tool |= mode.is_some_and(|mode| mode.raw().eq_ignore_ascii_case(b"ANY"));
+                found.needs.forced_tool |= mode.is_some_and(|mode| mode.bytes().eq_ignore_ascii_case(b"ANY"));
             }
             Ok(())
         })
@@ -201,11 +204,11 @@ fn setting(cursor: &mut Cursor<'_>, name: Text<'_>, found: &mut Found) -> Result
     match &*camel(&named(name)) {
         "maxOutputTokens" => {
             found.once("maxOutputTokens");
-            found.bound.max_tokens = Some(Field::read(name, cursor)?);
+            found.bound.max_tokens = Some(Field::read_by(name, cursor, numbers::take_whole)?);
         }
         "candidateCount" => {
             found.once("candidateCount");
-            found.choices = cursor.u64()?;
+            found.choices = numbers::take_whole(cursor)?;
             found.set_if(Parameters::N, found.choices > Some(1));
         }
         "temperature" => found.set_unless(Parameters::TEMPERATURE, cursor, 1.0)?,
@@ -229,7 +232,7 @@ fn setting(cursor: &mut Cursor<'_>, name: Text<'_>, found: &mut Found) -> Result
             match &*camel(&named(name)) {
                 "thinkingBudget" => {
                     // -1 leaves it to the model.
-                    let tokens = cursor.number()?;
+                    let tokens = numbers::take(cursor)?;
                     found.needs.no_reasoning = tokens == Some(0.0);
                     found.needs.reasoning |= tokens.is_some_and(|tokens| tokens != 0.0);
                 }

@@ -27,8 +27,10 @@ pub(super) fn read_event(event: &RawEvent, seen: &mut Observed) -> EventKind {
     // What was too large to be read was not the end of it.
     seen.blind = false;
     seen.delivered = facts.delivered;
+    // Of several candidates each ends by itself.
+    seen.complete &= seen.answers.are_over();
     // While a model thinks, the counts that come with its thoughts leave them out.
-    seen.usage_is_final |= seen.complete && seen.usage.is_some();
+    seen.usage_is_final = seen.complete && seen.usage.is_some();
     match (facts.output, facts.finished) {
         (true, _) => EventKind::Content,
         (false, true) => EventKind::Finish,
@@ -106,8 +108,10 @@ fn read_candidate(
     facts: &mut Facts,
     seen: &mut Observed,
 ) -> Result<(), ScanError> {
+    let (mut index, mut is_over) = (0, false);
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
+            b"index" => index = cursor.u64()?.unwrap_or_default(),
             b"content" => cursor.object_or_skip(|cursor, key| {
                 if key.raw() == b"parts" {
                     cursor.array_or_skip(|cursor| read_part(cursor, data, facts))?;
@@ -116,7 +120,7 @@ fn read_candidate(
             })?,
             b"finishReason" => {
                 let reason = cursor.text()?;
-                facts.finished |= saw_finish(reason, seen);
+                is_over = saw_finish(reason, seen);
             }
             b"groundingMetadata" => cursor.object_or_skip(|cursor, key| {
                 if key.raw() == b"groundingChunks" {
@@ -130,7 +134,10 @@ fn read_candidate(
             _ => {}
         }
         Ok(())
-    })
+    })?;
+    facts.finished |= is_over;
+    seen.answers.saw(index, is_over);
+    Ok(())
 }
 
 /// Reads a part. A signature alone is nothing that a user sees.

@@ -234,3 +234,78 @@ fn output_that_is_not_told_is_what_is_left_of_the_total() {
     let (_, tap) = tapped(&format!("data: {counts}\n\n"));
     assert_eq!((tap.usage().unwrap().input, tap.usage().unwrap().output), (15, 25));
 }
+
+#[test]
+fn numbers_may_be_texts_and_have_fractions_of_nothing() {
+    let config = |config: &str| peek(&format!(r#"{{"contents":[],"generationConfig":{config}}}"#));
+    for (written, number) in
+        [(r#""100""#, 100), ("100.0", 100), ("1e2", 100), (r#""1e2""#, 100), (r#""x""#, 0), ("0.5", 0)]
+    {
+        let found = config(&format!(r#"{{"maxOutputTokens":{written},"candidateCount":{written}}}"#));
+        assert_eq!(found.max_output.unwrap_or_default(), number, "{written}");
+        assert_eq!(found.choices, number.max(1), "{written}");
+        assert_eq!(found.needs.parameters.intersects(Parameters::N), number > 1, "{written}");
+    }
+    let found = config(r#"{"thinkingConfig":{"thinkingBudget":"0"}}"#);
+    assert!(found.needs.no_reasoning && !found.needs.reasoning);
+    assert!(config(r#"{"thinkingConfig":{"thinkingBudget":"-1"}}"#).needs.reasoning);
+    let body = r#"{"generationConfig":{"maxOutputTokens":"100"},"contents":[]}"#;
+    assert_eq!(edited(Operation::Generate, body, Some(9)), body.replace(r#""100""#, "9"));
+    assert_eq!(edited(Operation::Generate, body, Some(100)), body, "it is no higher");
+}
+
+#[test]
+fn names_that_are_escaped_are_found_all_the_same() {
+    let found = peek(
+        r#"{"contents":[{"r\u006fle":"mod\u0065l","p\u0061rts":[{"inl\u0069neData":{"mim\u0065Type":"image/png","data":"AAAA"}}]}],
+        "g\u0065nerationConfig":{"m\u0061xOutputTokens":7,"candidate\u0043ount":8,"thinking\u0043onfig":{"include\u0054houghts":true}},
+        "tool\u0043onfig":{"functionCalling\u0043onfig":{"m\u006fde":"\u0041NY"}}}"#,
+    );
+    assert_eq!((found.max_output, found.choices), (Some(7), 8));
+    assert!(found.needs.images && found.needs.reasoning && found.needs.forced_tool);
+    assert!(found.needs.parameters.intersects(Parameters::PREFILL));
+    let body = r#"{"contents":[],"generationConfig":{"m\u0061xOutputTokens":50}}"#;
+    assert_eq!(edited(Operation::Generate, body, Some(9)), body.replace("50", "9"));
+    let embedded = r#"{"m\u006fdel":"models/a","c\u006fntent":{"parts":[{"text":"hi"}]}}"#;
+    assert_eq!(edited(Operation::Embed, embedded, None), embedded.replace("models/a", "models/gemini-9"));
+    let counted = r#"{"generateContentRequest":{"m\u006fdel":"models/a","contents":[]}}"#;
+    assert_eq!(edited(Operation::CountTokens, counted, None), counted.replace("models/a", "models/gemini-9"));
+}
+
+#[test]
+fn several_candidates_are_over_when_each_is() {
+    let candidate = |index: u64, finish: &str| {
+        let mut candidate = json!({"content": {"parts": [{"text": "w"}]}, "index": index});
+        if index == 0 {
+            // As proto3 JSON leaves it out.
+            candidate.as_object_mut().unwrap().remove("index");
+        }
+        if !finish.is_empty() {
+            candidate["finishReason"] = json!(finish);
+        }
+        candidate
+    };
+    let usage = json!({"promptTokenCount": 1, "candidatesTokenCount": 2});
+    let streamed = |chunks: &[Value]| {
+        let mut tap = Tap::new(Shape::GenerateContent);
+        let mut framer = Framer::new(1 << 16);
+        for candidates in chunks {
+            let chunk = json!({"candidates": candidates, "usageMetadata": usage});
+            framer.push(Bytes::from(format!("data: {chunk}\n\n")));
+        }
+        while let Some(piece) = framer.next() {
+            tap.piece(&piece);
+        }
+        (tap.is_complete(), tap.usage_is_final(), tap.finish_reason().map(str::to_owned))
+    };
+    let (open, done) = (|index| candidate(index, ""), |index| candidate(index, "STOP"));
+    let stop = || Some("STOP".to_owned());
+    assert_eq!(streamed(&[json!([open(0), open(1)]), json!([done(0)])]), (false, false, stop()), "one is not over");
+    assert_eq!(streamed(&[json!([open(0), open(1)]), json!([done(0)]), json!([done(1)])]), (true, true, stop()));
+    assert_eq!(streamed(&[json!([done(0), done(1)])]), (true, true, stop()));
+    // A candidate that begins when another one is over.
+    assert_eq!(streamed(&[json!([done(0)]), json!([open(1)])]), (false, false, stop()));
+    assert_eq!(streamed(&[json!([open(0)]), json!([done(0)])]), (true, true, stop()));
+    let far = 1_000_000;
+    assert_eq!(streamed(&[json!([done(0), open(far)]), json!([done(far)])]), (true, true, stop()));
+}

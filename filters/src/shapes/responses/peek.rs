@@ -1,5 +1,7 @@
 //! What a Responses request asks, to be answered or to have its tokens counted.
 
+use std::borrow::Cow;
+
 use super::super::output_bound::Field;
 use super::super::peek::{Found, Peek, any_element, bad, end_of, walk};
 use super::super::{Parameters, end_user};
@@ -10,10 +12,13 @@ use crate::neutral::ApiError;
 /// The least bound on the output that the API takes.
 pub(super) const MIN_OUTPUT: u64 = 16;
 
+/// A longer id is none that a provider gave.
+const MAX_ID_BYTES: usize = 128;
+
 /// Reads the request; see [`crate::shapes::peek`].
 pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> {
     let mut found = Found::default();
-    found.has_input = true;
+    (found.has_input, found.keeps_answer) = (true, operation == Operation::Generate);
     let counts_only = operation == Operation::CountTokens;
     let (mut user, mut safety_identifier) = (None, None);
     let mut input = None;
@@ -40,11 +45,14 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             b"safety_identifier" => safety_identifier = cursor.text()?,
             // The older name of it.
             b"user" => user = cursor.text()?,
-            b"previous_response_id" => points(cursor, &mut found, "previous_response_id"),
-            b"conversation" => points(cursor, &mut found, "conversation"),
-            b"background" if cursor.peek() == Some(b't') => {
-                found.stored_state.get_or_insert("background");
+            b"previous_response_id" => {
+                points(cursor, &mut found, "previous_response_id");
+                let id = cursor.text()?.and_then(|id| id.decode());
+                found.previous_response = id.filter(|id| id.len() <= MAX_ID_BYTES).map(Cow::into_owned);
             }
+            b"conversation" => points(cursor, &mut found, "conversation"),
+            b"background" => found.background = cursor.peek() == Some(b't'),
+            b"store" => found.keeps_answer &= cursor.peek() != Some(b'f'),
             b"prompt" => points(cursor, &mut found, "prompt"),
             b"tools" => found.needs.tools |= any_element(cursor)?,
             b"tool_choice" => found.needs.forced_tool |= is_forced(cursor)?,

@@ -55,6 +55,7 @@ pub(super) fn read_body(body: &[u8], seen: &mut Observed) -> EventKind {
         Ok(facts) if facts.error || facts.status == Some(b"failed") => failed(body),
         Ok(facts) => {
             seen.delivered = facts.delivered;
+            seen.message_id = text_of(facts.id);
             finish(&facts, seen);
             seen.complete = true;
             EventKind::Content
@@ -83,7 +84,12 @@ fn meaning(facts: &Facts<'_>, event: Option<&[u8]>, data: &[u8], seen: &mut Obse
             seen.complete = true;
             EventKind::Done
         }
-        b"failed" | b"cancelled" | b"error" => failed(data),
+        b"failed" if name.starts_with(b"response.") => failed(data),
+        // Codex knows no end but those of a response: <https://github.com/openai/codex>. After `error` OpenAI may still send one.
+        b"failed" | b"cancelled" | b"error" => {
+            seen.error_is_no_end = true;
+            failed(data)
+        }
         b"keepalive" | b"ping" => EventKind::Heartbeat,
         b"output_text.annotation.added" => {
             seen.delivered.citation();
@@ -108,7 +114,10 @@ fn meaning(facts: &Facts<'_>, event: Option<&[u8]>, data: &[u8], seen: &mut Obse
                 false => EventKind::Structural,
             }
         }
-        _ if facts.error => failed(data),
+        _ if facts.error => {
+            seen.error_is_no_end = true;
+            failed(data)
+        }
         _ => EventKind::Structural,
     }
 }

@@ -298,7 +298,7 @@ pub(super) fn newer() -> Profile {
 const REFUSED: [(&str, Shape, &str); 3] = [
     ("generate-content/google-vertex-audio-in-01.json", Shape::Chat, "contents[0].parts[1].fileData"),
     ("generate-content/google-vertex-audio-in-01.json", Shape::Messages, "contents[0].parts[1].fileData"),
-    ("generate-content/video-in-cache-read-system-01.json", Shape::Messages, "messages.content.video_url"),
+    ("generate-content/video-in-cache-read-system-01.json", Shape::Messages, "contents.parts.video_url"),
 ];
 
 #[test]

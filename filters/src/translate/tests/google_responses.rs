@@ -100,7 +100,7 @@ fn every_request_of_gemini_clients_asks_the_same_in_responses() {
         &refused,
         &[
             ("generate-content/google-vertex-audio-in-01.json", "contents[0].parts[1].fileData"),
-            ("generate-content/video-in-cache-read-system-01.json", "content.video"),
+            ("generate-content/video-in-cache-read-system-01.json", "contents.parts.video"),
         ],
     );
     assert_counted("requests of Gemini clients to responses", &names, 40);
@@ -124,7 +124,7 @@ fn every_request_of_clients_of_responses_asks_the_same_of_google() {
             ("responses/stream-basic-01.json", "background"),
             ("responses/stream-code-interpreter-citations-reasoning-item-01.json", "tool_choice"),
             // A file that was uploaded to OpenAI.
-            ("responses/tool-results-reasoning-item-image-in-01.json", "content.image"),
+            ("responses/tool-results-reasoning-item-image-in-01.json", "input.content.image"),
             ("responses/tool-results-tools-01.json", "background"),
         ],
     );

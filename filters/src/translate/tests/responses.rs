@@ -202,7 +202,7 @@ fn every_recorded_request_of_responses_is_one_of_the_other_shapes_or_refused_for
         let fields = |is: &dyn Fn(&str) -> bool| refused.iter().filter(|(_, param)| is(param)).count();
         let found = [fields(&|param| param == "background"), fields(&|param| param == "tool_choice")];
         assert_eq!(found, [4, 2], "{refused:?}");
-        assert_eq!(fields(&|param| matches!(param, "content.image" | "messages.content.file_id")), 2, "{refused:?}");
+        assert_eq!(fields(&|param| matches!(param, "input.content.image" | "input.content.file_id")), 2, "{refused:?}");
         assert_eq!(refused.len(), 8, "{refused:?}");
     }
     assert_counted("requests of responses", &crossed, 78);

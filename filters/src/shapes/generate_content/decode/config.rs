@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::super::schema;
+use super::super::numbers;
 use super::{camel, member, refused, wrong};
 use crate::json::{Json, ValueKind, View};
 use crate::neutral::{ApiError, Effort, Losses, Output, ReasoningMode, Request};
@@ -89,7 +90,7 @@ fn thinking(value: View<'_>, request: &mut Request<'_>) -> Result<(), ApiError> 
     for (name, value) in value.members().filter(|(_, value)| !value.is_null()) {
         match &*camel(&name) {
             "includeThoughts" => asked.show = Some(value.bool() == Some(true)),
-            "thinkingBudget" => match value.f64() {
+            "thinkingBudget" => match numbers::number(value) {
                 Some(0.0) => asked.mode = ReasoningMode::Off,
                 // As much as the model sees fit.
                 Some(-1.0) => asked.mode = ReasoningMode::On,
@@ -198,9 +199,9 @@ fn penalty(name: &str, value: View<'_>) -> Result<Option<f64>, ApiError> {
 }
 
 fn number(name: &str, value: View<'_>) -> Result<f64, ApiError> {
-    value.f64().ok_or_else(|| wrong_setting(name, "a number"))
+    numbers::number(value).ok_or_else(|| wrong_setting(name, "a number"))
 }
 
 fn whole(name: &str, value: View<'_>) -> Result<u64, ApiError> {
-    value.u64().ok_or_else(|| wrong_setting(name, "a whole number that is not negative"))
+    numbers::whole(value).ok_or_else(|| wrong_setting(name, "a whole number that is not negative"))
 }

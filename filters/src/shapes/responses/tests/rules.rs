@@ -71,8 +71,16 @@ fn pitfall_109_what_points_to_something_that_a_provider_keeps_is_noticed() {
     assert_eq!(stored(json!({"input": "hi", "previous_response_id": null, "conversation": null})), None);
     assert_eq!(stored(json!({"conversation": {"id": "conv_1"}})), Some("conversation"));
     assert_eq!(stored(json!({"prompt": {"id": "p"}})), Some("prompt"));
-    assert_eq!(stored(json!({"input": "hi", "background": true})), Some("background"));
-    assert_eq!(stored(json!({"input": "hi", "background": false})), None);
+    for (body, background, keeps) in [
+        (json!({"model": "m", "input": "hi", "background": true, "store": true}), true, true),
+        (json!({"model": "m", "input": "hi", "background": false, "store": false}), false, false),
+        (json!({"model": "m", "input": "hi", "store": null}), false, true),
+    ] {
+        let found = peeked(&body);
+        assert_eq!((found.background, found.keeps_answer, found.stored_state), (background, keeps, None), "{body}");
+    }
+    let found = |id: &str| peeked(&json!({"model": "m", "previous_response_id": id})).previous_response;
+    assert_eq!((found("resp_1").as_deref(), found(&"x".repeat(129))), (Some("resp_1"), None));
     assert_eq!(stored(json!({"input": [{"type": "item_reference", "id": "i"}]})), Some("input.item_reference"));
     assert_eq!(stored(json!({"input": [{"id": "i"}]})), Some("input.item_reference"));
     assert_eq!(stored(json!({"input": [{"id": "i", "role": "user", "content": "x"}]})), None);
