@@ -84,8 +84,19 @@ async fn spliced(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure
     let completion_tokens_field = target.takes_max_completion_tokens();
     let mut edits =
         asked.peek.edits(&Edits { model: &model, ask_usage, completion_tokens_field, max_output: asked.output_bound });
-    let (routers, losses) = routers_edits(asked, target);
+    let (routers, mut losses) = routers_edits(asked, target);
+    let resting = resting_edits(asked, target, &routers);
+    if !resting.is_empty() {
+        losses.approximated("reasoning_effort");
+    }
+    if asked.strict
+        && !resting.is_empty()
+        && let Some(error) = losses.error(&target.model)
+    {
+        return Err(Failure::untranslatable(error));
+    }
     edits.extend(routers);
+    edits.extend_from_slice(resting);
     let stripped = stripped(making).await;
     if !held.at_least(stripped.iter().map(|edit| edit.with.len()).sum()) {
         return Err(Failure::new(no_room()));
@@ -131,6 +142,18 @@ fn routers_edits(asked: &Asked, target: &Target) -> (Vec<Edit>, Losses) {
         max_output: asked.peek.max_output,
     };
     router.edits(&asked.body.bytes, &told)
+}
+
+/// The edits for a model that calls functions in this shape only while it does not reason, and is served in no other: what asks for
+/// reasoning gives way to the tools, as it does where the request is translated.
+fn resting_edits<'a>(asked: &'a Asked, target: &Target, routers: &[Edit]) -> &'a [Edit] {
+    const EFFORT: &[u8] = b"reasoning_effort";
+    let (needs, profile) = (&asked.peek.needs, &target.profile);
+    let reasons = !needs.no_reasoning && (needs.reasoning || !profile.rests_by_default);
+    let is_refused = asked.shape == Shape::Chat && profile.chat_tools_need_no_reasoning && needs.tools && reasons;
+    // Who always reasons can say so itself; and in a router's words it is told already.
+    let is_told = routers.iter().any(|edit| memchr::memmem::find(&edit.with, EFFORT).is_some());
+    if is_refused && !profile.refuses_effort_none && !is_told { asked.peek.rest_edits() } else { &[] }
 }
 
 /// The edits that take out what the target would refuse of another's reasoning.

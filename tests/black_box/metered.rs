@@ -34,7 +34,7 @@ fn ask(path: &str, route: &str) -> String {
 #[tokio::test]
 async fn every_path_that_goes_to_a_provider_leaves_one_entry_with_what_it_cost() {
     let bed = bed().await;
-    let mut paths = 0;
+    let (mut paths, mut asked) = (0, 0);
     for (path, operation) in exchange_paths() {
         for prefix in ["", "/api"] {
             if !prefix.is_empty() && !path.starts_with("/v1/") {
@@ -47,7 +47,9 @@ async fn every_path_that_goes_to_a_provider_leaves_one_entry_with_what_it_cost()
             let entry = bed.gateway.entry(response.request_id()).await;
             assert_eq!(entry["operation"], operation.as_str(), "{full}");
             assert_eq!(entry["outcome"], "ok", "{full}");
-            assert_eq!(entry["attempts"].as_array().map(Vec::len), Some(1), "{full}");
+            // Nobody but OpenAI has a counter there.
+            let attempts = usize::from(!path.ends_with("/input_tokens"));
+            assert_eq!(entry["attempts"].as_array().map(Vec::len), Some(attempts), "{full}");
             let expected = match operation {
                 Operation::Generate => 18,
                 Operation::Embed => 5,
@@ -55,10 +57,11 @@ async fn every_path_that_goes_to_a_provider_leaves_one_entry_with_what_it_cost()
             };
             assert_eq!(entry["charged_tokens"], json!(expected), "{full}: {entry}");
             paths += 1;
+            asked += attempts;
         }
     }
     assert!(paths >= 12, "{paths} paths");
-    assert_eq!(bed.first.requests().len(), paths, "nothing else reached the provider");
+    assert_eq!(bed.first.requests().len(), asked, "nothing else reached the provider");
     assert_eq!(bed.gateway.entries().await.len(), paths);
 }
 

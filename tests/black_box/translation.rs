@@ -609,3 +609,46 @@ async fn pitfall_115_a_spent_account_is_not_asked_again_and_a_rate_limit_is_told
         assert_eq!(upstream.requests().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_model_that_calls_no_tools_on_chat_while_it_reasons_is_asked_not_to_where_it_is_served_there_only() {
+    let upstream = Upstream::always(Answer::plain(Shape::Chat, "served")).await;
+    let config = format!(
+        "providers:\n  openai: {{base_url: '{}', api_key: sk-good-0123456789, shapes: [chat]}}\n",
+        upstream.base_url()
+    );
+    let gateway = Gateway::start(&config).await;
+    let tool =
+        json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}});
+    let ask = |model: &str, more: Value| {
+        let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body.to_string()
+    };
+    let tools = json!({"tools": [tool]});
+    let with = |effort: Value| json!({"tools": [tool], "reasoning_effort": effort});
+    const TOLD: Option<&str> = Some("approximated:reasoning_effort");
+    for (body, effort, warned) in [
+        (ask("gpt-6-luna", tools.clone()), json!("none"), TOLD),
+        (ask("gpt-6-luna", with(json!("high"))), json!("none"), TOLD),
+        (ask("gpt-6-luna", with(Value::Null)), json!("none"), TOLD),
+        (ask("gpt-6-luna", with(json!("none"))), json!("none"), None),
+        (ask("gpt-6-luna", json!({"reasoning_effort": "high"})), json!("high"), None),
+        (ask("gpt-6-luna", json!({"tools": []})), Value::Null, None),
+        (ask("gpt-5.4", tools.clone()), Value::Null, None),
+        (ask("gpt-5.4", with(json!("low"))), json!("none"), TOLD),
+        (ask("gpt-4.1", tools.clone()), Value::Null, None),
+    ] {
+        let answer = gateway.post(Shape::Chat, body.clone()).await;
+        assert_eq!((answer.status, answer.header("x-ovth-warnings")), (200, warned), "{body}: {answer:?}");
+        let sent = upstream.requests().pop().unwrap().json();
+        assert_eq!(sent["reasoning_effort"], effort, "{body}: {sent}");
+    }
+    let strict = gateway.admin(&json!({"label": "strict", "strict": true}).to_string()).await;
+    let strict = strict.json()["key"].as_str().unwrap().to_owned();
+    let asked = upstream.requests().len();
+    let request = Request::post(Shape::Chat.path(), ask("gpt-6-luna", with(json!("high")))).bearer(&strict);
+    let refused = gateway.send(&request, Way::Sized).await;
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("reasoning_effort")), "{refused:?}");
+    assert_eq!(upstream.requests().len(), asked);
+}

@@ -110,6 +110,7 @@ pub struct Peek {
     /// Where the model goes in a body that does not name it.
     model_insertion: Option<usize>,
     ask_usage: Option<Edit>,
+    rests: Vec<Edit>,
     bound: OutputBound,
 }
 
@@ -144,6 +145,12 @@ impl Peek {
     #[must_use]
     pub fn renames_max_tokens(&self) -> bool {
         self.bound.can_rename()
+    }
+
+    /// The edits that ask the model not to reason, `reasoning_effort: none`, in the shape that has that field; else there are none.
+    #[must_use]
+    pub fn rest_edits(&self) -> &[Edit] {
+        &self.rests
     }
 
     /// Whether the client did not ask for the event with token counts: it is taken out again when the gateway has.
@@ -199,6 +206,8 @@ pub(super) struct Found {
     /// Whether the last message is the assistant's.
     pub(super) ends_with_answer: bool,
     pub(super) choices: Option<u64>,
+    /// The edits that ask the model not to reason.
+    pub(super) rests: Vec<Edit>,
     pub(super) session: Option<String>,
     pub(super) needs: Needs,
     pub(super) attachments: Attachments,
@@ -338,6 +347,7 @@ impl Found {
             model_places,
             model_insertion: None,
             ask_usage,
+            rests: self.rests,
             bound: self.bound,
         }
     }

@@ -68,6 +68,7 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
                 let start = cursor.clone();
                 let effort = cursor.text()?;
                 found.reasoning.effort = Some(member(name, &start, cursor));
+                found.rests.push(Edit { range: cursor.range_from(&start), with: Bytes::from_static(br#""none""#) });
                 found.needs.no_reasoning = effort.is_some_and(|effort| effort.raw() == b"none");
                 found.needs.reasoning |= effort.is_some() && !found.needs.no_reasoning;
             }
@@ -122,6 +123,10 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
     found.end_user = safety_identifier.and_then(end_user::name).or_else(|| user.and_then(end_user::name));
     found.bound.has_two_names = true;
     found.bound.end = end_of(body);
+    if let Some(end) = end_of(body).filter(|_| found.rests.is_empty()) {
+        // The object holds a model at least, so that a comma is right.
+        found.rests.push(Edit { range: end..end, with: Bytes::from_static(br#","reasoning_effort":"none""#) });
+    }
     found.into_peek(body, options.edit(body))
 }
 
