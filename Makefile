@@ -9,7 +9,7 @@ ifneq ($(OVTH_RECORDINGS),)
 export OVTH_RECORDINGS
 endif
 
-.PHONY: help setup setup-test setup-check demo run test test-rust test-sdk test-readme test-prices test-long test-clients test-local-model image test-image check deny bench bench-plan bench-ledger bench-translate fuzz
+.PHONY: help setup setup-test setup-check demo run test test-rust test-sdk test-router-sdk test-readme test-prices test-long test-clients test-local-model image test-image check deny bench bench-plan bench-ledger bench-translate fuzz
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
@@ -29,7 +29,7 @@ demo: setup ## Run the gateway against a provider in a box and show what goes in
 run: setup ## Run the gateway with CONFIG (config.yaml).
 	$(CARGO) run --release --locked -- serve --config $(CONFIG)
 
-test: test-rust test-sdk test-readme test-prices ## Run all tests, the official SDKs and the README's commands included.
+test: test-rust test-sdk test-router-sdk test-readme test-prices ## Run all tests, the official SDKs and the README's commands included.
 
 test-rust: setup-test
 	$(CARGO) test --locked --workspace
@@ -37,6 +37,10 @@ test-rust: setup-test
 test-sdk: setup-test
 	$(CARGO) build --locked
 	tests/sdk/run.sh
+
+test-router-sdk: setup-test
+	$(CARGO) build --locked
+	tests/router-sdk/run.sh
 
 test-readme: setup-test
 	$(CARGO) build --locked

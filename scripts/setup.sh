@@ -2,7 +2,7 @@
 # Finds out what this machine lacks for building and testing, and installs it with apt-get where it may;
 # where it may not, it says exactly what to install and ends with status 1.
 #   scripts/setup.sh build   what `cargo build` needs
-#   scripts/setup.sh test    that, and what the tests need; without the programs that some tests run against (caddy, nginx, prometheus), these say what they leave out
+#   scripts/setup.sh test    that, and what the tests need; without the programs that some tests run with (caddy, nginx, prometheus, node), these say what they leave out
 #   scripts/setup.sh check   what `make check` needs: also cargo-deny, which takes minutes to build once
 set -euo pipefail
 
@@ -27,6 +27,8 @@ if [ "$purpose" = test ]; then
     have nginx || [ -x /usr/sbin/nginx ] || optional+=(nginx-light)
     # What scrapes the gateway, and promtool, which checks rules.
     have prometheus && have promtool || optional+=(prometheus)
+    # A hosted router's own SDKs are for Node.
+    have node && have npm || optional+=(nodejs npm)
     # The README makes a master key with openssl; curl and pip trust the system's certificates, and so do we.
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || packages+=(ca-certificates)
 fi

@@ -1,7 +1,7 @@
 //! The filters on recorded provider traffic: set `OVTH_RECORDINGS` to a folder with `chat-completions/` and `messages/`.
 //!
 //! What the filters find is compared with what a full parse of the same bytes finds.
-#![expect(clippy::unwrap_used, clippy::print_stderr, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::path::PathBuf;
 
@@ -271,4 +271,68 @@ fn refusals_say_what_they_are() {
         checked += 1;
     }
     eprintln!("checked {checked} refusals");
+}
+
+#[test]
+fn recorded_answers_keep_all_that_they_say_when_a_router_tells_them() {
+    use ovth_filters::router::{Answer, Billed, Speaker};
+    let speaker = || Speaker {
+        id: "gen-1".to_owned(),
+        provider: "P".to_owned(),
+        model: "m".to_owned(),
+        created: 1,
+        hides_reasoning: false,
+    };
+    let bill = Billed::default;
+    // What a client makes of an answer: words, calls, and why it ended.
+    let said = |values: &[Value]| {
+        let mut all = (String::new(), String::new(), 0);
+        for choice in values.iter().flat_map(|value| value["choices"].as_array().into_iter().flatten()) {
+            for part in [&choice["delta"], &choice["message"]] {
+                all.0 += part["content"].as_str().unwrap_or_default();
+                for call in part["tool_calls"].as_array().into_iter().flatten() {
+                    all.1 += call["function"]["name"].as_str().unwrap_or_default();
+                    all.1 += call["function"]["arguments"].as_str().unwrap_or_default();
+                }
+            }
+            all.2 += usize::from(choice["finish_reason"].as_str().is_some_and(|word| !word.is_empty()));
+        }
+        all
+    };
+    for recording in recordings().iter().filter(|recording| recording.shape == Shape::Chat && recording.status() == 200)
+    {
+        let name = &recording.name;
+        let values = |bytes: &[u8]| -> Vec<Value> {
+            let mut framer = Framer::new(8 * MAX_EVENT_BYTES);
+            framer.push(Bytes::copy_from_slice(bytes));
+            let mut found = Vec::new();
+            while let Some(Piece::Event(event)) = framer.next() {
+                found.extend(serde_json::from_slice(&event.data()));
+            }
+            found
+        };
+        let (before, after) = match (recording.stream(), recording.body()) {
+            (Some(stream), _) => {
+                let told = Answer::new(speaker()).stream(Some(stream.clone()), Some(true), &bill).unwrap();
+                (values(&stream), values(&told))
+            }
+            (None, Some(body)) => {
+                let told = Answer::new(speaker()).whole(Bytes::from(body.to_string()), &bill);
+                (
+                    vec![body.clone()],
+                    vec![serde_json::from_slice(&told).unwrap_or_else(|error| panic!("{name}: {error}"))],
+                )
+            }
+            (None, None) => continue,
+        };
+        assert_eq!(said(&before), said(&after), "{name}");
+        for value in after.iter().filter(|value| value.get("choices").is_some()) {
+            assert_eq!((value["id"].as_str(), value["provider"].is_string()), (Some("gen-1"), true), "{name}: {value}");
+            assert!(
+                value["created"].is_u64() && value["model"].is_string() && value["object"].is_string(),
+                "{name}: {value}"
+            );
+        }
+        assert!(after.iter().any(|value| value["usage"]["total_tokens"].is_u64()), "{name} tells what it came to");
+    }
 }

@@ -1,17 +1,17 @@
 //! What a client is told about its own key (`GET /v1/key`): what OpenRouter tells there, and the limits of this gateway.
 
 use http::StatusCode;
-use jiff::civil::Date;
 use ovth_filters::money::PicoDollars;
 use serde::Serialize;
 
-use super::moment::{date_of_day, day_of, rfc3339};
+use super::moment::rfc3339;
 use super::money::Usd;
 use super::quotas::LimitRow;
 use super::response::storage_fault_for_client;
+use super::router::spent;
 use super::{Admin, AdminResponse};
 use crate::keys::Key;
-use crate::ledger::{GroupBy, LimitName, Payer, Room, Sums, UsageQuery, UsageRow};
+use crate::ledger::{LimitName, Payer, Room};
 
 /// The fields of OpenRouter's answer that mean something here, with its units: dollars, and times in RFC 3339.
 /// <https://openrouter.ai/docs/api-reference/limits>
@@ -36,6 +36,13 @@ struct Info<'a> {
     is_provisioning_key: bool,
     rate_limit: RateLimit,
     expires_at: Option<String>,
+    creator_user_id: Option<()>,
+    organization_id: Option<()>,
+    workspace_id: Option<()>,
+    allowed_data_regions: [&'static str; 0],
+    budgets: [(); 0],
+    effective_budget: Option<()>,
+    free_model_daily_requests: FreeRequests,
     tokens: Tokens,
     limits: Vec<LimitRow>,
 }
@@ -54,26 +61,12 @@ struct Tokens {
     this_month: u64,
 }
 
-/// Sums of a key over the spans of time that are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Spent {
-    ever: Sums,
-    today: Part,
-    this_week: Part,
-    this_month: Part,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Part {
-    tokens: u64,
-    cost: PicoDollars,
-}
-
-impl Part {
-    fn add(&mut self, sums: &Sums) {
-        self.tokens = self.tokens.saturating_add(sums.charged_tokens);
-        self.cost = self.cost + sums.cost;
-    }
+/// What a router gives to those who pay nothing, of which there are none here.
+#[derive(Default, Serialize)]
+struct FreeRequests {
+    limit: u64,
+    remaining: u64,
+    used: u64,
 }
 
 /// Answers `GET /v1/key`: `limits` are those that hold for the key now. What is used of them counts requests under way; `usage` and
@@ -84,18 +77,11 @@ pub async fn key_info(admin: &Admin, key: &Key, limits: Payer) -> AdminResponse 
         data: Info<'a>,
     }
     let now = admin.now();
-    let (id, today) = (key.id.as_str().to_owned(), day_of(now));
-    let read = admin.try_read(move |ledger| {
-        let ever = UsageQuery { key: Some(id), ..UsageQuery::default() };
-        let days = first_day(today)..=today;
-        let recent = UsageQuery { days: Some(days), group_by: vec![GroupBy::Day], ..ever.clone() };
-        Ok((ledger.usage(&ever)?.total, ledger.usage(&recent)?.rows))
-    });
-    let (ever, recent) = match read.await {
-        Ok(read) => read,
+    let id = key.id.as_str();
+    let spent = match spent(admin, Some(id)).await {
+        Ok(mut spent) => spent.remove(id).unwrap_or_default(),
         Err(error) => return storage_fault_for_client(&error),
     };
-    let spent = Spent { ever, ..recently(&recent, today) };
     let rooms = admin.ledger.standing(&limits, now).rooms;
     let money = narrowest_money(&rooms);
     let per_minute = rooms.iter().find(|room| room.name == LimitName::RequestsPerMinute);
@@ -106,7 +92,7 @@ pub async fn key_info(admin: &Admin, key: &Key, limits: Payer) -> AdminResponse 
         limit: money.map(|room| Usd(PicoDollars(room.limit))),
         limit_remaining: money.map(|room| Usd(PicoDollars(room.left()))),
         limit_reset: money.map(|room| if room.name == LimitName::DailyUsd { "daily" } else { "monthly" }),
-        usage: Usd(spent.ever.cost),
+        usage: Usd(spent.ever),
         usage_daily: Usd(spent.today.cost),
         usage_weekly: Usd(spent.this_week.cost),
         usage_monthly: Usd(spent.this_month.cost),
@@ -124,6 +110,13 @@ pub async fn key_info(admin: &Admin, key: &Key, limits: Payer) -> AdminResponse 
             note: "Requests within any 60 seconds; -1: no limit.",
         },
         expires_at: expires_at.and_then(rfc3339),
+        creator_user_id: None,
+        organization_id: None,
+        workspace_id: None,
+        allowed_data_regions: [],
+        budgets: [],
+        effective_budget: None,
+        free_model_daily_requests: FreeRequests::default(),
         tokens: Tokens { today: spent.today.tokens, this_month: spent.this_month.tokens },
         limits: rooms.iter().map(LimitRow::from).collect(),
     };
@@ -133,64 +126,4 @@ pub async fn key_info(admin: &Admin, key: &Key, limits: Payer) -> AdminResponse 
 /// The limit in money that has the least left.
 fn narrowest_money(rooms: &[Room]) -> Option<&Room> {
     rooms.iter().filter(|room| room.name.is_money()).min_by_key(|room| room.left())
-}
-
-/// The first day of the week (Monday) or of the month that a day is in, whichever is earlier.
-fn first_day(today: u32) -> u32 {
-    date_of_day(today).map_or(today, |date| week_start(today, date).min(month_start(today, date)))
-}
-
-fn week_start(today: u32, date: Date) -> u32 {
-    today.saturating_sub(u32::from(date.weekday().to_monday_zero_offset().unsigned_abs()))
-}
-
-fn month_start(today: u32, date: Date) -> u32 {
-    today.saturating_sub(u32::from(date.day().unsigned_abs()).saturating_sub(1))
-}
-
-fn recently(rows: &[UsageRow], today: u32) -> Spent {
-    let mut spent = Spent::default();
-    let Some(date) = date_of_day(today) else { return spent };
-    for row in rows {
-        let day = row.day.unwrap_or_default();
-        for (first, part) in [
-            (today, &mut spent.today),
-            (week_start(today, date), &mut spent.this_week),
-            (month_start(today, date), &mut spent.this_month),
-        ] {
-            if (first..=today).contains(&day) {
-                part.add(&row.sums);
-            }
-        }
-    }
-    spent
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// 2026-11-22, a Sunday.
-    const SUNDAY: u32 = 20_779;
-
-    #[test]
-    fn weeks_begin_on_monday_and_months_on_the_first() {
-        assert_eq!(date_of_day(SUNDAY).map(|date| date.to_string()).as_deref(), Some("2026-11-22"));
-        let row = |day, tokens| UsageRow {
-            day: Some(day),
-            sums: Sums { charged_tokens: tokens, cost: PicoDollars(tokens), ..Sums::default() },
-            ..UsageRow::default()
-        };
-        let rows = [
-            row(SUNDAY - 22, 10_000),
-            row(SUNDAY - 21, 1000),
-            row(SUNDAY - 7, 100),
-            row(SUNDAY - 6, 10),
-            row(SUNDAY, 1),
-        ];
-        let spent = recently(&rows, SUNDAY);
-        assert_eq!((spent.today.tokens, spent.this_week.tokens, spent.this_month.tokens), (1, 11, 1111));
-        assert_eq!(first_day(SUNDAY), SUNDAY - 21, "the first of the month");
-        assert_eq!(first_day(SUNDAY + 10), SUNDAY + 8, "Monday before the first of December, a Tuesday");
-    }
 }

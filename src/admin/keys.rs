@@ -123,7 +123,7 @@ pub(super) fn list(admin: &Admin, head: &Parts) -> Result<AdminResponse, Refused
 }
 
 /// The key that a path names.
-fn known(admin: &Admin, id: &str) -> Result<std::sync::Arc<Key>, Refused> {
+pub(super) fn known(admin: &Admin, id: &str) -> Result<std::sync::Arc<Key>, Refused> {
     KeyId::parse(id).and_then(|id| admin.keys.get(&id)).ok_or_else(|| {
         let message = format!("There is no key {}. GET /admin/keys lists those there are.", excerpt(id));
         Box::new(not_found(message))
@@ -153,11 +153,11 @@ fn idempotent(settings: &Settings, headers: &HeaderMap, body: &[u8]) -> Result<O
     Ok(Some(IdempotentRequest::new(&settings.master_key, value, body)))
 }
 
-fn wrong(problems: Problems, lead: &str) -> Refused {
+pub(super) fn wrong(problems: Problems, lead: &str) -> Refused {
     Box::new(problems.into_response(lead))
 }
 
-fn refusal(error: &KeysError) -> Refused {
+pub(super) fn refusal(error: &KeysError) -> Refused {
     let conflict = |code| ErrorBody::request(sentence(error), code).into_response(StatusCode::CONFLICT);
     Box::new(match error {
         KeysError::NotFound { .. } => not_found(sentence(error)),

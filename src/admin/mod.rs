@@ -20,6 +20,7 @@ mod problems;
 mod query;
 mod quotas;
 mod response;
+pub mod router;
 mod upkeep;
 mod usage;
 

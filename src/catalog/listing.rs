@@ -1,6 +1,7 @@
-//! The bodies of `GET /v1/models` and `/v1/models/{id}`, in OpenAI's form, in Anthropic's and in Google's.
+//! The bodies of `GET /v1/models` and `/v1/models/{id}`, in OpenAI's form (with a hosted router's fields), in Anthropic's and in Google's.
 
 mod google;
+mod router;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,6 +9,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use google::{GooglePage, google_list, google_model};
+pub use router::{
+    Figures, ModelsQuery, Place, Priced, listed_model, router_count, router_endpoints, router_list, router_model,
+    router_no_endpoints, router_providers,
+};
 
 use super::{Catalog, Date, Kind, Model, Status};
 
@@ -79,18 +84,6 @@ pub fn find<'e>(entries: &'e [Entry], catalog: &Catalog, name: &str) -> Option<&
             entries.iter().find(|entry| matches!(entry, Entry::Model(listed) if Arc::ptr_eq(listed, model)))
         })
     })
-}
-
-/// OpenAI's list of models: <https://platform.openai.com/docs/api-reference/models/list>.
-#[must_use]
-pub fn openai_list(entries: &[Entry]) -> Vec<u8> {
-    encode(&OpenAiList { object: "list", data: distinct(entries).map(OpenAiModel::of).collect() })
-}
-
-/// One model in OpenAI's form.
-#[must_use]
-pub fn openai_model(entry: &Entry) -> Vec<u8> {
-    encode(&OpenAiModel::of(entry))
 }
 
 /// A page of Anthropic's list of models, which has none that embed text: <https://docs.claude.com/en/api/models-list>.
@@ -198,41 +191,13 @@ fn page_before<'s, 'e>(rest: &'s [&'e Entry], limit: usize) -> (&'s [&'e Entry],
 }
 
 /// Each name once: two providers may serve a model under the same id, and a route may be called like a model.
-fn distinct(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
+pub(crate) fn distinct(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
     let mut seen = HashSet::with_capacity(entries.len());
     entries.iter().filter(move |entry| seen.insert(entry.id()))
 }
 
 fn encode(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("strings, numbers and flags always serialise")
-}
-
-#[derive(Serialize)]
-struct OpenAiList<'a> {
-    object: &'static str,
-    data: Vec<OpenAiModel<'a>>,
-}
-
-#[derive(Serialize)]
-struct OpenAiModel<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    owned_by: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context_length: Option<u64>,
-}
-
-impl<'a> OpenAiModel<'a> {
-    fn of(entry: &'a Entry) -> OpenAiModel<'a> {
-        OpenAiModel {
-            id: entry.id(),
-            object: "model",
-            created: entry.released().map_or(0, Date::unix_seconds),
-            owned_by: entry.owner(),
-            context_length: entry.model().and_then(|model| model.context_window),
-        }
-    }
 }
 
 #[derive(Serialize)]

@@ -41,6 +41,13 @@ pub fn spec(id: &str) -> &'static Spec {
     REGISTRY.into_iter().find(|spec| spec.builtin.is_some_and(|builtin| builtin.id == id)).unwrap_or(&compatible::SPEC)
 }
 
+/// The name for people of the provider with that id.
+#[must_use]
+pub fn name_of(id: &str) -> &str {
+    let name = spec(id).name;
+    if name.is_empty() { id } else { name }
+}
+
 /// The route that a client of a hosted router means by a name that leaves the choice of a model to it.
 #[must_use]
 pub fn route_of_router(name: &str) -> Option<&'static str> {

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use http::Method;
 use matchit::Router;
 use ovth_filters::shapes::{Framing, InPath, ModelCall};
+
 use ovth_filters::{Operation, Shape};
+
+use super::router_api::LookUp;
 
 /// What a path stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,10 @@ pub(super) enum Endpoint {
     Model(String),
     /// What a client's own key may do and has used.
     Key,
+    /// What a hosted router's clients look up besides.
+    LookUp(LookUp),
+    /// Keys in a hosted router's form, for whoever holds the master key: all of them, or one.
+    Keys(Option<String>),
     /// An answer that was given before, which is not kept here.
     Stored,
     /// Whether the process lives.
@@ -80,12 +87,12 @@ impl Found {
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Found::Endpoint(Endpoint::Exchange(_)) => "exchange",
-            Found::Endpoint(Endpoint::Models | Endpoint::Model(_)) => "models",
-            Found::Endpoint(Endpoint::Key) => "key",
+            Found::Endpoint(Endpoint::Key | Endpoint::LookUp(LookUp::Credits | LookUp::Generation)) => "key",
+            Found::Endpoint(Endpoint::Models | Endpoint::Model(_) | Endpoint::LookUp(_)) => "models",
             Found::Endpoint(Endpoint::Stored) => "stored",
             Found::Endpoint(Endpoint::Health) => "health",
             Found::Endpoint(Endpoint::Ready) => "ready",
-            Found::Endpoint(Endpoint::Admin) => "admin",
+            Found::Endpoint(Endpoint::Admin | Endpoint::Keys(_)) => "admin",
             Found::Endpoint(Endpoint::Root) => "root",
             Found::OtherMethod { .. } => "other_method",
             Found::Nothing => "unknown",
@@ -101,6 +108,11 @@ enum Kind {
     /// A model in Google's form, or a call of it.
     ModelCall(&'static str),
     Key,
+    /// What is looked up without a name in the path.
+    LookUp(fn() -> LookUp),
+    RouterModel,
+    Keys,
+    OneKey,
     Stored,
     Health,
     Ready,
@@ -112,9 +124,17 @@ impl Kind {
         match self {
             Kind::Exchange(_) => "POST, OPTIONS",
             Kind::Stored => "GET, HEAD, POST, DELETE, OPTIONS",
-            Kind::Models | Kind::Model | Kind::ModelCall(_) | Kind::Key | Kind::Health | Kind::Ready | Kind::Root => {
-                "GET, HEAD, OPTIONS"
-            }
+            Kind::Keys => "GET, HEAD, POST",
+            Kind::OneKey => "GET, HEAD, PATCH, DELETE",
+            Kind::Models
+            | Kind::Model
+            | Kind::ModelCall(_)
+            | Kind::Key
+            | Kind::LookUp(_)
+            | Kind::RouterModel
+            | Kind::Health
+            | Kind::Ready
+            | Kind::Root => "GET, HEAD, OPTIONS",
         }
     }
 
@@ -122,10 +142,15 @@ impl Kind {
         match self {
             Kind::Exchange(_) => method == Method::POST,
             Kind::Stored => [Method::GET, Method::HEAD, Method::POST, Method::DELETE].contains(method),
+            Kind::Keys => [Method::GET, Method::HEAD, Method::POST].contains(method),
+            Kind::OneKey => [Method::GET, Method::HEAD, Method::PATCH, Method::DELETE].contains(method),
             _ => method == Method::GET || method == Method::HEAD,
         }
     }
 }
+
+/// What stands behind a model's name where its places are asked for.
+const PLACES: &str = "/endpoints";
 
 /// Every path, after `/api/v1` was made `/v1`.
 const PATHS: &[(&str, Kind)] = &[
@@ -151,6 +176,16 @@ const PATHS: &[(&str, Kind)] = &[
     ("/gemini/v1/models/{*id}", Kind::ModelCall("models/")),
     ("/gemini/v1/tunedModels/{*id}", Kind::ModelCall("tunedModels/")),
     ("/v1/key", Kind::Key),
+    ("/v1/models/count", Kind::LookUp(|| LookUp::Count)),
+    ("/v1/models/user", Kind::Models),
+    ("/v1/model/{*id}", Kind::RouterModel),
+    ("/v1/embeddings/models", Kind::LookUp(|| LookUp::EmbeddingModels)),
+    ("/v1/endpoints/zdr", Kind::LookUp(|| LookUp::NothingKept)),
+    ("/v1/providers", Kind::LookUp(|| LookUp::Providers)),
+    ("/v1/credits", Kind::LookUp(|| LookUp::Credits)),
+    ("/v1/generation", Kind::LookUp(|| LookUp::Generation)),
+    ("/v1/keys", Kind::Keys),
+    ("/v1/keys/{id}", Kind::OneKey),
     ("/healthz", Kind::Health),
     ("/readyz", Kind::Ready),
     ("/", Kind::Root),
@@ -199,7 +234,15 @@ pub(super) fn find(method: &Method, path: &str, query: Option<&str>) -> Found {
     Found::Endpoint(match kind {
         Kind::Exchange(operation) => Endpoint::Exchange(Called::plain(operation)),
         Kind::Models => Endpoint::Models,
-        Kind::Model | Kind::ModelCall(_) => Endpoint::Model(percent_decoded(name)),
+        Kind::Model => match name.strip_suffix(PLACES) {
+            Some(name) if !name.is_empty() => Endpoint::LookUp(LookUp::Places(percent_decoded(name))),
+            _ => Endpoint::Model(percent_decoded(name)),
+        },
+        Kind::ModelCall(_) => Endpoint::Model(percent_decoded(name)),
+        Kind::RouterModel => Endpoint::LookUp(LookUp::Model(percent_decoded(name))),
+        Kind::LookUp(asked) => Endpoint::LookUp(asked()),
+        Kind::Keys => Endpoint::Keys(None),
+        Kind::OneKey => Endpoint::Keys(Some(percent_decoded(name))),
         Kind::Key => Endpoint::Key,
         Kind::Stored => Endpoint::Stored,
         Kind::Health => Endpoint::Health,
@@ -231,9 +274,15 @@ pub(super) fn shape(path: &str) -> Shape {
     }
 }
 
-/// Whether a path is the admin API's, which browsers of other origins may not call.
-pub(super) fn is_admin(path: &str) -> bool {
+/// Whether a path is the admin API's.
+fn is_admin(path: &str) -> bool {
     path == "/admin" || path.starts_with("/admin/")
+}
+
+/// Whether a path is for whoever holds the master key, which browsers of other origins may not call.
+pub(super) fn is_operators(path: &str) -> bool {
+    let bare = without_alias(path);
+    is_admin(path) || bare == "/v1/keys" || bare.starts_with("/v1/keys/")
 }
 
 /// Whether a path is one that clients of a hosted router call: they have its base URL from there.
@@ -363,6 +412,21 @@ mod tests {
         assert_eq!(shape("/api/v1/messages"), Shape::Messages);
         assert_eq!(shape("/gemini/v1beta/models"), Shape::GenerateContent);
         assert_eq!(shape("/v1/whatever"), Shape::Chat);
+    }
+
+    #[test]
+    fn what_a_router_s_clients_look_up_has_paths_of_its_own() {
+        let look_up = |asked| Found::Endpoint(Endpoint::LookUp(asked));
+        for base in ["/v1", "/api/v1"] {
+            assert_eq!(found(Method::GET, &format!("{base}/models/count")), look_up(LookUp::Count));
+            let places = look_up(LookUp::Places("openai/gpt-5".to_owned()));
+            assert_eq!(found(Method::GET, &format!("{base}/models/openai/gpt-5/endpoints")), places);
+            assert_eq!(found(Method::GET, &format!("{base}/generation?id=gen-1")), look_up(LookUp::Generation));
+            let key = Found::Endpoint(Endpoint::Keys(Some("key_1".to_owned())));
+            assert_eq!(found(Method::DELETE, &format!("{base}/keys/key_1")), key);
+            assert!(is_operators(&format!("{base}/keys")) && !is_operators(&format!("{base}/key")));
+        }
+        assert_eq!(found(Method::POST, "/v1/embeddings/models"), Found::OtherMethod { allow: "GET, HEAD, OPTIONS" });
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::guard::Unfit;
 use super::intake::{self, Bounds, IntakeError, Pace};
 use super::reply::{Marks, Reply, Source};
 use super::voice::Voice;
-use super::{Gateway, exchange, stored_state};
+use super::{Gateway, exchange, router_api, stored_state};
 use crate::catalog::listing;
 use crate::keys::Key;
 use crate::ledger::Payer;
@@ -63,11 +63,31 @@ pub trait LocalApi: Send + Sync {
     /// Answers a client that asks about its own key; `limits` are those that hold for it now.
     async fn key_info(&self, key: &Arc<Key>, limits: Payer) -> LocalAnswer;
 
+    /// Answers a client that asks about what is its own, in a hosted router's form.
+    async fn own(&self, key: &Arc<Key>, limits: Payer, ask: OwnAsk) -> LocalAnswer;
+
+    /// Answers about keys in a hosted router's form: all of them, or the one of that id. The body as for the admin API.
+    async fn keys(&self, head: &Parts, id: Option<&str>, body: Option<&[u8]>) -> Option<LocalAnswer>;
+
     /// Answers `/healthz`.
     fn health(&self) -> LocalAnswer;
 
     /// Answers `/readyz`; `draining`: the process finishes what it has and then ends.
     fn ready(&self, draining: bool) -> LocalAnswer;
+}
+
+/// What a client asks about what is its own.
+#[derive(Clone, Debug)]
+pub enum OwnAsk {
+    /// What its key has spent, and may spend.
+    Credits,
+    /// One of its answers.
+    Generation {
+        /// The id of the exchange; none when no exchange's answer is called so.
+        request_id: Option<String>,
+        /// What the client calls the answer.
+        id: String,
+    },
 }
 
 /// The largest body that the admin API takes.
@@ -95,8 +115,8 @@ pub(super) async fn answer(
 ) -> Result<()> {
     let path = session.req_header().uri.path();
     let name = found.name();
-    let marks = Marks::new(voice, context.request_id.clone(), !endpoints::is_admin(path));
-    let is_preflight = session.req_header().method == Method::OPTIONS && !endpoints::is_admin(path);
+    let marks = Marks::new(voice, context.request_id.clone(), !endpoints::is_operators(path));
+    let is_preflight = session.req_header().method == Method::OPTIONS && !endpoints::is_operators(path);
     let reply = match found {
         Found::OtherMethod { allow } if is_preflight => preflight(session, allow),
         Found::OtherMethod { .. } if asks_for_websocket(session) => {
@@ -112,15 +132,18 @@ pub(super) async fn answer(
             Reply::error(voice, &error, marks.request_id()).with(header::ALLOW, HeaderValue::from_static(allow))
         }
         Found::Nothing => Reply::error(voice, &no_such_path(path), marks.request_id()),
-        Found::Endpoint(Endpoint::Admin) => match ask_admin(gateway, session, context).await {
-            Ok(reply) => reply,
-            Err(IntakeError::Refused(error)) => {
-                exchange::count_if_slow(&error, context);
-                Reply::error(Voice { shape: Shape::Chat, dialect: Dialect::Plain }, &error, marks.request_id())
+        Found::Endpoint(endpoint @ (Endpoint::Admin | Endpoint::Keys(_))) => {
+            match ask_operators(gateway, session, context, &endpoint).await {
+                Ok(reply) => reply,
+                Err(IntakeError::Refused(error)) => {
+                    exchange::count_if_slow(&error, context);
+                    Reply::error(Voice { shape: Shape::Chat, dialect: Dialect::Plain }, &error, marks.request_id())
+                }
+                Err(IntakeError::ClientGone) => return Err(exchange::gone()),
             }
-            Err(IntakeError::ClientGone) => return Err(exchange::gone()),
-        },
+        }
         Found::Endpoint(Endpoint::Stored) => Reply::error(voice, &stored_state::not_kept(path), marks.request_id()),
+        Found::Endpoint(Endpoint::LookUp(asked)) => router_api::look_up(gateway, session, context, voice, &asked).await,
         Found::Endpoint(Endpoint::Key) => own_key(gateway, session, context, voice).await,
         Found::Endpoint(endpoint) => from_snapshot(gateway, session, context, voice, &endpoint),
     };
@@ -145,7 +168,8 @@ pub(super) async fn refuse(
     if unfit.closes {
         session.set_keepalive(None);
     }
-    let marks = Marks::new(voice, context.request_id.clone(), !endpoints::is_admin(session.req_header().uri.path()));
+    let marks =
+        Marks::new(voice, context.request_id.clone(), !endpoints::is_operators(session.req_header().uri.path()));
     let reply = Reply::error(voice, &unfit.error, marks.request_id()).with_status(unfit.status);
     gateway.metrics.local(REFUSED, reply.status());
     reply.send(session, &marks).await.map(drop)
@@ -197,20 +221,27 @@ fn from_snapshot(gateway: &Gateway, session: &Session, context: &Context, voice:
                     }
                 }
             } else {
-                Reply::json(200, listing::openai_list(entries))
+                router_api::models(&context.snapshot, request.uri.query())
             }
         }
         Endpoint::Model(name) => match listing::find(context.snapshot.listing(), context.snapshot.catalog(), name) {
             Some(entry) if shape == Shape::GenerateContent => Reply::json(200, listing::google_model(entry)),
             Some(entry) if messages_form => Reply::json(200, listing::anthropic_model(entry)),
-            Some(entry) => Reply::json(200, listing::openai_model(entry)),
+            Some(_) => match context.snapshot.priced_by(name) {
+                Some(model) => Reply::json(200, listing::listed_model(&model)),
+                None => Reply::error(voice, &context.snapshot.models_error(name), &context.request_id),
+            },
             None => Reply::error(voice, &context.snapshot.models_error(name), &context.request_id),
         },
         Endpoint::Ready => answered(gateway.local.ready(session.is_process_shutting_down())),
         Endpoint::Health => answered(gateway.local.health()),
-        Endpoint::Root | Endpoint::Admin | Endpoint::Key | Endpoint::Stored | Endpoint::Exchange { .. } => {
-            Reply::json(200, ROOT)
-        }
+        Endpoint::Root
+        | Endpoint::Admin
+        | Endpoint::Key
+        | Endpoint::Keys(_)
+        | Endpoint::LookUp(_)
+        | Endpoint::Stored
+        | Endpoint::Exchange { .. } => Reply::json(200, ROOT),
     }
 }
 
@@ -230,21 +261,33 @@ async fn own_key(gateway: &Gateway, session: &Session, context: &Context, voice:
     }
 }
 
-async fn ask_admin(gateway: &Gateway, session: &mut Session, context: &Context) -> Result<Reply, IntakeError> {
+async fn ask_operators(
+    gateway: &Gateway,
+    session: &mut Session,
+    context: &Context,
+    endpoint: &Endpoint,
+) -> Result<Reply, IntakeError> {
     let mut head = session.req_header().as_owned_parts();
     if let Some(visit) = &context.visit {
         // The gate slows down addresses that try wrong keys.
         head.extensions.insert(visit.client());
     }
     // Without the master key nothing of the body is even read.
-    if let Some(answer) = gateway.local.admin(&head, None).await {
+    if let Some(answer) = operators(gateway, &head, endpoint, None).await {
         return Ok(answered(answer));
     }
     let pace = Pace::of(&context.snapshot.config().clients);
     let bounds = Bounds { bytes: ADMIN_BODY_BYTES, until: Instant::now() + ADMIN_BODY_TIME, pace };
     let body = intake::read(session, bounds, &gateway.budget, &mut Duration::default()).await?;
-    let answer = gateway.local.admin(&head, Some(&body.bytes)).await;
+    let answer = operators(gateway, &head, endpoint, Some(&body.bytes)).await;
     Ok(answered(answer.expect("with a body there always is an answer")))
+}
+
+async fn operators(gateway: &Gateway, head: &Parts, endpoint: &Endpoint, body: Option<&[u8]>) -> Option<LocalAnswer> {
+    match endpoint {
+        Endpoint::Keys(id) => gateway.local.keys(head, id.as_deref(), body).await,
+        _ => gateway.local.admin(head, body).await,
+    }
 }
 
 /// An answer of another part, ready to be sent.

@@ -55,6 +55,15 @@ pub(super) fn plan(snapshot: &Snapshot, asking: Asking<'_>) -> Result<Wished, Ap
         if names.iter().take(at).any(|earlier| earlier == name) {
             continue;
         }
+        // What is wrong with the first name is what is told; to find the names that look like all others would cost much.
+        if failed.is_some()
+            && split_suffix(name).is_none()
+            && route_of_router(name).is_none()
+            && !snapshot.knows(name, asking.live)
+        {
+            warnings.push(skipped(extensions, at));
+            continue;
+        }
         match one(snapshot, asking, (name, wishes)) {
             Ok((plan, suffix)) => {
                 let routers = plan.targets.iter().filter(|target| target.profile.host.router_fields);
@@ -70,11 +79,7 @@ pub(super) fn plan(snapshot: &Snapshot, asking: Asking<'_>) -> Result<Wished, Ap
             }
             Err(error) => {
                 if names.len() > 1 {
-                    warnings.push(if at == 0 {
-                        "skipped:model".to_owned()
-                    } else {
-                        format!("skipped:models[{}]", at - 1)
-                    });
+                    warnings.push(skipped(extensions, at));
                 }
                 failed.get_or_insert(error);
             }
@@ -89,6 +94,11 @@ pub(super) fn plan(snapshot: &Snapshot, asking: Asking<'_>) -> Result<Wished, Ap
         plan.sort_all(sort, &asking.ask, asking.live);
     }
     Ok(Wished { plan, warnings: warnings.join(", "), suffixes })
+}
+
+/// What is told of a name that nothing came of.
+fn skipped(extensions: Option<&Extensions>, at: usize) -> String {
+    format!("skipped:{}", extensions.map_or_else(|| "model".to_owned(), |extensions| extensions.place_of(at)))
 }
 
 /// The plan for one of the names.

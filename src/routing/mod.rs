@@ -15,6 +15,7 @@ mod price;
 mod profile;
 mod refusal;
 mod route;
+mod served;
 mod snapshot;
 mod target;
 mod wishes;

@@ -1,8 +1,9 @@
 //! One immutable, checked configuration with everything that routing precomputes of it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use ovth_filters::neutral::{ApiError, ErrorClass};
 use ovth_filters::shapes::Needs;
 use ovth_filters::{Operation, Shape};
@@ -14,7 +15,7 @@ use super::refusal::unlisted;
 use super::route::Route;
 use super::{Target, check};
 use crate::catalog::listing::Entry;
-use crate::catalog::{Catalog, Date, Kind, Model, Status};
+use crate::catalog::{Catalog, Date, Kind, Model, Price, Status};
 use crate::config::{self, Config, Problem, Problems};
 use crate::providers::Upstream;
 
@@ -44,6 +45,10 @@ pub struct Snapshot {
     /// The turns of credentials where a model is asked for by its name.
     pub(super) turns: Turns,
     listing: Vec<Entry>,
+    /// What the models of the list cost, by name; those that are not in here have no price.
+    pub(super) prices: HashMap<Box<str>, Arc<Price>>,
+    /// The list of models as it is sent, made when it is first asked for.
+    pub(super) models_list: OnceLock<Bytes>,
 }
 
 impl Snapshot {
@@ -71,8 +76,9 @@ impl Snapshot {
         if problems.has_errors() {
             return Err(problems);
         }
-        let listing = listing(&config, &market);
-        Ok((Snapshot { config, market, routes, turns: Turns::new(), listing }, problems))
+        let (listing, prices) = listing(&config, &market);
+        let (turns, models_list) = (Turns::new(), OnceLock::new());
+        Ok((Snapshot { config, market, routes, turns, listing, prices, models_list }, problems))
     }
 
     /// The configuration.
@@ -183,30 +189,35 @@ pub(super) fn shown(name: &str) -> &str {
 }
 
 /// Routes, then what each provider serves in a shape that clients can use; each name once.
-fn listing(config: &Config, market: &Market) -> Vec<Entry> {
+fn listing(config: &Config, market: &Market) -> (Vec<Entry>, HashMap<Box<str>, Arc<Price>>) {
     let mut entries: Vec<Entry> = config.routes.iter().map(|route| Entry::Route(Arc::clone(&route.name))).collect();
     let is_listed = |model: &Model| {
         matches!(model.kind, Kind::Chat | Kind::Embedding)
             && matches!(model.status, Status::Current | Status::Preview | Status::Deprecated)
             && !market.is_gone(model)
     };
-    let reaches = |offer: &Offer| offer.shapes().next().is_some();
+    let mut prices = HashMap::new();
+    let mut reaches = |id: &str, offer: Option<Offer>| {
+        let Some(offer) = offer.filter(|offer| offer.shapes().next().is_some()) else { return false };
+        prices.extend(offer.quote.price.map(|price| (Box::from(id), price)));
+        true
+    };
     for upstream in &market.upstreams {
         let own = |model: &&Arc<Model>| model.provider == *upstream.id() || upstream.is_reseller();
         for model in market.catalog.models().iter().filter(own).filter(|model| is_listed(model)) {
             let is_new = !entries.iter().any(|entry| entry.id() == &*model.id);
-            if is_new && market.offer(upstream, &model.id).as_ref().is_some_and(reaches) {
+            if is_new && reaches(&model.id, market.offer(upstream, &model.id)) {
                 entries.push(Entry::Model(Arc::clone(model)));
             }
         }
         for id in upstream.provider().models.iter().filter(|id| !id.ends_with('*')) {
             let is_new = !entries.iter().any(|entry| entry.id() == id);
-            if is_new && market.offer(upstream, id).as_ref().is_some_and(reaches) {
+            if is_new && reaches(id, market.offer(upstream, id)) {
                 entries.push(Entry::Listed { id: id.as_str().into(), provider: Arc::clone(upstream.id()) });
             }
         }
     }
-    entries
+    (entries, prices)
 }
 
 #[cfg(test)]

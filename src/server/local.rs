@@ -10,7 +10,7 @@ use http::request::Parts;
 use crate::admin::{self, Admin, AdminResponse, Body, Checks, Drain};
 use crate::keys::Key;
 use crate::ledger::{Ledger, Payer};
-use crate::proxy::{LocalAnswer, LocalApi, LocalBody};
+use crate::proxy::{LocalAnswer, LocalApi, LocalBody, OwnAsk};
 use crate::reload;
 use crate::routing::Snapshot;
 
@@ -38,6 +38,19 @@ impl LocalApi for Local {
 
     async fn key_info(&self, key: &Arc<Key>, limits: Payer) -> LocalAnswer {
         answer(admin::key_info(&self.admin, key, limits).await)
+    }
+
+    async fn own(&self, key: &Arc<Key>, limits: Payer, ask: OwnAsk) -> LocalAnswer {
+        answer(match ask {
+            OwnAsk::Credits => admin::router::credits(&self.admin, key, limits).await,
+            OwnAsk::Generation { request_id, id } => {
+                admin::router::generation(&self.admin, key, (request_id, &id)).await
+            }
+        })
+    }
+
+    async fn keys(&self, head: &Parts, id: Option<&str>, body: Option<&[u8]>) -> Option<LocalAnswer> {
+        admin::router::keys(&self.admin, head, id, body).await.map(answer)
     }
 
     fn health(&self) -> LocalAnswer {

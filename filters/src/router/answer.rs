@@ -382,7 +382,8 @@ fn has_cost(body: &[u8], usage: Range<usize>) -> Result<bool, ScanError> {
 }
 
 /// Why an answer ended, in the words that a router has for it.
-fn finish_word(native: &str) -> &str {
+#[must_use]
+pub fn finish_word(native: &str) -> &str {
     match native {
         "function_call" | "tool_use" => "tool_calls",
         "max_tokens" | "model_length" => "length",

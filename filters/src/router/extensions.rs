@@ -12,7 +12,7 @@ use crate::neutral::{ApiError, ErrorClass, Losses, Profile, ReasoningAsk};
 use crate::shapes::chat;
 
 /// A request may go on with so many other models.
-const MAX_MODELS: usize = 32;
+const MAX_MODELS: usize = 16;
 
 /// More of what is ignored is not told.
 const MAX_IGNORED: usize = 16;
@@ -100,6 +100,8 @@ pub struct Extensions {
     pub ignored: Vec<String>,
     /// Whether the request has a field that only a router knows.
     is_asked: bool,
+    /// Whether the first of `models` stands for `model`, which is not there.
+    stands_for_model: bool,
     noted: Vec<Noted>,
     reasoning: Option<(ReasoningAsk, ReasoningFields)>,
 }
@@ -180,6 +182,25 @@ impl Extensions {
         let field: String = field.chars().filter(|c| c.is_ascii_graphic() && *c != ',').take(MAX_FIELD).collect();
         if self.ignored.len() < MAX_IGNORED && !self.ignored.contains(&field) {
             self.ignored.push(field);
+        }
+    }
+
+    /// Takes the first of `models` for the one that `model` would name.
+    pub(crate) fn take_model(&mut self) -> Option<String> {
+        if self.models.is_empty() {
+            return None;
+        }
+        self.stands_for_model = true;
+        Some(self.models.remove(0))
+    }
+
+    /// Where the request names a model: the first one, or one of those that it goes on with.
+    #[must_use]
+    pub fn place_of(&self, at: usize) -> String {
+        match (at, self.stands_for_model) {
+            (0, false) => "model".to_owned(),
+            (at, true) => format!("models[{at}]"),
+            (at, false) => format!("models[{}]", at - 1),
         }
     }
 

@@ -12,7 +12,7 @@ mod wishes;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Bill, Billed, Speaker};
+pub use answer::{Answer, Bill, Billed, Speaker, finish_word};
 pub use error::{encode_error, encode_error_event};
 pub use extensions::{Extensions, Told};
 pub(crate) use extensions::{Noted, ReasoningFields};

@@ -279,8 +279,7 @@ impl Found {
         let (model, places, insertion) = match &self.model {
             Some(range) => (model_at(body, range)?, vec![Place { range: range.clone(), before: "" }], None),
             None => {
-                let first =
-                    router.as_mut().filter(|router| !router.models.is_empty()).map(|router| router.models.remove(0));
+                let first = router.as_mut().and_then(|router| router.take_model());
                 let first = first.ok_or_else(|| {
                     bad("model", "`model` is missing: name a route or a model; GET /v1/models lists them".to_owned())
                 })?;

@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
-use super::{Entry, Page, PageError, anthropic_list, anthropic_model, find, openai_list, openai_model};
+use super::{
+    Entry, Page, PageError, Priced, anthropic_list, anthropic_model, distinct, find, listed_model, router_list,
+};
 use crate::catalog::Catalog;
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::embedded().unwrap());
@@ -40,24 +42,28 @@ fn ids(list: &Value) -> Vec<&str> {
 
 #[test]
 fn the_openai_list_has_routes_and_each_model_once() {
-    let list = read(&openai_list(&entries()));
+    let entries = entries();
+    let priced: Vec<Priced<'_>> = distinct(&entries).map(|entry| Priced { entry, price: None }).collect();
+    let list = read(&router_list(&priced));
     assert_eq!(list["object"], "list");
     assert_eq!(
         ids(&list),
         ["auto", "claude-haiku-5-5", "openai/gpt-oss-120b", "claude-sonnet-4-5", "claude-fable-5-2"]
     );
-    assert_eq!(list["data"][0], json!({"id": "auto", "object": "model", "created": 0, "owned_by": "ovth"}));
-    assert_eq!(
-        list["data"][1],
-        json!({"id": "claude-haiku-5-5", "object": "model", "created": 1_791_331_200, "owned_by": "anthropic",
-            "context_length": 1_000_000})
-    );
-    assert_eq!(read(&openai_model(&entries()[1])), list["data"][1]);
+    for (index, id, created, owner) in [(0, "auto", 0, "ovth"), (1, "claude-haiku-5-5", 1_791_331_200, "anthropic")] {
+        let one = &list["data"][index];
+        assert_eq!((&one["id"], &one["object"]), (&json!(id), &json!("model")));
+        assert_eq!((&one["created"], &one["owned_by"]), (&json!(created), &json!(owner)));
+        assert_eq!(read(&listed_model(&priced[index])), *one);
+    }
 }
 
 #[test]
 fn no_entries_are_an_empty_list() {
-    assert_eq!(read(&openai_list(&[])), json!({"object": "list", "data": []}));
+    assert_eq!(
+        read(&router_list(&[])),
+        json!({"object": "list", "data": [], "links": {"next": null}, "total_count": 0})
+    );
     let list = read(&anthropic_list(&[], &Page::default()).unwrap());
     assert_eq!(list, json!({"data": [], "has_more": false, "first_id": null, "last_id": null}));
 }

@@ -22,7 +22,7 @@ pub(in crate::proxy) fn judge(
         return Err(Box::new(unfit));
     }
     let is_open = matches!(found, Found::Endpoint(Endpoint::Health | Endpoint::Ready));
-    let is_admin = found == Found::Endpoint(Endpoint::Admin);
+    let is_admin = matches!(found, Found::Endpoint(Endpoint::Admin | Endpoint::Keys(_)));
     if visit.connection().is_reserved() && !is_open && !is_admin {
         visit.reserve_refused();
         return Err(Box::new(reserved()));

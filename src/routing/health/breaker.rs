@@ -119,6 +119,11 @@ impl Breaker {
         }
     }
 
+    /// Attempts of the window, and how many of them failed.
+    pub(super) fn attempts(&self, now: Instant, settings: &HealthSettings) -> (u64, u64) {
+        self.window.sums(now, settings.window)
+    }
+
     /// Where it stands at that time.
     pub(super) const fn state(&self) -> State {
         self.state

@@ -175,6 +175,12 @@ impl Health {
         self.mean(target, now, |known| known.speed)
     }
 
+    /// Attempts of late at a target, and how many of them failed.
+    pub(super) fn attempts(&self, target: &Target, settings: &HealthSettings, now: Instant) -> (u64, u64) {
+        let vitals = self.vitals.load();
+        vitals.get(&target.key.target()).map_or((0, 0), |vitals| vitals.known().breaker.attempts(now, settings))
+    }
+
     /// Attempts under way at a target.
     pub(super) fn in_flight(&self, target: &Target) -> u32 {
         self.vitals.load().get(&target.key.target()).map_or(0, |vitals| vitals.in_flight())

@@ -1,6 +1,7 @@
 //! Clients that take the gateway for a hosted router: what they may ask, and what they are told.
 
 mod answers;
+mod lookups;
 mod requests;
 
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{CHAT, ask, chat, gateway, param, text};
-use crate::support::{Answer, Request, Shape, Upstream, Way};
+use crate::support::{Answer, Gateway, Request, Shape, Upstream, Way};
 
 async fn serving(text: &'static str) -> Upstream {
     Upstream::new(move |seen| Answer::plain(seen.shape(), text)).await
@@ -16,11 +16,7 @@ async fn models_are_tried_one_after_the_other_and_need_no_model() {
     let gateway = gateway(&first, &second).await;
     let response = ask(&gateway, json!({"models": ["one", "no-such-model", "second/two"], "route": "fallback"})).await;
     assert_eq!((text(&response).as_str(), response.attempts()), ("second", 2));
-    assert_eq!(
-        response.header("x-ovth-warnings"),
-        Some("skipped:models[0]"),
-        "the first of the list stood for the model"
-    );
+    assert_eq!(response.header("x-ovth-warnings"), Some("skipped:models[1]"));
     let sent = second.requests()[0].json();
     assert_eq!(sent["model"], "two");
     assert!(sent.get("models").is_none() && sent.get("route").is_none(), "{sent}");
@@ -102,6 +98,25 @@ async fn a_plain_provider_sees_nothing_of_it_and_what_is_ignored_is_told() {
 }
 
 #[tokio::test]
+async fn texts_are_embedded_by_whom_the_request_wishes() {
+    let embeds = |name: &'static str| {
+        Upstream::new(move |_| {
+            let body = json!({"object": "list", "model": name, "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
+                "usage": {"prompt_tokens": 1, "total_tokens": 1}});
+            Answer::json(200, body.to_string())
+        })
+    };
+    let (first, second) = (embeds("first").await, embeds("second").await);
+    let gateway = gateway(&first, &second).await;
+    let body =
+        json!({"model": "shared", "input": "hello", "provider": {"only": ["second"], "data_collection": "deny"}});
+    let request = Request::post("/api/v1/embeddings", body.to_string()).bearer(gateway.key());
+    let response = gateway.send(&request, Way::Sized).await;
+    assert_eq!((response.status, response.json()["model"].as_str()), (200, Some("second")), "{response:?}");
+    assert_eq!(second.requests()[0].json(), json!({"model": "shared", "input": "hello"}));
+}
+
+#[tokio::test]
 async fn a_key_s_models_bound_what_may_be_gone_on_with() {
     let first = Upstream::new(|_| Answer::error(Shape::Chat, 503)).await;
     let second = serving("second").await;
@@ -111,4 +126,27 @@ async fn a_key_s_models_bound_what_may_be_gone_on_with() {
     let body = chat(json!({"model": "one", "models": ["two", "auto"]}));
     let response = gateway.send(&Request::post(CHAT, body).bearer(&key), Way::Sized).await;
     assert_eq!((response.status, second.requests().len()), (529, 0), "{response:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_a_router_itself_is_sent_the_words_and_its_own_figures_are_told() {
+    let answer = json!({"id": "gen-theirs", "provider": "Somebody", "object": "chat.completion", "created": 1, "model": "openai/gpt-4o",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "found"}, "finish_reason": "stop", "native_finish_reason": "eos"}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7, "cost": 0.5}});
+    let router = Upstream::new(move |_| Answer::json(200, answer.to_string())).await;
+    let config = format!(
+        "providers:\n  openrouter:\n    base_url: {}\n    api_key: router-key-0123456789abcdef\n",
+        router.base_url()
+    );
+    let gateway = Gateway::start(&config).await;
+    let fields = json!({"model": "openai/gpt-4o:online", "models": ["openai/gpt-4.1"], "provider": {"only": ["azure"], "zdr": true},
+        "plugins": [{"id": "web"}], "reasoning": {"effort": "low"}});
+    let told = ask(&gateway, fields).await.json();
+    assert_eq!((told["provider"].as_str(), told["usage"]["cost"].as_f64()), (Some("Somebody"), Some(0.5)), "{told}");
+    assert_eq!(told["choices"][0]["native_finish_reason"], "eos");
+    assert!(told["id"].as_str().is_some_and(|id| id.starts_with("gen-") && id != "gen-theirs"), "{told}");
+    let sent = router.requests()[0].json();
+    assert_eq!(sent["model"], "openai/gpt-4o:online");
+    assert_eq!((&sent["provider"]["only"][0], &sent["plugins"][0]["id"]), (&json!("azure"), &json!("web")));
+    assert_eq!((sent["reasoning"]["effort"].as_str(), sent.get("models")), (Some("low"), None));
 }

@@ -150,7 +150,7 @@ fn embedding(body: &[u8]) -> Result<Peek, ApiError> {
                 found.has_input = matches!(cursor.peek(), Some(b'"' | b'['));
             }
             b"user" => user = cursor.text()?,
-            _ => {}
+            _ => found.other(name, cursor)?,
         }
         Ok(())
     })?;
