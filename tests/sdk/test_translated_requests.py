@@ -27,7 +27,9 @@ def chat(body, model):
     """Sends a chat request as the OpenAI SDK does; what came to the provider, and the warnings."""
     REPLAY.set({"status": 200, "body": MESSAGE})
     client = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0, timeout=30)
-    rest = {name: value for name, value in body.items() if name not in ("model", "messages", "stream", "stream_options")}
+    # What chooses among models and providers would choose none of these.
+    chosen = ("model", "models", "provider", "messages", "stream", "stream_options")
+    rest = {name: value for name, value in body.items() if name not in chosen}
     answer = client.chat.completions.with_raw_response.create(model=model, messages=body["messages"], extra_body=rest)
     return REPLAY.asked[-1]["body"], answer.headers.get("x-ovth-warnings", "")
 
