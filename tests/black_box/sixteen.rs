@@ -216,7 +216,7 @@ async fn fails(scene: &Scene, Way { client, upstream }: Way) -> Result<(), Strin
     exchanges::same("the status", refused.status, error_status())?;
     exchanges::same("when to try again", refused.header("retry-after"), Some("37"))?;
     // What a provider says of the operator's account is not the client's.
-    check_error(client, &refused.json(), "limits the rate of the gateway's requests")?;
+    check_error(client, &refused.json(), "limits the rate of the gateway's requests", Some(37))?;
     exchanges::holds("none of the provider's words", !refused.text().contains(exchanges::ERROR))?;
 
     for conduct in [Conduct::Breaks(client), Conduct::Stops(client)] {

@@ -94,7 +94,7 @@ impl Feature {
             }
             Feature::ErrorBefore => (
                 "error before the stream",
-                "a 429 has the status, the kind and the words of the client's shape, and Google's delay as seconds",
+                "a 429 has the status, the kind and the words of the client's shape; how long to wait is said in the body to Gemini clients (and to all of them in `retry-after`, where a transport is between)",
             ),
             Feature::ErrorInStream => (
                 "error in the stream",
@@ -258,8 +258,8 @@ impl Feature {
     }
 }
 
-/// A rate limit as clients of that shape know it, with these words.
-pub(crate) fn check_error(client: Shape, body: &Value, words: &str) -> Found {
+/// A rate limit as clients of that shape know it, with these words and these seconds to wait.
+pub(crate) fn check_error(client: Shape, body: &Value, words: &str, wait: Option<u64>) -> Found {
     let inner = &body["error"];
     holds(&format!("the words: {body}"), inner["message"].as_str().unwrap_or_default().contains(words))?;
     match client {
@@ -279,7 +279,7 @@ pub(crate) fn check_error(client: Shape, body: &Value, words: &str) -> Found {
             )?;
             let delay =
                 inner["details"].as_array().into_iter().flatten().find_map(|detail| detail["retryDelay"].as_str());
-            same("the delay", delay, Some("37s"))
+            same("the delay", delay.map(str::to_owned), wait.map(|seconds| format!("{seconds}s")))
         }
     }
 }

@@ -84,7 +84,7 @@ fn nobody_finds_in_a_plain_exchange_what_is_looked_for_in_another() {
                 way.name(Feature::Thinking)
             );
         }
-        assert!(check_error(way.client, &whole(way.client, &plain), "").is_err());
+        assert!(check_error(way.client, &whole(way.client, &plain), "", None).is_err());
         let last = stream(way.client, &plain);
         assert!(check_broken(way.client, last.as_bytes(), "").is_err());
     }

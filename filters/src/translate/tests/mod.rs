@@ -15,6 +15,7 @@ mod pitfalls;
 mod recordings;
 mod requests;
 mod responses;
+mod responses_requests;
 mod routing;
 mod streams;
 

@@ -14,37 +14,37 @@ use crate::translate::{self, Translated, Upstream};
 
 /// What a request asks, by value.
 #[derive(Clone, Debug, PartialEq)]
-struct Asked {
-    instructions: Vec<String>,
-    turns: Vec<Turn>,
+pub(super) struct Asked {
+    pub(super) instructions: Vec<String>,
+    pub(super) turns: Vec<Turn>,
     /// Name, description, schema and strictness of each function.
-    tools: Vec<(String, Option<String>, Value, Option<bool>)>,
-    choice: Option<ToolChoice<'static>>,
-    parallel: Option<bool>,
-    output: Option<Value>,
-    max_output: Option<u64>,
-    stop: Vec<String>,
-    temperature: Option<f64>,
-    reasoning: ReasoningAsk,
-    end_user: Option<String>,
+    pub(super) tools: Vec<(String, Option<String>, Value, Option<bool>)>,
+    pub(super) choice: Option<ToolChoice<'static>>,
+    pub(super) parallel: Option<bool>,
+    pub(super) output: Option<Value>,
+    pub(super) max_output: Option<u64>,
+    pub(super) stop: Vec<String>,
+    pub(super) temperature: Option<f64>,
+    pub(super) reasoning: ReasoningAsk,
+    pub(super) end_user: Option<String>,
 }
 
-type Said = (&'static str, String);
+pub(super) type Said = (&'static str, String);
 
 /// All that one side says before the other does.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Turn {
-    role: String,
+pub(super) struct Turn {
+    pub(super) role: String,
     /// Texts, and images and files as their bytes or addresses, with what they are.
-    said: Vec<Said>,
+    pub(super) said: Vec<Said>,
     /// Id, name and arguments.
-    calls: Vec<(String, String, Value)>,
+    pub(super) calls: Vec<(String, String, Value)>,
     /// Id, what it holds, and whether the tool failed.
-    results: Vec<(String, Vec<Said>, bool)>,
+    pub(super) results: Vec<(String, Vec<Said>, bool)>,
     /// Reasoning with its state.
-    thoughts: Vec<(String, Option<(StateFormat, String)>)>,
+    pub(super) thoughts: Vec<(String, Option<(StateFormat, String)>)>,
     /// What only one shape has.
-    own: Vec<String>,
+    pub(super) own: Vec<String>,
 }
 
 fn asked(request: &Request<'_>) -> Asked {
@@ -151,7 +151,7 @@ fn said(part: &Part<'_>) -> Option<Said> {
     })
 }
 
-const TEXT_FILE: &str = "a file of text";
+pub(super) const TEXT_FILE: &str = "a file of text";
 
 fn value_of(json: &Json<'_>) -> Value {
     serde_json::from_str(json.raw()).unwrap()
@@ -166,7 +166,7 @@ fn sent(shape: Shape, body: &[u8], by_budget: bool) -> Result<Translated, ApiErr
     translate::request(shape, body, upstream)
 }
 
-fn read(shape: Shape, body: &[u8]) -> Asked {
+pub(super) fn read(shape: Shape, body: &[u8]) -> Asked {
     let request = codec(shape).decode_request(View::parse(body).unwrap(), &mut Losses::default());
     asked(&request.unwrap_or_else(|error| panic!("{error:?}: {}", String::from_utf8_lossy(body))))
 }
@@ -286,7 +286,12 @@ fn expected(from: Shape, mut asked: Asked, losses: &str) -> Asked {
             }
         }
     }
-    // What holds nothing any more is left out, and what stood around it is one.
+    merge(&mut asked);
+    asked
+}
+
+/// What holds nothing any more is left out, and what stood around it is one.
+pub(super) fn merge(asked: &mut Asked) {
     let turns = std::mem::take(&mut asked.turns);
     for turn in turns.into_iter().filter(|turn| *turn != Turn { role: turn.role.clone(), ..Turn::default() }) {
         match asked.turns.last_mut().filter(|last| last.role == turn.role) {
@@ -299,5 +304,4 @@ fn expected(from: Shape, mut asked: Asked, losses: &str) -> Asked {
             None => asked.turns.push(turn),
         }
     }
-    asked
 }

@@ -14,7 +14,7 @@ use crate::translate::{self, Aggregate, StreamTranslator, Upstream};
 /// The last event of a stream repeats the whole answer.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
-const OLDER: [Shape; 2] = [Shape::Chat, Shape::Messages];
+pub(super) const OLDER: [Shape; 2] = [Shape::Chat, Shape::Messages];
 
 /// Recorded answers of responses.
 pub(super) fn own() -> Vec<Exchange> {
@@ -22,7 +22,7 @@ pub(super) fn own() -> Vec<Exchange> {
 }
 
 /// Those of the older shapes, the project's own too.
-fn others() -> Vec<Exchange> {
+pub(super) fn others() -> Vec<Exchange> {
     fixtures::own().into_iter().chain(recorded(&BOTH)).collect()
 }
 
@@ -176,60 +176,6 @@ fn every_recorded_answer_of_the_other_shapes_says_the_same_to_clients_of_respons
 
 pub(super) fn upstream(shape: Shape, profile: &Profile) -> Upstream<'_> {
     Upstream { shape, profile, stream: false, max_output: None, without_state: false }
-}
-
-#[test]
-fn every_recorded_request_of_responses_is_one_of_the_other_shapes_or_refused_for_a_reason() {
-    let (mut crossed, mut refused) = (Vec::new(), Vec::new());
-    for exchange in own() {
-        let Some(body) = exchange.request() else { continue };
-        for to in OLDER {
-            let name = format!("{} to {to}", exchange.name);
-            let profile = taking_all();
-            match translate::request(Shape::Responses, &body, upstream(to, &profile)) {
-                Ok(translated) => {
-                    let again = translate::request(Shape::Responses, &body, upstream(to, &profile)).unwrap();
-                    assert_eq!(again.body, translated.body, "{name}");
-                    codec(to).decode_request(View::parse(&translated.body).unwrap(), &mut Losses::default()).unwrap();
-                    crossed.push(name);
-                }
-                Err(error) => refused.push((name, error.param.unwrap_or_default())),
-            }
-        }
-    }
-    if std::env::var_os("OVTH_RECORDINGS").is_some() {
-        // Answers to be asked for later; a hosted tool that must be called; a file that was uploaded to OpenAI.
-        let fields = |is: &dyn Fn(&str) -> bool| refused.iter().filter(|(_, param)| is(param)).count();
-        let found = [fields(&|param| param == "background"), fields(&|param| param == "tool_choice")];
-        assert_eq!(found, [4, 2], "{refused:?}");
-        assert_eq!(fields(&|param| matches!(param, "input.content.image" | "input.content.file_id")), 2, "{refused:?}");
-        assert_eq!(refused.len(), 8, "{refused:?}");
-    }
-    assert_counted("requests of responses", &crossed, 78);
-}
-
-#[test]
-fn every_recorded_request_of_the_other_shapes_is_one_of_responses_or_refused_for_a_reason() {
-    let (mut crossed, mut refused) = (Vec::new(), Vec::new());
-    for exchange in others() {
-        let Some(body) = exchange.request() else { continue };
-        let profile = taking_all();
-        match translate::request(exchange.shape, &body, upstream(Shape::Responses, &profile)) {
-            Ok(translated) => {
-                let written: Value = serde_json::from_slice(&translated.body).unwrap();
-                judge(&written);
-                codec(Shape::Responses)
-                    .decode_request(View::parse(&translated.body).unwrap(), &mut Losses::default())
-                    .unwrap_or_else(|error| panic!("{}: {error:?}", exchange.name));
-                crossed.push(exchange.name);
-            }
-            Err(error) => refused.push(format!("{}: {}", exchange.name, error.message)),
-        }
-    }
-    assert_counted("requests to responses", &crossed, 98);
-    let reasons = ["sound", "several answers", "MCP servers"];
-    assert!(refused.iter().all(|refusal| reasons.iter().any(|reason| refusal.contains(reason))), "{refused:#?}");
-    assert!(refused.len() <= reasons.len(), "{refused:#?}");
 }
 
 /// What a provider asks of a request.
