@@ -81,7 +81,7 @@ fn usage() -> impl Strategy<Value = Usage> {
     })
 }
 
-fn response() -> impl Strategy<Value = Response> {
+pub(super) fn response() -> impl Strategy<Value = Response> {
     (parts(), usage(), any::<bool>()).prop_map(|(parts, usage, cut)| {
         let calls = parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
         let finish = match (cut, calls) {

@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
-use super::recordings::{Exchange, assert_counted, exchanges, recorded};
-use super::{SEED, Told, answering, by_value, codec, streams, taking_all, told, wrapped};
+use super::recordings::{self, Exchange, assert_counted, exchanges, recorded};
+use super::{SEED, Told, answering, by_value, codec, of_custom, streams, taking_all, told, wrapped};
 use crate::Shape;
 use crate::json::View;
 use crate::neutral::{
@@ -21,11 +21,11 @@ const OTHERS: [Shape; 2] = [Shape::Chat, Shape::Messages];
 pub(super) fn google() -> Vec<Exchange> {
     let recorded = recorded(&[("generate-content", OWN)]);
     assert!(recorded.is_empty() || recorded.len() == 42, "{} recordings", recorded.len());
-    recorded
+    recordings::own("generate-content", OWN).into_iter().chain(recorded).collect()
 }
 
 /// The events of a stream, in either framing.
-fn events(stream: &Bytes) -> Vec<RawEvent> {
+pub(super) fn events(stream: &Bytes) -> Vec<RawEvent> {
     let mut found = Vec::new();
     if stream.trim_ascii_start().starts_with(b"[") {
         let mut framer = ArrayFramer::new(1 << 20);
@@ -104,7 +104,7 @@ pub(super) fn said(mut response: Response) -> Told {
 }
 
 /// What clients of that shape make of an answer of Google's: all of it but for these.
-fn expected_of_google(client: Shape, mut answer: Told) -> Told {
+pub(super) fn expected_of_google(client: Shape, mut answer: Told) -> Told {
     if client == Shape::Chat {
         if let Finish::Filtered { explanation, .. } = answer.finish {
             // The explanation is the text of the refusal; there is no place for the category.
@@ -150,15 +150,18 @@ pub(super) fn expected_by_google(mut answer: Told) -> Told {
     let input = usage.input + usage.cache_write + usage.cache_write_1h;
     answer.usage = Some(Usage { input, cache_write: 0, cache_write_1h: 0, web_searches: 0, ..usage });
     answer.service_class = answer.service_class.map(|class| class.split('+').next().unwrap_or_default().to_owned());
-    for (_, _, arguments, _) in &mut answer.calls {
-        *arguments = wrapped(arguments.take());
+    for (_, _, arguments, custom) in &mut answer.calls {
+        // There are functions only.
+        let given = arguments.take();
+        *arguments = if std::mem::take(custom) { of_custom(given) } else { wrapped(given) };
     }
     answer
 }
 
-/// Answers of Google's that are no answers: errors with a status of their own.
-pub(super) const ERRORS: [&str; 2] =
-    ["generate-content/error-400-01.json", "generate-content/error-429-multi-turn-01.json"];
+/// Whether it is no answer of Google's but an error with a status of its own.
+pub(super) fn is_error(exchange: &Exchange) -> bool {
+    exchange.name.contains("generate-content/error-")
+}
 
 #[test]
 fn every_answer_of_google_says_the_same_in_the_other_shapes_whole_and_streamed() {
@@ -166,7 +169,7 @@ fn every_answer_of_google_says_the_same_in_the_other_shapes_whole_and_streamed()
         let mut names = Vec::new();
         for exchange in google() {
             let Some((answer, told)) = crossed(&exchange, client) else {
-                assert!(ERRORS.contains(&&*exchange.name), "{}", exchange.name);
+                assert!(is_error(&exchange), "{}", exchange.name);
                 continue;
             };
             let expected = expected_of_google(client, said(answer));
@@ -227,14 +230,25 @@ pub(super) fn asked(request: &Request<'_>) -> Asked {
         }
     }
     for tool in &request.tools {
-        if let Tool::Function(function) = tool {
-            asked.tools.push(function.name.to_string());
+        match tool {
+            Tool::Function(function) => asked.tools.push(function.name.to_string()),
+            Tool::Custom(custom) => asked.tools.push(custom.name.to_string()),
+            Tool::Hosted(_) => {}
         }
     }
     asked
 }
 
 impl Asked {
+    /// Where there is no mark of a failure, the text of a result begins with a word.
+    pub(super) fn tell_failures(&mut self) {
+        for (text, is_error) in &mut self.results {
+            if std::mem::take(is_error) {
+                text.insert_str(0, "Error:");
+            }
+        }
+    }
+
     fn say(&mut self, is_model: bool, text: &str) {
         let text = text.trim();
         match self.texts.last_mut() {
@@ -250,7 +264,8 @@ impl Asked {
             Part::Refusal(text) => self.say(is_model, text),
             Part::ToolCall(call) => {
                 let arguments = if call.arguments.trim().is_empty() { "{}" } else { &call.arguments };
-                self.calls.push((call.name.to_string(), wrapped(by_value(arguments))));
+                let given = by_value(arguments);
+                self.calls.push((call.name.to_string(), if call.custom { of_custom(given) } else { wrapped(given) }));
             }
             Part::ToolResult(result) => {
                 let mut text = String::new();
@@ -325,6 +340,8 @@ fn every_request_of_gemini_clients_asks_the_same_in_the_other_shapes() {
             if upstream == Shape::Messages {
                 // It must have a bound.
                 (before.max_output, after.max_output) = (None, None);
+            } else {
+                before.tell_failures();
             }
             assert_eq!(after, before, "{name} to {upstream} [{}]", sent.losses);
             names.push(name);

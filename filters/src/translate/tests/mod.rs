@@ -4,6 +4,7 @@
 mod agents;
 mod answers;
 mod any;
+mod any_pair;
 mod details;
 mod errors;
 mod fixtures;
@@ -138,6 +139,11 @@ fn bare(state: &State<'_>) -> Option<(StateFormat, String)> {
 /// Arguments as the object that they are; cut ones as the text that they are.
 fn by_value(arguments: &str) -> Value {
     serde_json::from_str(arguments).unwrap_or_else(|_| Value::from(arguments))
+}
+
+/// What a custom tool is called with, as a function of one text has it.
+fn of_custom(text: Value) -> Value {
+    serde_json::json!({ "input": text })
 }
 
 /// Arguments that are no object, as the one object that messages has for them.

@@ -216,3 +216,99 @@ fn pitfall_14_the_first_chunk_of_a_translated_stream_has_the_role() {
         assert_eq!(value(first.as_bytes())["choices"][0]["delta"]["role"], "assistant", "{told}");
     }
 }
+
+/// A stream of a provider as clients of another shape have it.
+fn streamed(from: Shape, to: Shape, events: &[Value]) -> Vec<Value> {
+    let mut translator = translate::StreamTranslator::new(from, to, &answering()).unwrap();
+    let mut out = bytes::BytesMut::new();
+    for event in events {
+        let name = event["type"].as_str().map_or_else(String::new, |name| format!("event: {name}\n"));
+        let event = crate::sse::RawEvent { bytes: format!("{name}data: {event}\n\n").into() };
+        translator.event(&event, &mut out).unwrap();
+    }
+    translator.end(&mut out).unwrap();
+    let text = String::from_utf8(out.to_vec()).unwrap();
+    text.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect()
+}
+
+#[test]
+fn pitfall_123_what_is_said_between_calls_reaches_chat_clients_as_reasoning() {
+    const PROGRESS: &str = "The file is there; I read it next.";
+    let thinking = json!({"type": "thinking", "thinking": PROGRESS, "signature": "c2ln"});
+    let call = json!({"type": "tool_use", "id": "toolu_2", "name": "read", "input": {}});
+    let message = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [thinking, call],
+        "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 2}});
+    let told = translate::response(Shape::Messages, Shape::Chat, message.to_string().as_bytes(), &answering()).unwrap();
+    let told = value(&told)["choices"][0]["message"].clone();
+    assert_eq!((&told["reasoning"], &told["content"]), (&json!(PROGRESS), &Value::Null));
+    assert_eq!(told["tool_calls"][0]["function"]["name"], "read");
+
+    let begun = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": null,
+        "usage": {"input_tokens": 1, "output_tokens": 1}});
+    let events = [
+        json!({"type": "message_start", "message": begun}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "", "signature": ""}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": PROGRESS}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln"}}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "content_block_start", "index": 1, "content_block": call}),
+        json!({"type": "content_block_stop", "index": 1}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 2}}),
+        json!({"type": "message_stop"}),
+    ];
+    let chunks = streamed(Shape::Messages, Shape::Chat, &events);
+    let deltas = || chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]);
+    let reasoning: String = deltas().filter_map(|delta| delta["reasoning"].as_str()).collect();
+    assert_eq!(reasoning, PROGRESS);
+    let at = |fits: fn(&Value) -> bool| deltas().position(fits).unwrap();
+    assert!(at(|delta| delta["reasoning"].is_string()) < at(|delta| delta["tool_calls"].is_array()), "before the call");
+}
+
+#[test]
+fn pitfall_89_counts_that_google_leaves_out_later_stay_for_clients_of_every_shape() {
+    let chunk = |parts: Value, finish: Option<&str>, usage: Value| {
+        let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": 0});
+        if let Some(finish) = finish {
+            candidate["finishReason"] = finish.into();
+        }
+        json!({"candidates": [candidate], "usageMetadata": usage, "modelVersion": "m", "responseId": "r"})
+    };
+    let events = [
+        chunk(
+            json!([{"text": "a"}]),
+            None,
+            json!({"promptTokenCount": 10, "cachedContentTokenCount": 4, "thoughtsTokenCount": 6, "totalTokenCount": 16}),
+        ),
+        chunk(json!([{"text": "b"}]), Some("STOP"), json!({"candidatesTokenCount": 3, "totalTokenCount": 19})),
+    ];
+    for (to, place, wanted) in [
+        (Shape::Chat, "/usage", json!([10, 4, 9, 6])),
+        (Shape::Responses, "/response/usage", json!([10, 4, 9, 6])),
+        (Shape::Messages, "/usage", json!([6, 4, 9, 6])),
+    ] {
+        let told = streamed(Shape::GenerateContent, to, &events);
+        let usage = told.iter().rev().find_map(|event| event.pointer(place).filter(|usage| usage.is_object())).unwrap();
+        let places = match to {
+            Shape::Chat => [
+                "/prompt_tokens",
+                "/prompt_tokens_details/cached_tokens",
+                "/completion_tokens",
+                "/completion_tokens_details/reasoning_tokens",
+            ],
+            Shape::Responses => [
+                "/input_tokens",
+                "/input_tokens_details/cached_tokens",
+                "/output_tokens",
+                "/output_tokens_details/reasoning_tokens",
+            ],
+            _ => [
+                "/input_tokens",
+                "/cache_read_input_tokens",
+                "/output_tokens",
+                "/output_tokens_details/thinking_tokens",
+            ],
+        };
+        let found: Vec<&Value> = places.iter().map(|place| usage.pointer(place).unwrap_or(&Value::Null)).collect();
+        assert_eq!(json!(found), wanted, "{to}: {usage}");
+    }
+}

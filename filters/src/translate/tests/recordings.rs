@@ -54,17 +54,29 @@ pub(super) fn recorded(folders: &[(&str, Shape)]) -> Vec<Exchange> {
         eprintln!("left out: all recordings (0 read), because OVTH_RECORDINGS names no folder with them");
         return Vec::new();
     };
-    let mut exchanges = Vec::new();
-    for (folder, shape) in folders {
-        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            let name = format!("{folder}/{}", path.file_name().unwrap().to_string_lossy());
-            let value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            exchanges.push(Exchange::new(name, *shape, value));
-        }
-    }
+    let mut exchanges: Vec<Exchange> = folders.iter().flat_map(|(folder, shape)| read(&root, folder, *shape)).collect();
     exchanges.sort_by(|a, b| a.name.cmp(&b.name));
     exchanges
+}
+
+/// The project's own exchanges of a folder, which the tests of the gateway and of the SDKs play, too.
+pub(super) fn own(folder: &str, shape: Shape) -> Vec<Exchange> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recordings");
+    let mut exchanges = read(&root, folder, shape);
+    exchanges.iter_mut().for_each(|exchange| exchange.name.insert_str(0, "own/"));
+    exchanges.sort_by(|a, b| a.name.cmp(&b.name));
+    assert!(exchanges.len() >= 13, "{folder}: {}", exchanges.len());
+    exchanges
+}
+
+fn read(root: &std::path::Path, folder: &str, shape: Shape) -> Vec<Exchange> {
+    let entries = std::fs::read_dir(root.join(folder)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let exchange = |path: PathBuf| {
+        let name = format!("{folder}/{}", path.file_name().unwrap().to_string_lossy());
+        Exchange::new(name, shape, serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap())
+    };
+    paths.map(exchange).collect()
 }
 
 /// The folders of the two shapes.

@@ -1,6 +1,6 @@
 //! Requests sent on in the other shape, and read again as if they were a client's.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::recordings::{assert_counted, exchanges};
 use super::{bare, by_value, codec, other, taking_all};
@@ -30,6 +30,9 @@ pub(super) struct Asked {
 }
 
 pub(super) type Said = (&'static str, String);
+
+/// What stands where a custom tool has no schema, and around what it is called with.
+pub(super) const CUSTOM: &str = "of a custom tool";
 
 /// All that one side says before the other does.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,7 +66,11 @@ fn asked(request: &Request<'_>) -> Asked {
             let description = function.description.as_ref().map(ToString::to_string).filter(|text| !text.is_empty());
             Some((function.name.to_string(), description, schema, function.strict))
         }
-        Tool::Custom(_) | Tool::Hosted(_) => None,
+        Tool::Custom(custom) => {
+            let description = custom.description.as_ref().map(ToString::to_string);
+            Some((custom.name.to_string(), description, Value::from(CUSTOM), None))
+        }
+        Tool::Hosted(_) => None,
     });
     let output = match &request.output {
         Output::Text => None,
@@ -113,7 +120,8 @@ fn add(turn: &mut Turn, message: &Message<'_>) {
             Part::Refusal(text) => answered.push_str(text),
             Part::ToolCall(call) => {
                 let arguments = if call.arguments.trim().is_empty() { "{}" } else { &call.arguments };
-                turn.calls.push((call.id.to_string(), call.name.to_string(), by_value(arguments)));
+                let arguments = if call.custom { json!({CUSTOM: &*call.arguments}) } else { by_value(arguments) };
+                turn.calls.push((call.id.to_string(), call.name.to_string(), arguments));
             }
             Part::ToolResult(result) => {
                 let content = result.content.iter().filter_map(said).collect();

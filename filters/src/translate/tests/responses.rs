@@ -3,8 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
-use super::recordings::{BOTH, Exchange, assert_counted, recorded};
-use super::{SEED, Told, answering, bare, by_value, codec, fixtures, taking_all, told, wrapped};
+use super::recordings::{self, BOTH, Exchange, assert_counted, recorded};
+use super::{SEED, Told, answering, bare, by_value, codec, fixtures, of_custom, taking_all, told, wrapped};
 use crate::Shape;
 use crate::json::View;
 use crate::neutral::{ApiError, Collector, Event, Finish, Losses, Part, Profile, Response, Role, Thinking, Usage};
@@ -16,9 +16,11 @@ const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
 pub(super) const OLDER: [Shape; 2] = [Shape::Chat, Shape::Messages];
 
-/// Recorded answers of responses.
+/// Answers of responses: the project's own and the recorded ones.
 pub(super) fn own() -> Vec<Exchange> {
-    recorded(&[("responses", Shape::Responses)])
+    let mut exchanges = recordings::own("responses", Shape::Responses);
+    exchanges.extend(recorded(&[("responses", Shape::Responses)]));
+    exchanges
 }
 
 /// Those of the older shapes, the project's own too.
@@ -90,7 +92,15 @@ pub(super) fn expected(to: Shape, mut answer: Told) -> Told {
             answer.usage =
                 answer.usage.map(|usage| Usage { audio_input: 0, audio_output: 0, image_output: 0, ..usage });
         }
-        Shape::Messages => answer = super::answers::expected(Shape::Chat, answer),
+        Shape::Messages => {
+            answer = super::answers::expected(Shape::Chat, answer);
+            // There are functions only.
+            for (_, _, arguments, custom) in &mut answer.calls {
+                if std::mem::take(custom) {
+                    *arguments = of_custom(arguments.take());
+                }
+            }
+        }
         _ => {}
     }
     answer
@@ -222,7 +232,10 @@ pub(super) fn kept<'p>(parts: impl IntoIterator<Item = &'p Part<'p>>) -> Kept {
                 kept.thoughts.push((thought.text.to_string(), thought.state.as_ref().and_then(bare)));
             }
             Part::ToolCall(call) => {
-                kept.calls.push((call.id.to_string(), call.name.to_string(), by_value(&call.arguments)));
+                // Custom tools are functions of one text to those who know no others.
+                let arguments =
+                    if call.custom { of_custom(Value::from(&*call.arguments)) } else { by_value(&call.arguments) };
+                kept.calls.push((call.id.to_string(), call.name.to_string(), arguments));
                 let state = call.state.as_ref().and_then(bare);
                 kept.call_states.extend(state.map(|(_, data)| (call.id.to_string(), data)));
             }
