@@ -180,6 +180,10 @@ WEB_SEARCH_PER_1000 = {
 # with reasoning_effort are not supported ... use /v1/responses"): https://github.com/openai/openai-openapi/issues/541
 REFUSES_TOOLS_ON_CHAT = re.compile(r"gpt-(5\.[4-9]|[6-9])")
 
+# OpenAI serves every model that converses on Responses, older ones too, but for those that search or speak on Chat Completions
+# (https://platform.openai.com/docs/models); the facts name the APIs that their sources happen to state.
+CHAT_ONLY = re.compile(r".*-search-(preview|api)$|gpt-audio|gpt-4o.*-audio")
+
 FIELDS = [
     "id",
     "provider",
@@ -246,6 +250,8 @@ def decided(facts):
                     sys.exit(f"{provider}/{name} has a price of searches in the facts")
                 records[provider, name]["price"] = records[provider, name]["price"] | {"web_search_per_1000": price}
     for (provider, name), record in records.items():
+        if provider == "openai" and "chat" in record["api"] and not CHAT_ONLY.match(name):
+            record["api"] = record["api"] + [api for api in ("responses",) if api not in record["api"]]
         if provider == "openai" and "chat" in record["api"] and REFUSES_TOOLS_ON_CHAT.match(name):
             record["capabilities"] = record["capabilities"] | {"chat_tools_while_reasoning": False}
     return records.values()

@@ -64,9 +64,14 @@ struct Standing {
 impl Offer {
     fn new(served: &Served<'_>, Standing { is_gone, notice }: Standing) -> Offer {
         let Served { upstream, model, entry, quote, .. } = *served;
-        let spoken =
-            upstream.shapes().iter().copied().filter(|shape| speaks(upstream, entry.map(|entry| &**entry), *shape));
-        let by_shape = spoken.map(|shape| (shape, targets(served, shape, notice.as_ref()))).collect();
+        let entry_of = entry.map(|entry| &**entry);
+        let mut spoken: Vec<Shape> =
+            upstream.shapes().iter().copied().filter(|shape| speaks(upstream, entry_of, *shape)).collect();
+        if spoken.is_empty() && entry_of.is_some_and(|entry| entry.kind == Kind::Chat) {
+            // The catalogue names the APIs that it knows of; a host that is said to speak another one is believed.
+            spoken.extend(upstream.shapes());
+        }
+        let by_shape = spoken.into_iter().map(|shape| (shape, targets(served, shape, notice.as_ref()))).collect();
         Offer {
             upstream: Arc::clone(upstream),
             model: Arc::clone(model),

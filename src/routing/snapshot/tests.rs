@@ -147,6 +147,12 @@ fn a_model_that_is_not_served_in_the_client_s_shape_is_translated_to() {
     };
     let opus = ["anthropic/claude-opus-4-7 (messages)", "openrouter/anthropic/claude-opus-4.7 (chat)"];
     assert_eq!(shapes(Chat, "claude-opus-4.7"), opus);
+    for name in ["gpt-4o", "o4-mini", "gpt-5.3-codex-spark"] {
+        let own = format!("openai/{name} (responses)");
+        assert_eq!(shapes(Shape::Responses, name)[0], own, "OpenAI serves older models there, too");
+    }
+    let searching = "openai/gpt-4o-search-preview (chat)";
+    assert_eq!(shapes(Shape::Responses, "gpt-4o-search-preview")[0], searching, "but for those that search");
     assert_eq!(shapes(Messages, "gpt-5"), ["openai/gpt-5 (chat)", "openrouter/openai/gpt-5 (messages)"]);
     assert_eq!(shapes(Chat, "gpt-5.5-pro"), ["openai/gpt-5.5-pro (responses)", "openrouter/openai/gpt-5.5-pro (chat)"]);
     assert_eq!(shapes(Chat, "cheap"), ["anthropic/claude-haiku-4-5 (messages)"]);
@@ -157,7 +163,16 @@ fn a_model_that_is_not_served_in_the_client_s_shape_is_translated_to() {
 }
 
 #[test]
-fn a_model_that_calls_no_tools_on_chat_while_it_reasons_is_asked_in_another_shape_of_its_provider() {
+fn a_host_that_is_said_to_speak_a_shape_is_believed_where_the_catalogue_knows_of_others_only() {
+    let mut host = provider("xai");
+    host.shapes = vec![Shape::Responses];
+    let snapshot = snapshot(vec![host], Vec::new());
+    let targets = snapshot.plan(&ask(Shape::Responses, "grok-4.3")).unwrap().targets;
+    assert_eq!(format!("{:?}", targets[0]), "xai/grok-4.3 (responses)");
+}
+
+#[test]
+fn pitfall_45_a_model_that_calls_no_tools_on_chat_while_it_reasons_is_asked_in_another_shape_of_its_provider() {
     let mut providers = labs();
     providers.push(provider("openrouter"));
     let snapshot = snapshot(providers, vec![route("r", Strategy::Ordered, &["openai"], &["gpt-6-luna"])]);
@@ -467,6 +482,7 @@ fn the_guides_file_routes_as_it_is() {
         model: &target.model,
         stream: false,
         credential: target.credential.as_ref(),
+        client_shape: target.shape,
         client: &client,
         query: None,
     });
