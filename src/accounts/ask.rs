@@ -149,6 +149,7 @@ impl<'a> Question<'a> {
             model: "",
             stream: false,
             credential: self.credential,
+            client_shape: shape,
             client: &HeaderMap::new(),
             query: None,
         })

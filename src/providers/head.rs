@@ -74,10 +74,10 @@ pub(super) fn request_headers(spec: &Spec, provider: &Provider, base: &HeaderMap
     let accept = if call.stream { "text/event-stream" } else { "application/json" };
     headers.insert(ACCEPT, HeaderValue::from_static(accept));
     if call.shape == Shape::Messages {
-        let version = call.client.get(&ANTHROPIC_VERSION).cloned().unwrap_or(DEFAULT_ANTHROPIC_VERSION);
-        headers.insert(ANTHROPIC_VERSION.clone(), version);
+        let own = call.client.get(&ANTHROPIC_VERSION).filter(|_| call.client_shape == Shape::Messages);
+        headers.insert(ANTHROPIC_VERSION.clone(), own.cloned().unwrap_or(DEFAULT_ANTHROPIC_VERSION));
     }
-    for name in spec.request_headers {
+    for name in spec.request_headers.iter().filter(|name| may_say(call.client_shape, name)) {
         if let Some(value) = joined(call.client, name) {
             headers.insert(name.clone(), value);
         }
@@ -94,6 +94,15 @@ pub(super) fn request_headers(spec: &Spec, provider: &Provider, base: &HeaderMap
         }
     }
     headers
+}
+
+/// What clients ask of one API is for those who speak it: another API is asked in its own words.
+fn may_say(client: Shape, name: &HeaderName) -> bool {
+    match name.as_str() {
+        "anthropic-beta" => client == Shape::Messages,
+        "openai-beta" => matches!(client, Shape::Chat | Shape::Responses),
+        _ => true,
+    }
 }
 
 /// A single value byte for byte; several as one comma-separated list, which means the same in HTTP.

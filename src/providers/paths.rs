@@ -82,7 +82,17 @@ mod tests {
 
     fn path(base: &str, shape: Shape, operation: Operation, model: &str, stream: bool) -> String {
         let client = &HeaderMap::new();
-        let call = Call { shape, operation, batch: false, model, stream, credential: None, client, query: None };
+        let call = Call {
+            shape,
+            operation,
+            batch: false,
+            model,
+            stream,
+            credential: None,
+            client_shape: shape,
+            client,
+            query: None,
+        };
         super::path(base, &call)
     }
 

@@ -81,6 +81,7 @@ pub(super) const PLAIN_HOST: HostRules = HostRules {
     stream_options: true,
     cache_breakpoints: false,
     newest_claude: false,
+    no_call_ids: false,
 };
 
 fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {

@@ -27,11 +27,16 @@ pub struct Call<'a> {
     pub stream: bool,
     /// The key; absent for hosts that want none.
     pub credential: Option<&'a Secret>,
+    /// The shape that the client speaks: what its headers say of one API is not for another.
+    pub client_shape: Shape,
     /// The client's request headers, of which only a few are passed on.
     pub client: &'a HeaderMap,
     /// The client's query, of which little is passed on.
     pub query: Option<&'a str>,
 }
+
+/// Hosts of Vertex AI, which refuse ids of calls.
+const VERTEX: &str = "aiplatform.googleapis.com";
 
 /// A provider of one configuration.
 #[derive(Debug)]
@@ -146,7 +151,11 @@ impl Upstream {
     /// What its hosts take beyond or less than their shapes say.
     #[must_use]
     pub fn host_rules(&self) -> HostRules {
-        HostRules { stream_options: self.provider.stream_options, ..self.spec.host }
+        HostRules {
+            stream_options: self.provider.stream_options,
+            no_call_ids: self.provider.base_url.host.ends_with(VERTEX),
+            ..self.spec.host
+        }
     }
 
     /// Whether it keeps answers and conversations that later requests may point to.

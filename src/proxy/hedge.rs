@@ -277,6 +277,7 @@ impl Leg<'_> {
             model: &target.model,
             stream: attempt.streaming,
             credential: target.credential.as_ref(),
+            client_shape: self.asked.shape,
             client: &self.client.headers,
             query: self.client.query.as_deref(),
         });

@@ -169,6 +169,7 @@ impl ProxyHttp for Gateway {
             model: &attempt.target.model,
             stream: attempt.streaming,
             credential: attempt.target.credential.as_ref(),
+            client_shape: endpoints::shape(client.uri.path()),
             client: &client.headers,
             query: client.uri.query(),
         });

@@ -103,6 +103,8 @@ pub struct HostRules {
     pub cache_breakpoints: bool,
     /// A model of which it is not known how it reasons is a new one, which reasons always (Anthropic's own host).
     pub newest_claude: bool,
+    /// It refuses ids of calls, also those that Google itself gave elsewhere (Vertex AI).
+    pub no_call_ids: bool,
 }
 
 /// The role of instructions on chat.

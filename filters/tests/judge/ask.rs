@@ -44,6 +44,7 @@ pub(crate) fn profile(number: u16) -> Profile {
             wants_reasoning_content: bit(15),
             thinking_toggle: bit(15),
             newest_claude: false,
+            no_call_ids: bit(13),
         },
     }
 }

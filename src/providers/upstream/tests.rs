@@ -72,6 +72,7 @@ fn call<'a>(shape: Shape, client: &'a HeaderMap, credential: Option<&'a Secret>)
         model: "m",
         stream: true,
         credential,
+        client_shape: shape,
         client,
         query: None,
     }
@@ -226,4 +227,36 @@ fn models_are_claimed_by_list_prefix_and_slug() {
     for (id, model, expected) in cases {
         assert_eq!(upstream(id, &[Shape::Chat], "").claims(model), expected, "{id} {model}");
     }
+}
+
+#[test]
+fn pitfall_39_vertex_is_known_by_its_host_as_one_that_takes_no_ids_of_calls() {
+    let second = Duration::from_secs(1);
+    let timeouts = Timeouts { connect: second, first_byte: second, idle: second, total: second };
+    for (host, refuses) in [
+        ("aiplatform.googleapis.com", true),
+        ("europe-west4-aiplatform.googleapis.com", true),
+        ("generativelanguage.googleapis.com", false),
+    ] {
+        let mut vertex = provider("vertex", &[Shape::GenerateContent], "/v1/publishers/google", timeouts);
+        vertex.base_url.host = host.into();
+        assert_eq!(Upstream::new(Arc::new(vertex)).host_rules().no_call_ids, refuses, "{host}");
+    }
+}
+
+#[test]
+fn pitfall_110_and_114_what_a_client_asks_of_its_own_api_is_not_asked_of_another() {
+    let client = headers(&[("anthropic-version", "2026-10-21"), ("anthropic-beta", "b1"), ("openai-beta", "o1")]);
+    let told = |id: &str, shape: Shape, client_shape: Shape| {
+        let call = Call { client_shape, ..call(shape, &client, None) };
+        let headers = upstream(id, &[shape], "").request(&call).headers;
+        ["anthropic-version", "anthropic-beta", "openai-beta"].map(|name| headers.get(name).cloned())
+    };
+    let value = |text| Some(HeaderValue::from_static(text));
+    assert_eq!(told("anthropic", Shape::Messages, Shape::Messages), [value("2026-10-21"), value("b1"), None]);
+    assert_eq!(told("openai", Shape::Chat, Shape::Chat), [None, None, value("o1")]);
+    for client_shape in [Shape::Chat, Shape::Responses, Shape::GenerateContent] {
+        assert_eq!(told("anthropic", Shape::Messages, client_shape), [value("2023-06-01"), None, None]);
+    }
+    assert_eq!(told("openai", Shape::Responses, Shape::Messages), [None, None, None]);
 }

@@ -41,7 +41,8 @@ impl Target<'_> {
     pub(super) fn call<'r>(&mut self, call: &'r ToolCall<'_>, others: &[Sent<'_>]) -> (FunctionCall<'r>, Sent<'r>) {
         let name = self.names.sent(&call.name);
         let is_again = others.iter().any(|other| other.own_id == call.id);
-        let id = Some(&*call.id).filter(|id| !id.is_empty() && !is_foreign(id) && !is_again);
+        let is_refused = self.profile.host.no_call_ids || is_again;
+        let id = Some(&*call.id).filter(|id| !id.is_empty() && !is_foreign(id) && !is_refused);
         let args = self.args(call);
         (FunctionCall { id, name: name.clone(), args }, Sent { own_id: &call.id, id, name })
     }

@@ -141,6 +141,17 @@ fn pitfall_39_ids_of_calls_go_back_to_google_when_it_gave_them_and_are_absent_ot
 }
 
 #[test]
+fn pitfall_39_vertex_never_gets_ids_of_calls_not_even_those_that_google_gave() {
+    let mut vertex = newer();
+    vertex.host.no_call_ids = true;
+    let sent = chat(&loop_of(json!([call("96c1su3s", "{}")]), &[result("96c1su3s", json!("ok"))]), &vertex);
+    let (called, answered) = (&sent.body["contents"][1]["parts"][0], &sent.body["contents"][2]["parts"][0]);
+    assert!(called["functionCall"].get("id").is_none(), "{called}");
+    assert!(answered["functionResponse"].get("id").is_none(), "{answered}");
+    assert_eq!(answered["functionResponse"]["response"]["output"], "ok");
+}
+
+#[test]
 fn pitfall_32_and_37_results_stand_in_the_order_of_their_calls_with_the_names_of_these() {
     let sent = chat(
         &loop_of(
