@@ -10,7 +10,7 @@ use super::super::models::GOOGLE;
 use super::super::object::set;
 
 /// What stands for a signature that only the provider can check.
-const SIGNATURE: &str = "c2ltdWxhdGVkLXRob3VnaHQtc2lnbmF0dXJlLTAxMjM0NTY3ODlhYmNkZWY=";
+pub(super) const SIGNATURE: &str = "c2ltdWxhdGVkLXRob3VnaHQtc2lnbmF0dXJlLTAxMjM0NTY3ODlhYmNkZWY=";
 /// About the bytes of a record, to size the buffer by.
 const RECORD_BYTES: usize = 330;
 

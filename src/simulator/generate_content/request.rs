@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::prompt::{Format, Prompt, Reasoning, ToolChoice, ToolOffer, input_tokens};
 use super::super::refusal::Refusal;
+use super::render::SIGNATURE;
 
 /// The fields of a request that change the answer; others are ignored.
 #[derive(Debug, Default, Deserialize)]
@@ -220,6 +221,7 @@ impl Request {
             return Err(refusal("You can only set only one of thinking budget and thinking level.".to_owned()));
         }
         responses_match_calls(&self.contents)?;
+        known_signatures(&self.contents)?;
         if wants_signatures(model) { signed(&self.contents) } else { Ok(()) }
     }
 }
@@ -301,6 +303,16 @@ fn responses_match_calls(contents: &[Content]) -> Result<(), Refusal> {
         open = content.calls().count();
     }
     Ok(())
+}
+
+/// What Google takes in place of a signature: <https://ai.google.dev/gemini-api/docs/thought-signatures>.
+const NO_SIGNATURE: [&str; 2] = ["skip_thought_signature_validator", "context_engineering_is_the_way_to_go"];
+
+/// Signatures come back as they were given.
+fn known_signatures(contents: &[Content]) -> Result<(), Refusal> {
+    let given = contents.iter().flat_map(|content| &content.parts).filter_map(|part| part.thought_signature.as_deref());
+    let is_known = |signature: &str| signature == SIGNATURE || NO_SIGNATURE.contains(&signature);
+    if given.into_iter().all(is_known) { Ok(()) } else { Err(refusal("Thought signature is not valid.".to_owned())) }
 }
 
 /// Gemini 3 and later want the signatures of the current turn back

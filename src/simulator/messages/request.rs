@@ -7,6 +7,7 @@ use super::super::content::Content;
 use super::super::generation::refuses_sampling;
 use super::super::prompt::{Format, Prompt, Reasoning, ToolChoice, ToolOffer, input_tokens};
 use super::super::refusal::Refusal;
+use super::render::SIGNATURE;
 
 /// The fields of a messages request that change the answer; others are ignored.
 #[derive(Debug, Default, Deserialize)]
@@ -43,6 +44,7 @@ struct Block {
     kind: String,
     text: Option<String>,
     id: Option<String>,
+    signature: Option<String>,
     tool_use_id: Option<String>,
     content: Content<InnerBlock>,
     cache_control: Option<CacheControl>,
@@ -305,6 +307,11 @@ fn check_messages(messages: &[Message]) -> Result<(), Refusal> {
                     return Err(Refusal::bad_request("messages: text content blocks must be non-empty"));
                 }
                 "tool_use" => uses.extend(block.id.as_deref()),
+                // It takes back what it signed, as it was, and nothing else.
+                "thinking" if block.signature.as_deref() != Some(SIGNATURE) => {
+                    let text = format!("messages.{index}.content.{at}: Invalid `signature` in `thinking` block");
+                    return Err(Refusal::bad_request(text));
+                }
                 "tool_result" => {
                     let id = block.tool_use_id.as_deref().unwrap_or_default();
                     let Some(found) = before.iter().position(|open| *open == id) else {

@@ -8,7 +8,7 @@ use super::super::object::set;
 use super::request::Request;
 
 /// What stands for reasoning that only the provider can read.
-const ENCRYPTED: &str = "gAAAAABsimulated-encrypted-reasoning-0123456789abcdef0123456789abcdef";
+pub(super) const ENCRYPTED: &str = "gAAAAABsimulated-encrypted-reasoning-0123456789abcdef0123456789abcdef";
 
 /// The whole answer as JSON.
 pub(in super::super) fn response(answer: &Answer, model: &str, request: &Request, no_usage: bool) -> Vec<u8> {

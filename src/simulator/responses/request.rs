@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::super::content::Content;
 use super::super::prompt::{Format, Prompt, Reasoning, ToolChoice, ToolOffer, input_tokens};
 use super::super::refusal::Refusal;
+use super::render::ENCRYPTED;
 
 /// The fields of a request that change the answer; others are ignored.
 #[derive(Debug, Default, Deserialize)]
@@ -34,6 +35,8 @@ struct Item {
     kind: Option<String>,
     role: Option<String>,
     content: Content<Part>,
+    id: Option<String>,
+    encrypted_content: Option<String>,
     call_id: Option<String>,
     arguments: Option<String>,
     input: Option<String>,
@@ -205,11 +208,26 @@ impl Request {
             );
             return Err(Refusal::bad_request(message).at("max_output_tokens").code("integer_below_min_value"));
         }
+        self.input.parts().iter().try_for_each(Item::check_reasoning)?;
         outputs_have_calls(self.input.parts())
     }
 }
 
 impl Item {
+    /// Reasoning comes back with what it was sealed in, or not at all: nothing is kept here that its id could stand for.
+    fn check_reasoning(&self) -> Result<(), Refusal> {
+        if self.kind.as_deref() != Some("reasoning") || self.encrypted_content.as_deref() == Some(ENCRYPTED) {
+            return Ok(());
+        }
+        let id = self.id.as_deref().unwrap_or_default();
+        if self.encrypted_content.is_some() {
+            let message = format!("The encrypted content for item {id} could not be verified.");
+            return Err(Refusal::bad_request(message).code("invalid_encrypted_content"));
+        }
+        let message = format!("Item with id '{id}' not found. Items are not persisted when `store` is set to false.");
+        Err(Refusal::new(404, "invalid_request_error", message).at("input"))
+    }
+
     fn text(&self) -> String {
         self.content.joined(|part| part.text.as_deref())
     }

@@ -78,6 +78,21 @@ fn responses_reason_and_call_tools_in_items_of_their_own() {
     let answered = responses(json!({"input": history, "tools": [tool]})).json();
     assert_eq!(answered["output"][0]["content"][0]["text"], "The tool said: sunny");
 
+    let reasoning = &called["output"][0];
+    let with = |reasoning: &Value| {
+        let history = json!([{"role": "user", "content": "x"}, reasoning, call, {"type": "function_call_output", "call_id": id, "output": "sunny"}]);
+        responses(json!({"input": history, "tools": [tool]}))
+    };
+    assert_eq!(with(reasoning).status, 200);
+    let mut bare = reasoning.clone();
+    bare.as_object_mut().unwrap().remove("encrypted_content");
+    let refused = with(&bare);
+    assert!(refused.status == 404 && refused.text().contains("not persisted"), "{}", refused.text());
+    let mut altered = reasoning.clone();
+    altered["encrypted_content"] = "gAAAAABother".into();
+    let refused = with(&altered);
+    assert!(refused.status == 400 && refused.text().contains("could not be verified"), "{}", refused.text());
+
     let stray = responses(json!({"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]}));
     assert_eq!((stray.status, &stray.json()["error"]["param"]), (400, &"input".into()));
     let custom = json!({"type": "custom", "name": "shell"});
@@ -141,11 +156,19 @@ fn gemini_signs_its_calls_and_wants_the_signature_back() {
     };
     let answered = gemini("generateContent", history(&part)).json();
     assert_eq!(answered["candidates"][0]["content"]["parts"][0]["text"], "The tool said: sunny");
-    let mut bare = part;
+    let mut bare = part.clone();
     bare.as_object_mut().unwrap().remove("thoughtSignature");
     let refused = gemini("generateContent", history(&bare));
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("missing a thought_signature"));
+    let mut altered = part.clone();
+    altered["thoughtSignature"] = format!("{}AAAA", part["thoughtSignature"].as_str().unwrap()).into();
+    let refused = gemini("generateContent", history(&altered));
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("signature is not valid"));
+    let mut unknown = part;
+    unknown["thoughtSignature"] = "skip_thought_signature_validator".into();
+    assert_eq!(gemini("generateContent", history(&unknown)).status, 200);
 }
 
 #[test]
