@@ -33,6 +33,7 @@ class Stage:
             simulator = f"127.0.0.1:{free_port()}"
             self.start("simulator", ["simulate", "--listen", simulator], {})
             self.wait_for_port(simulator)
+            self.simulator = f"http://{simulator}"
 
             listen = f"127.0.0.1:{free_port()}"
             with open(os.path.join(self.folder.name, "config.yaml"), "w", encoding="utf-8") as config:

@@ -7,6 +7,7 @@ import openai
 from google import genai
 from google.genai import errors, types
 
+import upstream
 from stage import Stage
 
 # A model for each shape that a provider speaks.
@@ -110,7 +111,8 @@ class Tools(unittest.TestCase):
         """A call, its result, and the answer to that: the model's turn goes back as it came."""
         google = client()
         config = types.GenerateContentConfig(
-            tools=[WEATHER], automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True))
+            tools=[WEATHER], automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+            thinking_config=types.ThinkingConfig(include_thoughts=True))
         contents = [types.Content(role="user", parts=[types.Part(text="[tool] What is the weather in Brno?")])]
         if stream:
             parts = []
@@ -131,7 +133,9 @@ class Tools(unittest.TestCase):
         for shape, model in MODELS.items():
             for stream in (False, True):
                 with self.subTest(upstream=shape, stream=stream):
-                    self.assertEqual(self.turns(model, stream).text, "The tool said: sunny")
+                    upstream.forget(STAGE.simulator)
+                    self.assertEqual(visible(self.turns(model, stream)), "The tool said: sunny")
+                    upstream.assert_signed(self, shape, upstream.second_turn(self, STAGE.simulator))
 
     def test_functions_that_the_sdk_calls_by_itself(self):
         asked = []

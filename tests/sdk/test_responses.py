@@ -7,6 +7,7 @@ import unittest
 import openai
 import pydantic
 
+import upstream
 from responses_client import gathered, of_response, plain
 from servers import Servers
 
@@ -17,6 +18,8 @@ MODELS = {
     "generate_content": "gemini-3.5-flash",
     "chat": "little",
 }
+# Where the simulator has each provider.
+PROVIDERS = {"responses": "openai", "messages": "anthropic", "generate_content": "google", "chat": "chatty"}
 PROMPT = "Repeat after me: a river in Bohemia."
 WEATHER = {
     "type": "function", "name": "get_weather", "description": "Tells the weather.", "strict": False,
@@ -95,6 +98,7 @@ class Responses(unittest.TestCase):
                     with client().responses.stream(**asked) as stream:
                         return stream.get_final_response()
 
+                upstream.forget(SIMULATOR, PROVIDERS[shape])
                 history = [{"role": "user", "content": ORDER}]
                 first = ask(history)
                 [call] = [item for item in first.output if item.type == "function_call"]
@@ -103,6 +107,7 @@ class Responses(unittest.TestCase):
                 history += [item.model_dump(exclude_unset=True, exclude={"parsed_arguments"}) for item in first.output]
                 history.append({"type": "function_call_output", "call_id": call.call_id, "output": "sunny"})
                 self.assertEqual(ask(history).output_text, "The tool said: sunny")
+                upstream.assert_signed(self, shape, upstream.second_turn(self, SIMULATOR, PROVIDERS[shape]))
 
     def test_forced_and_parallel_tools(self):
         other = {**WEATHER, "name": "get_time"}

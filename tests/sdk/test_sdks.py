@@ -9,10 +9,13 @@ import unittest
 import anthropic
 import openai
 
+import upstream
 from stage import Stage
 
 CHAT_MODEL = "gpt-4o"
 MESSAGES_MODEL = "claude-sonnet-4.5"
+# A model for each shape that reasons and signs what it thought.
+ELSEWHERE = {"generate_content": "gemini-3.8-flash", "messages": "claude-sonnet-4.5", "responses": "gpt-5.5-pro"}
 PROMPT = "Repeat after me: a river in Bohemia."
 WEATHER = {
     "type": "object",
@@ -96,6 +99,32 @@ class Chat(unittest.TestCase):
         second = self.client().chat.completions.create(model=CHAT_MODEL, messages=messages, tools=[tool])
         self.assertEqual(second.choices[0].finish_reason, "stop")
         self.assertTrue(second.choices[0].message.content)
+
+    def test_tools_with_reasoning_elsewhere(self):
+        """Two turns on models of every other shape, with reasoning: its state goes back where it came from."""
+        tools = [{"type": "function", "function": {"name": "weather", "parameters": WEATHER}}]
+        for shape, model in ELSEWHERE.items():
+            for stream, strips in ((False, False), (True, False), (False, True)):
+                with self.subTest(upstream=shape, stream=stream, strips=strips):
+                    upstream.forget(STAGE.simulator)
+                    ask = {"model": model, "tools": tools, "reasoning_effort": "low"}
+                    messages = [{"role": "user", "content": "[tool] [think] What is the weather in Brno?"}]
+                    if stream:
+                        with self.client().chat.completions.stream(messages=messages, **ask) as events:
+                            events.until_done()
+                            said = events.current_completion_snapshot.choices[0].message
+                    else:
+                        said = self.client().chat.completions.create(messages=messages, **ask).choices[0].message
+                    [call] = said.tool_calls
+                    turn = said.model_dump(exclude_none=True)
+                    if strips:
+                        # As clients do that know no more than the shape's own fields.
+                        function = {"name": call.function.name, "arguments": call.function.arguments}
+                        turn = {"role": "assistant", "tool_calls": [{"id": call.id, "type": "function", "function": function}]}
+                    messages += [turn, {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
+                    second = self.client().chat.completions.create(messages=messages, **ask)
+                    self.assertEqual(second.choices[0].message.content, "The tool said: sunny")
+                    upstream.assert_signed(self, shape, upstream.second_turn(self, STAGE.simulator))
 
     def test_streamed_tools(self):
         tool = {"type": "function", "function": {"name": "weather", "parameters": WEATHER}}
@@ -188,6 +217,27 @@ class Messages(unittest.TestCase):
                                   {"role": "user", "content": [result]}]
             second = self.client().messages.create(messages=history, tools=tools, **self.ASK)
             self.assertEqual(second.stop_reason, "end_turn")
+
+    def test_tools_with_reasoning_elsewhere(self):
+        """Two turns on models of every other shape, with thinking: its state goes back where it came from."""
+        tools = [{"name": "weather", "description": "Tells it.", "input_schema": WEATHER}]
+        for shape, model in {**ELSEWHERE, "messages": MESSAGES_MODEL}.items():
+            for stream in (False, True):
+                with self.subTest(upstream=shape, stream=stream):
+                    upstream.forget(STAGE.simulator)
+                    ask = {"model": model, "tools": tools, "max_tokens": 4096, "thinking": {"type": "enabled", "budget_tokens": 1024}}
+                    messages = [{"role": "user", "content": "[tool] [think] What is the weather in Brno?"}]
+                    if stream:
+                        with self.client().messages.stream(messages=messages, **ask) as events:
+                            first = events.get_final_message()
+                    else:
+                        first = self.client().messages.create(messages=messages, **ask)
+                    self.assertEqual([block.type for block in first.content], ["thinking", "tool_use"])
+                    result = {"type": "tool_result", "tool_use_id": first.content[1].id, "content": "sunny"}
+                    messages += [{"role": "assistant", "content": first.content}, {"role": "user", "content": [result]}]
+                    second = self.client().messages.create(messages=messages, **ask)
+                    self.assertEqual([block.text for block in second.content if block.type == "text"], ["The tool said: sunny"])
+                    upstream.assert_signed(self, shape, upstream.second_turn(self, STAGE.simulator))
 
     def test_count_tokens(self):
         counted = self.client().messages.count_tokens(

@@ -1,6 +1,7 @@
 """Conversations across shapes: what an SDK was told and gives back as history reaches the provider as the provider had said it."""
 
 import json
+import os
 import unittest
 
 import anthropic
@@ -24,7 +25,13 @@ FINAL_COMPLETION = {"id": "c1", "object": "chat.completion", "created": 1, "mode
 
 def setUpModule():
     global URL, KEY, REPLAY
-    URL, KEY, REPLAY = start({"plain-messages": "messages", "plain-chat": "chat"})
+    URL, KEY, REPLAY = start({"plain-messages": "messages", "plain-chat": "chat", "plain-gemini": "generate_content"})
+
+
+FINAL_ANSWER = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Yes."}]}, "finishReason": "STOP", "index": 0}],
+                "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1, "totalTokenCount": 4}, "modelVersion": "m"}
+# What says that a signature is not known.
+NO_SIGNATURE = "skip_thought_signature_validator"
 
 
 def answers(shape):
@@ -133,6 +140,96 @@ class MessagesClients(unittest.TestCase):
         self.assertEqual([call[1:] for call in calls], [call[1:] for call in original.tools])
         self.assertEqual([call[0] for call in calls], [own or call[0] for (own, _, _), call in zip(original.tools, calls)])
         self.assertEqual([message["tool_call_id"] for message in rest if message["role"] == "tool"], [call[0] for call in calls])
+
+
+class Said:
+    """What a Gemini model said, read from the provider's own JSON."""
+
+    def __init__(self, parts):
+        self.text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
+        self.calls = [part["functionCall"] for part in parts if "functionCall" in part]
+        # On which call, or on no call, each signature stands; those of what only Google's own clients see are not told.
+        signed = [part for part in parts if part.get("thoughtSignature", NO_SIGNATURE) != NO_SIGNATURE]
+        self.of_calls = [(self.calls.index(part["functionCall"]), part["thoughtSignature"]) for part in signed if "functionCall" in part]
+        self.of_texts = [part["thoughtSignature"] for part in signed if "text" in part]
+
+    @staticmethod
+    def recorded(response):
+        text = response.get("body_text")
+        if text is None:
+            chunks = [response["body"]]
+        elif text.lstrip().startswith("["):
+            chunks = json.loads(text)
+        else:
+            chunks = [json.loads(line.removeprefix("data:")) for line in text.splitlines() if line.startswith("data:")]
+        candidates = [candidate for chunk in chunks for candidate in chunk.get("candidates", [])[:1]]
+        return Said([part for candidate in candidates for part in candidate.get("content", {}).get("parts", [])])
+
+
+class OnGemini(unittest.TestCase):
+    """The OpenAI and the Anthropic SDK on a Gemini host: each signature goes back on the part that it came with."""
+
+    maxDiff = None
+
+    def loop(self, ask_twice):
+        checked, signed = 0, 0
+        for recording in answers("generate-content"):
+            original = Said.recorded(recording.response)
+            if not original.text.strip() and not original.calls:
+                continue
+            names = sorted({call["name"] for call in original.calls} | {"another"})
+            for helped in (False, True):
+                with self.subTest(recording=recording.name, helped=helped):
+                    REPLAY.set(recording.response)
+                    ask_twice(names, helped)
+                    turns = REPLAY.asked[-1]["body"]["contents"]
+                    self.assertEqual([turn["role"] for turn in turns], ["user", "model", "user"])
+                    got = Said(turns[1]["parts"])
+                    self.assertEqual(got.text, original.text)
+                    self.assertEqual([(call["name"], call.get("args") or {}) for call in got.calls],
+                                     [(call["name"], call.get("args") or {}) for call in original.calls])
+                    self.assertEqual([call.get("id") for call in got.calls], [call.get("id") for call in original.calls])
+                    self.assertEqual(got.of_calls, original.of_calls)
+                    self.assertEqual(sorted(got.of_texts), sorted(original.of_texts))
+                    results = [part["functionResponse"] for part in turns[2]["parts"] if "functionResponse" in part]
+                    self.assertEqual([(result.get("id"), result["name"]) for result in results],
+                                     [(call.get("id"), call["name"]) for call in original.calls])
+            checked += 1
+            signed += bool(original.of_calls or original.of_texts)
+        print(f"\n{checked} answers of Gemini given back, {signed} of them signed", flush=True)
+        if os.environ.get("OVTH_RECORDINGS"):
+            self.assertGreaterEqual(checked, 25)
+            self.assertGreaterEqual(signed, 10)
+
+    def test_openai_s_history_is_what_the_provider_said(self):
+        client = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0, timeout=30)
+
+        def ask_twice(names, helped):
+            tools = [{"type": "function", "function": {"name": name, "parameters": SCHEMA}} for name in names]
+            ask = {"model": "plain-gemini", "max_tokens": LONG, "tools": tools}
+            said = ChatClients.answer(self, client, helped, messages=[PROMPT], **ask)
+            results = [{"role": "tool", "tool_call_id": call.id, "content": "ok"} for call in said.tool_calls or []]
+            REPLAY.set({"status": 200, "body": FINAL_ANSWER})
+            client.chat.completions.create(
+                messages=[PROMPT, said, *results, {"role": "user", "content": "And then?"}], **ask)
+
+        self.loop(ask_twice)
+
+    def test_anthropic_s_history_is_what_the_provider_said(self):
+        client = anthropic.Anthropic(base_url=f"{URL}/anthropic", api_key=KEY, max_retries=0, timeout=30)
+
+        def ask_twice(names, helped):
+            tools = [{"name": name, "input_schema": SCHEMA} for name in names]
+            ask = {"model": "plain-gemini", "max_tokens": LONG, "tools": tools}
+            said = MessagesClients.answer(self, client, helped, messages=[PROMPT], **ask)
+            results = [{"type": "tool_result", "tool_use_id": block.id, "content": "ok"}
+                       for block in said.content if block.type == "tool_use"]
+            REPLAY.set({"status": 200, "body": FINAL_ANSWER})
+            client.messages.create(messages=[
+                PROMPT, {"role": "assistant", "content": said.content},
+                {"role": "user", "content": results + [{"type": "text", "text": "And then?"}]}], **ask)
+
+        self.loop(ask_twice)
 
 
 if __name__ == "__main__":

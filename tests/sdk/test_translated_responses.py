@@ -13,16 +13,13 @@ from staging import start
 from test_translation import LONG, PROMPT, WAYS, Case, read
 
 # Of each direction at least so many recordings are compared.
-AT_LEAST = 20
+AT_LEAST = 25
 
 
 def setUpModule():
     global URL, REPLAY, KEY, CASES
     CASES, providers = {}, {}
     for shape, folder in (("messages", "messages"), ("chat", "chat-completions"), ("responses", "responses")):
-        if folder == "responses" and not os.environ.get("OVTH_RECORDINGS"):
-            CASES[shape] = []
-            continue
         recordings, _ = load(folder)
         CASES[shape] = [Case(f"{shape}-r", *numbered) for numbered in enumerate(recordings)]
         providers.update({case.model: shape for case in CASES[shape]})
