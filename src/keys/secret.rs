@@ -97,6 +97,18 @@ mod tests {
     }
 
     #[test]
+    fn pitfall_111_keys_are_the_same_when_every_byte_of_their_hashes_is() {
+        // `matches` looks at all bytes whatever it finds: it is `subtle`'s comparison, and no other decides (`KeyStore::authenticate`).
+        let digest = Digest::of(b"abc");
+        assert!(digest.matches(&Digest::of(b"abc")));
+        for at in 0..DIGEST_BYTES {
+            let mut other = *digest.bytes();
+            other.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);
+            assert!(!digest.matches(&Digest::from_bytes(other)), "byte {at}");
+        }
+    }
+
+    #[test]
     fn the_hash_is_sha_256_and_survives_its_text_form() {
         // The test vector "abc" of FIPS 180-2, appendix B.1.
         let digest = Digest::of(b"abc");

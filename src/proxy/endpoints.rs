@@ -201,11 +201,16 @@ static ROUTER: LazyLock<Router<Kind>> = LazyLock::new(|| {
     router
 });
 
-/// The paths that go to a provider, and what is asked on them; those under `/v1` also begin with `/api`.
-pub fn exchange_paths() -> impl Iterator<Item = (&'static str, Operation)> {
-    PATHS.iter().filter_map(|(path, kind)| match kind {
-        Kind::Exchange(operation) => Some((*path, *operation)),
-        _ => None,
+/// The paths that go to a provider, and what is asked on them; those under `/v1` also begin with `/api`. Google's have `{model}` where the
+/// model's name stands.
+pub fn exchange_paths() -> impl Iterator<Item = (String, Operation)> {
+    PATHS.iter().flat_map(|(path, kind)| match kind {
+        Kind::Exchange(operation) => vec![((*path).to_owned(), *operation)],
+        Kind::ModelCall(_) => {
+            let call = |(method, operation)| (path.replace("{*id}", &format!("{{model}}:{method}")), operation);
+            ModelCall::METHODS.map(call).to_vec()
+        }
+        _ => Vec::new(),
     })
 }
 

@@ -13,6 +13,7 @@ async fn upstream(turns: Vec<Cached>) -> Upstream {
         let (read, written) = turns[seen.index.min(turns.len() - 1)];
         let streamed = seen.json()["stream"] == true;
         match (seen.shape(), streamed) {
+            (Shape::GenerateContent, _) => unreachable!("its clients have tests of their own"),
             (Shape::Messages, false) => {
                 let mut body: Value = serde_json::from_str(&Shape::Messages.plain("served")).expect("JSON");
                 body["usage"] = usage(read, written);
@@ -79,7 +80,7 @@ impl<'a> Agent<'a> {
         });
         match shape {
             Shape::Messages => body["system"] = json!([{"type": "text", "text": "You are an agent."}]),
-            Shape::Chat | Shape::Responses => {
+            Shape::Chat | Shape::Responses | Shape::GenerateContent => {
                 body["messages"].as_array_mut().unwrap().insert(0, json!({"role": "system", "content": "Be brief."}));
                 body["tools"] = json!([{"type": "function", "function": {"name": "Read"}}]);
             }

@@ -21,7 +21,7 @@ async fn bed(settings: &str) -> Bed {
         if seen.prompt().contains("please fail") {
             return Answer::json(500, format!("{{\"error\":{{\"message\":\"{key}\"}}}}"));
         }
-        if seen.json()["stream"] == true {
+        if seen.streams() {
             return Answer::streamed(shape, &["it is ", "upstream-secr", "et-of-first-01", "23456789", " indeed"]);
         }
         Answer::plain(shape, &format!("your key is {key} and Bearer echoed-credential"))

@@ -67,7 +67,7 @@ async fn a_flood_of_clients_shuts_out_neither_probes_of_this_machine_nor_the_ope
         // Nothing else is served on the places of probes, and their connections end.
         for shape in Shape::BOTH {
             let mut other = Connection::open(gateway.address()).await;
-            let refused = other.exchange(&Request::post(shape.path(), shape.ask("model-0", "hello")), Way::Sized).await;
+            let refused = other.exchange(&shape.post(shape.ask("model-0", "hello")), Way::Sized).await;
             assert_eq!(refused.status, 503, "{limit}: {refused:?}");
             assert!(message(&refused).contains("clients.connections"), "{refused:?}");
             other.closed().await;

@@ -15,7 +15,8 @@ struct Case {
 impl Case {
     fn check(&self, shape: Shape, response: &Response) {
         let name = format!("{shape:?}: {}", self.name);
-        let allowed = if shape == Shape::Chat { self.chat } else { self.messages };
+        let allowed = if shape == Shape::Messages { self.messages } else { self.chat };
+        let allowed: Vec<u16> = allowed.iter().map(|status| shape.own_status(*status)).collect();
         assert!(allowed.contains(&response.status), "{name}: {response:?}");
         assert_eq!(response.header("content-type"), Some("application/json"), "{name}");
         shape.error_type(&response.json());
@@ -35,6 +36,9 @@ fn overflow(shape: Shape) -> Answer {
             Shape::Messages => {
                 r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}"#
             }
+            Shape::GenerateContent => {
+                r#"{"error":{"code":400,"message":"The input token count (9) exceeds the maximum number of tokens allowed (8).","status":"INVALID_ARGUMENT"}}"#
+            }
         },
     )
 }
@@ -46,6 +50,10 @@ fn no_credit(shape: Shape) -> Answer {
             r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#,
         ),
         Shape::Messages => Answer::error(shape, 402),
+        Shape::GenerateContent => Answer::json(
+            403,
+            r#"{"error":{"code":403,"message":"This API method requires billing to be enabled.","status":"PERMISSION_DENIED"}}"#,
+        ),
     }
 }
 
@@ -132,7 +140,7 @@ const CASES: [Case; 12] = [
 
 #[tokio::test]
 async fn each_class_has_its_status_in_each_shape() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         // Each case is asked for plain and as a stream, so that each answer is given twice.
         let answers = CASES.iter().flat_map(|case| [(case.answer)(shape), (case.answer)(shape)]).collect();
         let bed = Bed::start(Upstream::script(answers).await, Upstream::silent().await).await;
@@ -156,7 +164,7 @@ async fn each_class_has_its_status_in_each_shape() {
 
 #[tokio::test]
 async fn the_client_s_own_bad_request_comes_back_as_the_provider_said_it_and_is_not_tried_again() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let first = Upstream::always(Answer::error(shape, 400)).await;
         let second = Upstream::always(Answer::plain(shape, "never")).await;
         let bed = Bed::start(first, second).await;
@@ -178,7 +186,7 @@ async fn an_operator_s_401_says_nothing_of_the_key() {
 
 #[tokio::test]
 async fn operator_faults_and_overload_go_to_the_next_target() {
-    for shape in Shape::BOTH {
+    for shape in Shape::ALL {
         let statuses = [401, 402, 403, 404, 408, 429, 500, 502, 503, 504, 529];
         for status in statuses {
             // A refused key is avoided with all its models, so each case has a gateway of its own.

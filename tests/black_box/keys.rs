@@ -3,11 +3,7 @@
 use crate::support::{Answer, Bed, Request, Shape, Upstream, Way};
 
 async fn bed() -> Bed {
-    let first = Upstream::new(|seen| {
-        let shape = if seen.head.path().ends_with("messages") { Shape::Messages } else { Shape::Chat };
-        Answer::plain(shape, "served")
-    })
-    .await;
+    let first = Upstream::new(|seen| Answer::plain(seen.shape(), "served")).await;
     Bed::start_with("quota: {daily_tokens: 1000, per_user: true}\n", first, Upstream::silent().await).await
 }
 
@@ -23,8 +19,9 @@ async fn pitfall_113_a_minted_key_works_in_both_headers_on_all_shapes() {
     assert!(key.starts_with("ovth_live_"), "the prefix that secret scanners look for");
     let route = bed.sole();
     for shape in Shape::ALL {
-        for (name, value) in [("authorization", format!("Bearer {key}")), ("x-api-key", key.to_owned())] {
-            let request = Request::post(shape.path(), shape.ask(&route, "hello")).header(name, value);
+        let own = if shape == Shape::GenerateContent { "x-goog-api-key" } else { "x-api-key" };
+        for (name, value) in [("authorization", format!("Bearer {key}")), (own, key.to_owned())] {
+            let request = shape.post(shape.ask(&route, "hello")).header(name, value);
             let response = bed.gateway.send(&request, Way::Sized).await;
             assert_eq!(response.status, 200, "{name}: {response:?}");
         }
@@ -47,17 +44,22 @@ async fn a_missing_or_wrong_key_is_a_401_in_the_shape() {
         Some(("authorization", "Bearer sk-not-ours".to_owned())),
         Some(("authorization", format!("Bearer {tampered}"))),
         Some(("x-api-key", tampered.clone())),
+        Some(("x-goog-api-key", tampered.clone())),
     ];
     for shape in Shape::ALL {
         for case in &cases {
-            let mut request = Request::post(shape.path(), shape.ask(&bed.sole(), "hello"));
+            let mut request = shape.post(shape.ask(&bed.sole(), "hello"));
             if let Some((name, value)) = case {
                 request = request.header(name, value);
             }
             let response = bed.gateway.send(&request, Way::Sized).await;
             assert_eq!(response.status, 401, "{case:?}: {response:?}");
             let kind = shape.error_type(&response.json());
-            let expected = if shape == Shape::Messages { "authentication_error" } else { "invalid_request_error" };
+            let expected = match shape {
+                Shape::Messages => "authentication_error",
+                Shape::GenerateContent => "UNAUTHENTICATED",
+                _ => "invalid_request_error",
+            };
             assert_eq!(kind, expected, "{case:?}");
         }
     }
@@ -92,7 +94,7 @@ async fn a_spent_quota_is_a_429_with_its_reset_time() {
     let key = bed.gateway.mint("small", Some(70)).await;
     let route = bed.sole();
     for shape in Shape::ALL {
-        let request = Request::post(shape.path(), shape.ask(&route, "hello")).bearer(&key);
+        let request = shape.post(shape.ask(&route, "hello")).bearer(&key);
         let mut statuses = Vec::new();
         // Each answer reports 18 tokens.
         let refused = loop {

@@ -50,6 +50,7 @@ mod metered;
 mod metrics;
 mod monitoring;
 mod phases;
+mod pitfalls;
 mod privileges;
 mod probes;
 mod proxies;

@@ -36,7 +36,7 @@ fn small(shape: Shape, model: &str) -> String {
 }
 
 fn ask(shape: Shape, body: impl Into<bytes::Bytes>, key: &str) -> Request {
-    Request::post(shape.path(), body).bearer(key)
+    shape.post(body).bearer(key)
 }
 
 async fn post(gateway: &Gateway, shape: Shape, body: impl Into<bytes::Bytes>, key: &str) -> Response {
@@ -86,7 +86,7 @@ fn retry_after(response: &Response) -> u64 {
 /// The rate-limit headers of an answer, by name.
 fn limits(response: &Response, shape: Shape) -> HashMap<String, String> {
     let prefix = match shape {
-        Shape::Chat | Shape::Responses => "x-ratelimit-",
+        Shape::Chat | Shape::Responses | Shape::GenerateContent => "x-ratelimit-",
         Shape::Messages => "anthropic-ratelimit-",
     };
     let told: HashMap<String, String> =
@@ -99,7 +99,9 @@ fn limits(response: &Response, shape: Shape) -> HashMap<String, String> {
 fn tokens_left(response: &Response, shape: Shape) -> (u64, u64) {
     let told = limits(response, shape);
     let [limit, left] = match shape {
-        Shape::Chat | Shape::Responses => ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"],
+        Shape::Chat | Shape::Responses | Shape::GenerateContent => {
+            ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"]
+        }
         Shape::Messages => ["anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining"],
     };
     let number =
@@ -306,7 +308,7 @@ async fn requests_and_tokens_of_a_minute_are_bounded() {
                 assert_eq!(served, 3);
                 let told = limits(&refused, shape);
                 let left = match shape {
-                    Shape::Chat | Shape::Responses => "x-ratelimit-remaining-requests",
+                    Shape::Chat | Shape::Responses | Shape::GenerateContent => "x-ratelimit-remaining-requests",
                     Shape::Messages => "anthropic-ratelimit-requests-remaining",
                 };
                 assert_eq!(told.get(left).map(String::as_str), Some("0"), "{told:?}");
@@ -421,7 +423,7 @@ async fn send_a_large_image() {
     let image = base64::engine::general_purpose::STANDARD.encode(vec![0x5a; 10 * 1_024 * 1_024]);
     let (key, id) = mint(&gateway, json!({"label": "x", "quota": {"daily_tokens": 500_000}})).await;
     let part = |shape| match shape {
-        Shape::Chat | Shape::Responses => {
+        Shape::Chat | Shape::Responses | Shape::GenerateContent => {
             json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{image}")}})
         }
         Shape::Messages => {

@@ -53,7 +53,12 @@ async fn streams_in_flight_are_finished_after_sigterm() {
         let response = over_http_2.await.unwrap();
         assert_eq!((response.status, response.end), (200, End::Complete), "{response:?}");
         let is_heartbeat = |event: &&str| event.starts_with(':') || event.starts_with("event: ping");
-        let told: String = response.text().split_inclusive("\n\n").filter(|event| !is_heartbeat(event)).collect();
+        let told: String = if shape == Shape::GenerateContent {
+            // Blank lines between events that end in blank lines of another kind.
+            response.text().split_inclusive('\n').filter(|line| *line != "\n").collect()
+        } else {
+            response.text().split_inclusive("\n\n").filter(|event| !is_heartbeat(event)).collect()
+        };
         assert_eq!(told, whole(shape), "over HTTP/2");
         let status = bed.gateway.ended().await;
         assert!(status.success(), "{status}");

@@ -152,7 +152,7 @@ async fn structural_events_are_held_for_two_seconds_and_not_for_ever() {
 }
 
 #[tokio::test]
-async fn a_plain_request_waits_without_heartbeats_and_times_out_with_504() {
+async fn pitfall_120_a_plain_request_waits_without_heartbeats_and_times_out_with_504() {
     for shape in Shape::ALL {
         let bed = Bed::start_with(IMPATIENT, Upstream::silent().await, Upstream::silent().await).await;
         let response = bed.gateway.post(shape, shape.ask(&bed.sole(), "hello")).await;

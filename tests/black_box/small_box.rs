@@ -87,7 +87,7 @@ async fn small(bound: &Bound, upstream: &Upstream) -> Gateway {
 /// The route on which this shape is translated.
 const fn other(shape: Shape) -> &'static str {
     match shape {
-        Shape::Chat | Shape::Responses => "to-messages",
+        Shape::Chat | Shape::Responses | Shape::GenerateContent => "to-messages",
         Shape::Messages => "to-chat",
     }
 }

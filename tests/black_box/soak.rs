@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Connection, Gateway, Request, Seen, Shape, Upstream, Way, provider, tell};
+use crate::support::{Answer, Connection, Gateway, Seen, Shape, Upstream, Way, provider, tell};
 
 /// Events of a whole stream, and the time between two.
 const EVENTS: usize = 20;
@@ -132,13 +132,13 @@ fn growth(samples: &[Sample], of: fn(&Sample) -> u64) -> f64 {
 async fn one(address: SocketAddr, key: &str, number: usize, ends: &Ends) {
     let shape = Shape::BOTH[number % 2];
     let route = match (number % 8, shape) {
-        (0 | 1, Shape::Chat | Shape::Responses) => "to-messages".to_owned(),
+        (0 | 1, Shape::Chat | Shape::Responses | Shape::GenerateContent) => "to-messages".to_owned(),
         (0 | 1, Shape::Messages) => "to-chat".to_owned(),
         (model, _) => format!("pair-{model}"),
     };
     let body = shape.ask_stream(&route, &format!("question {number}: {}", "word ".repeat(number % 500)));
     let mut connection = Connection::open(address).await;
-    connection.send(&Request::post(shape.path(), body).bearer(key), Way::Sized).await;
+    connection.send(&shape.post(body).bearer(key), Way::Sized).await;
     let head = connection.head().await;
     let mut events = 0;
     let mut mark = false;

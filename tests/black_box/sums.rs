@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt};
 use ovth_filters::tokens::{Family, estimate_input};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Bed, Connection, Request, Seen, Shape, Upstream, Way, tell, within, within_one_day};
+use crate::support::{Answer, Bed, Connection, Seen, Shape, Upstream, Way, tell, within, within_one_day};
 
 /// The models' prices in pico-dollars a token: input, cache read, cache write, cache write of an hour, output.
 const PRICES: [[u64; 5]; 2] =
@@ -76,7 +76,7 @@ fn case(number: u64, dice: &mut Dice, shape: Shape) -> Case {
     let stream = dice.roll(2) == 0 || matches!(course, Course::Left(_) | Course::Broken(_));
     let output = 1 + dice.roll(3_000);
     let writes = match shape {
-        Shape::Chat => [0, 0],
+        Shape::Chat | Shape::GenerateContent => [0, 0],
         Shape::Messages => [dice.roll(2) * dice.roll(900), dice.roll(2) * dice.roll(900)],
         Shape::Responses => [dice.roll(2) * dice.roll(900), 0],
     };
@@ -111,12 +111,13 @@ impl Case {
             Shape::Chat => ovth_filters::Shape::Chat,
             Shape::Responses => ovth_filters::Shape::Responses,
             Shape::Messages => ovth_filters::Shape::Messages,
+            Shape::GenerateContent => ovth_filters::Shape::GenerateContent,
         };
         let family = Family::of(shape, ["model-0", "model-1"][self.model]);
-        let prompt = estimate_input(shape, self.body(route).as_bytes(), family);
+        let prompt = estimate_input(shape, &self.shape.post(self.body(route)).body, family);
         // Each counts 1.55 words, a chat's word 0.95 tokens and 2 for the answer, that of a message 1.05 and 3.
         let words = |count: u64| match self.shape {
-            Shape::Chat | Shape::Responses => (count * 155 * 95).div_ceil(10_000) + 2,
+            Shape::Chat | Shape::Responses | Shape::GenerateContent => (count * 155 * 95).div_ceil(10_000) + 2,
             Shape::Messages => (count * 155 * 105).div_ceil(10_000) + 3,
         };
         // A messages stream tells the prompt's tokens at its beginning, and those of the output at its end.
@@ -125,6 +126,11 @@ impl Case {
             Shape::Messages => {
                 let [input, read, write, hour, ..] = self.tokens;
                 [input, read, write, hour, words.max(1), 0]
+            }
+            // Google's chunks tell the prompt's tokens, and none of the output before there is some.
+            Shape::GenerateContent => {
+                let [input, read, ..] = self.tokens;
+                [input, read, 0, 0, words, 0]
             }
         };
         let (outcome, source, tokens) = match self.course {
@@ -146,22 +152,22 @@ impl Case {
 const WORD: &str = "something ";
 
 fn answer(seen: &Seen) -> Answer {
-    let (shape, question) = (seen.shape(), seen.json());
+    let shape = seen.shape();
     let told: Value = serde_json::from_str(&seen.prompt()).expect("the plan of the exchange");
     let tokens: Vec<u64> = told["tokens"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
     let argument = told["argument"].as_u64().unwrap();
     let usage = usage(shape, &tokens);
-    let stream = question["stream"] == true;
+    let stream = seen.streams();
     match told["course"].as_str().unwrap() {
         "Refused" => Answer::error(shape, u16::try_from(argument).unwrap()),
         "Untold" if !stream => {
             let mut whole: Value = serde_json::from_str(&shape.plain(WORD)).unwrap();
-            whole.as_object_mut().unwrap().remove("usage");
+            whole.as_object_mut().unwrap().remove(usage_field(shape));
             Answer::json(200, whole.to_string())
         }
         "Answered" if !stream => {
             let mut whole: Value = serde_json::from_str(&shape.plain(WORD)).unwrap();
-            whole["usage"] = usage;
+            whole[usage_field(shape)] = usage;
             Answer::json(200, whole.to_string())
         }
         course => {
@@ -178,6 +184,10 @@ fn answer(seen: &Seen) -> Answer {
             }
         }
     }
+}
+
+const fn usage_field(shape: Shape) -> &'static str {
+    if matches!(shape, Shape::GenerateContent) { "usageMetadata" } else { "usage" }
 }
 
 fn usage(shape: Shape, tokens: &[u64]) -> Value {
@@ -197,10 +207,18 @@ fn usage(shape: Shape, tokens: &[u64]) -> Value {
             "cache_creation": {"ephemeral_5m_input_tokens": write, "ephemeral_1h_input_tokens": hour},
             "output_tokens": output,
         }),
+        Shape::GenerateContent => json!({
+            "promptTokenCount": input + read, "cachedContentTokenCount": read, "candidatesTokenCount": output - reasoning,
+            "thoughtsTokenCount": reasoning, "totalTokenCount": input + read + output,
+        }),
     }
 }
 
 fn opening(shape: Shape, usage: &Value, told: bool) -> String {
+    if shape == Shape::GenerateContent {
+        let counts = ["promptTokenCount", "cachedContentTokenCount"].map(|name| (name.to_owned(), usage[name].clone()));
+        return with_counts(&shape.opening(), told.then(|| counts.into_iter().collect()));
+    }
     if shape != Shape::Messages {
         return shape.opening();
     }
@@ -217,7 +235,19 @@ fn opening(shape: Shape, usage: &Value, told: bool) -> String {
     format!("event: message_start\ndata: {start}\n\nevent: content_block_start\ndata: {begin}\n\n")
 }
 
+/// A chunk of Google's with these counts.
+fn with_counts(chunk: &str, counts: Option<Value>) -> String {
+    let mut chunk: Value = serde_json::from_str(chunk.trim().strip_prefix("data: ").unwrap()).unwrap();
+    let members = chunk.as_object_mut().unwrap();
+    members.remove("usageMetadata");
+    members.extend(counts.map(|counts| ("usageMetadata".to_owned(), counts)));
+    format!("data: {chunk}\r\n\r\n")
+}
+
 fn closing(shape: Shape, usage: &Value, told: bool) -> String {
+    if shape == Shape::GenerateContent {
+        return with_counts(&shape.closing(), told.then(|| usage.clone()));
+    }
     if shape == Shape::Responses {
         let mut whole: Value = serde_json::from_str(&shape.plain("told")).unwrap();
         whole["usage"] = if told { usage.clone() } else { Value::Null };
@@ -244,7 +274,7 @@ fn closing(shape: Shape, usage: &Value, told: bool) -> String {
 
 /// Runs one exchange as its client, and answers the request's id.
 async fn run(bed: &Bed, case: &Case, route: &str, key: &str) -> String {
-    let request = Request::post(case.shape.path(), case.body(route)).bearer(key);
+    let request = case.shape.post(case.body(route)).bearer(key);
     let mut connection = Connection::open(bed.gateway.address()).await;
     connection.send(&request, Way::Sized).await;
     let Course::Left(words) = case.course else {
@@ -289,7 +319,7 @@ async fn check(count: u64) {
     let mut dice = Dice(seed);
     let cases: Vec<Case> = (0..count)
         .map(|number| {
-            let shape = Shape::ALL[dice.roll(3) as usize];
+            let shape = Shape::ALL[dice.roll(4) as usize];
             case(number, &mut dice, shape)
         })
         .collect();

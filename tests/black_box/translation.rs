@@ -9,7 +9,7 @@ use crate::support::{After, Answer, End, Gate, Gateway, Request, Response, Shape
 /// The other shape.
 const fn other(shape: Shape) -> Shape {
     match shape {
-        Shape::Chat | Shape::Responses => Shape::Messages,
+        Shape::Chat | Shape::Responses | Shape::GenerateContent => Shape::Messages,
         Shape::Messages => Shape::Chat,
     }
 }
@@ -209,7 +209,7 @@ async fn a_provider_that_does_not_stream_though_it_was_asked_to_is_told_as_a_str
 #[tokio::test]
 async fn pitfall_9_116_117_122_errors_come_in_the_client_s_shape_with_what_clients_look_for() {
     let overflow = |shape| match shape {
-        Shape::Chat | Shape::Responses => json!({"error": {
+        Shape::Chat | Shape::Responses | Shape::GenerateContent => json!({"error": {
             "message": "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.",
             "type": "invalid_request_error", "param": "messages", "code": "context_length_exceeded",
         }}),

@@ -47,6 +47,19 @@ fn the_defaults_it_prints_are_the_real_ones() {
 }
 
 #[test]
+fn pitfall_120_streams_may_by_default_last_more_than_ten_minutes_and_be_silent_for_more_than_one() {
+    let plain = good(EXAMPLE, &OPENROUTER);
+    let [minute, quarter] = [60, 15].map(std::time::Duration::from_secs);
+    assert!(plain.heartbeat <= quarter && plain.commit_after <= quarter, "a silent minute is bridged by heartbeats");
+    for provider in &plain.providers {
+        assert!(provider.timeouts.total > minute * 10, "{:?}", provider.id);
+        assert!(provider.timeouts.idle > minute, "{:?}", provider.id);
+        // An upstream that never says a byte is cut long before a stream that goes on.
+        assert!(provider.timeouts.first_byte > minute && provider.timeouts.first_byte < provider.timeouts.total);
+    }
+}
+
+#[test]
 fn every_setting_is_in_the_example() {
     let live = everything_live();
     for setting in [

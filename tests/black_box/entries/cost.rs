@@ -31,10 +31,13 @@ impl Catalogue {
 
     /// The cost in pico-dollars; none where the catalogue has no price.
     pub(super) fn cost(&self, provider: &str, model: &str, figures: &Figures) -> Option<u128> {
-        let price = self.price(provider, model)?;
-        let class = figures.service_class.as_deref().unwrap_or("standard");
-        // What Groq calls its standard class.
-        assert!(["standard", "on_demand"].contains(&class), "no answer was recorded at another class than {class}");
+        let base = self.price(provider, model)?;
+        let price = match figures.service_class.as_deref().unwrap_or("standard") {
+            // What Groq calls its standard class.
+            "standard" | "on_demand" => base,
+            "flex" => base.get("flex").expect("a price of the slower class"),
+            class => panic!("no answer was recorded at {class}"),
+        };
         let begins = |tier: &&Value| {
             let threshold = tier["above_input_tokens"].as_u64().unwrap();
             figures.prompt() > threshold || (price["tiers_boundary"].is_string() && figures.prompt() == threshold)
@@ -66,7 +69,7 @@ impl Catalogue {
             + of(figures.audio_output, &["audio_output"], output)
             + of(figures.image_output, &["image_output"], output);
         // A price of a thousand searches, times a thousand as one of a million is.
-        let searches = price["web_search_per_1000"].as_str().map_or(0, |rate| per_million(rate) * 1_000);
+        let searches = base["web_search_per_1000"].as_str().map_or(0, |rate| per_million(rate) * 1_000);
         Some(tokens + searches * u128::from(figures.web_searches))
     }
 }

@@ -25,9 +25,11 @@ pub(super) struct Figures {
 impl Figures {
     /// Those of that answer; none where it has no counts.
     pub(super) fn of(recording: &Recording) -> Option<Figures> {
-        let answer = Answer(objects(recording));
+        let answer = Answer(recording.reports());
         let figures = match recording.shape {
-            Shape::Chat | Shape::Responses => chat(&answer)?,
+            Shape::Chat => chat(&answer)?,
+            Shape::Responses => responses(&answer)?,
+            Shape::GenerateContent => google(&answer)?,
             Shape::Messages => messages(&answer)?,
         };
         Some(figures)
@@ -56,15 +58,6 @@ impl Figures {
 /// The JSON objects of an answer, in order.
 struct Answer(Vec<Value>);
 
-fn objects(recording: &Recording) -> Vec<Value> {
-    let body = recording.body();
-    if recording.stream {
-        body.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data:")?.trim()).ok()).collect()
-    } else {
-        serde_json::from_str(body).into_iter().collect()
-    }
-}
-
 impl Answer {
     /// The last value at any of these places that is what is asked for.
     fn last<'a, T>(&'a self, places: &[&str], take: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
@@ -74,7 +67,8 @@ impl Answer {
 
     /// A count, wherever the usage is.
     fn count(&self, field: &str) -> Option<u64> {
-        let places = ["/usage", "/x_groq/usage", "/message/usage"].map(|at| format!("{at}/{field}"));
+        let places = ["/usage", "/x_groq/usage", "/message/usage", "/response/usage", "/usageMetadata"]
+            .map(|at| format!("{at}/{field}"));
         self.last(&places.each_ref().map(String::as_str), Value::as_u64)
     }
 
@@ -115,6 +109,55 @@ fn chat(answer: &Answer) -> Option<Figures> {
         finish_reason: answer.word(&["/choices/0/finish_reason"]),
         // OpenAI's own word for what others call standard.
         service_class: tier.map(|tier| if tier == "default" { "standard".to_owned() } else { tier }),
+        ..Figures::default()
+    })
+}
+
+fn responses(answer: &Answer) -> Option<Figures> {
+    let count = |field: &str| answer.count(field).unwrap_or(0);
+    let prompt = answer.count("input_tokens")?;
+    let [cache_read, cache_write] =
+        ["cached_tokens", "cache_write_tokens"].map(|name| count(&format!("input_tokens_details/{name}")));
+    let items = answer.last(&["/response/output", "/output"], Value::as_array);
+    // Pages that are opened, and what is looked for in them, are no searches.
+    let is_search = |item: &&Value| {
+        item["type"] == "web_search_call" && item["action"]["type"].as_str().is_none_or(|action| action == "search")
+    };
+    let tier = answer.word(&["/response/service_tier", "/service_tier"]).filter(|tier| tier != "auto");
+    let why = ["/response/incomplete_details/reason", "/incomplete_details/reason"];
+    Some(Figures {
+        input: prompt - cache_read - cache_write,
+        cache_read,
+        cache_write,
+        output: count("output_tokens"),
+        reasoning: count("output_tokens_details/reasoning_tokens"),
+        web_searches: items.into_iter().flatten().filter(is_search).count() as u64,
+        finish_reason: answer.word(&why).or_else(|| answer.word(&["/response/status", "/status"])),
+        service_class: tier.map(|tier| if tier == "default" { "standard".to_owned() } else { tier }),
+        ..Figures::default()
+    })
+}
+
+fn google(answer: &Answer) -> Option<Figures> {
+    let count = |field: &str| answer.count(field).unwrap_or(0);
+    let prompt = answer.count("promptTokenCount")?;
+    let (cache_read, thoughts) = (count("cachedContentTokenCount"), count("thoughtsTokenCount"));
+    let audio = |list: &str| -> u64 {
+        let entries = answer.last(&[&format!("/usageMetadata/{list}")], Value::as_array).into_iter().flatten();
+        entries.filter(|entry| entry["modality"] == "AUDIO").filter_map(|entry| entry["tokenCount"].as_u64()).sum()
+    };
+    let traffic = answer.word(&["/usageMetadata/trafficType"]).map(|traffic| match traffic.as_str() {
+        "ON_DEMAND" => "standard".to_owned(),
+        other => panic!("no answer was recorded with {other}"),
+    });
+    Some(Figures {
+        input: prompt + count("toolUsePromptTokenCount") - cache_read,
+        cache_read,
+        output: count("candidatesTokenCount") + thoughts,
+        reasoning: thoughts,
+        audio_input: audio("promptTokensDetails") + audio("toolUsePromptTokensDetails") - audio("cacheTokensDetails"),
+        finish_reason: answer.word(&["/candidates/0/finishReason", "/promptFeedback/blockReason"]),
+        service_class: answer.word(&["/usageMetadata/serviceTier"]).or(traffic),
         ..Figures::default()
     })
 }

@@ -54,7 +54,7 @@ fn files(folder: &Path, into: &mut Vec<(String, Vec<u8>)>) {
 }
 
 #[tokio::test]
-async fn a_key_in_the_query_is_in_nothing_that_is_written_sent_or_told() {
+async fn pitfall_111_a_key_in_the_query_is_in_nothing_that_is_written_sent_or_told() {
     let settings = "log: {access: {file: access.log}, capture: {keys: ['*'], headers: ['*']}}\n";
     let mut scene = Scene::start_with(settings, "trace").await;
     let key = scene.gateway.key().to_owned();

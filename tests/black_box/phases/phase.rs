@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::seen::{Client, Socket};
 use super::{Way, held};
-use crate::support::{self, Answer, Gate, Gateway, Request, Seen, Shape, Upstream, provider, within};
+use crate::support::{self, Answer, Gate, Gateway, Seen, Shape, Upstream, provider, within};
 
 /// Larger than what the sockets on the way hold, so that it is still under way while the provider does not read.
 const LARGE: usize = 12 << 20;
@@ -147,7 +147,7 @@ impl Stage {
             _ if phase.is_stream() => shape.ask_stream(&route, "go"),
             _ => shape.ask(&route, "go"),
         };
-        let request = Request::post(shape.path(), body).bearer(minted["key"].as_str().expect("a key"));
+        let request = shape.post(body).bearer(minted["key"].as_str().expect("a key"));
         if phase == Phase::Http2 {
             let address = self.gateway.address();
             let client = tokio::spawn(async move { support::send(address, &request, support::Way::H2c).await });
@@ -262,6 +262,7 @@ impl Stage {
 const fn heartbeat(shape: Shape) -> &'static str {
     match shape {
         Shape::Chat | Shape::Responses => "\n: ",
+        Shape::GenerateContent => "\n\n",
         Shape::Messages => "event: ping",
     }
 }

@@ -72,7 +72,7 @@ pub(super) const CASES: [Case; 22] = [
 fn tool_call(seen: &Seen) -> Answer {
     let arguments = "{\"path\":\"/pLaNtEd/argument\"}";
     let body = match seen.shape() {
-        Shape::Chat | Shape::Responses => json!({
+        Shape::Chat | Shape::Responses | Shape::GenerateContent => json!({
             "id": "c", "object": "chat.completion", "created": 1, "model": "m",
             "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": null,
                 "reasoning_content": "pLaNtEd-thought",
@@ -184,7 +184,7 @@ impl Ask {
 
     pub(super) fn bytes(&self, client_key: &str) -> Vec<u8> {
         let credential = match self.shape {
-            Shape::Chat | Shape::Responses => format!("authorization: Bearer {client_key}"),
+            Shape::Chat | Shape::Responses | Shape::GenerateContent => format!("authorization: Bearer {client_key}"),
             Shape::Messages => format!("x-api-key: {client_key}\r\nanthropic-version: 2023-06-01"),
         };
         request("POST", &format!("{}?key=pLaNtEd-query&api_key=pLaNtEd", self.path), &credential, self.body.as_bytes())
@@ -196,7 +196,7 @@ fn full(shape: Shape, model: &str) -> serde_json::Value {
     let parameters =
         json!({"type": "object", "properties": {"path": {"type": "string", "description": "pLaNtEd-schema"}}});
     match shape {
-        Shape::Chat | Shape::Responses => json!({
+        Shape::Chat | Shape::Responses | Shape::GenerateContent => json!({
             "model": model, "metadata": {"note": "pLaNtEd-metadata"}, "stop": ["pLaNtEd-stop"], "logit_bias": {"1": 1},
             "prompt_cache_key": "pLaNtEd-cache-key", "pLaNtEd-unknown": "pLaNtEd-unknown",
             "tools": [{"type": "function", "function": {"name": "read", "description": "pLaNtEd-description", "parameters": parameters}}],

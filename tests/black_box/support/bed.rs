@@ -31,7 +31,8 @@ impl Bed {
     pub(crate) async fn start_with(settings: &str, first: Upstream, second: Upstream) -> Bed {
         let models: Vec<String> = (0..CASES).map(|case| format!("model-{case}")).collect();
         let mut config = format!("{settings}\nproviders:\n");
-        let all = |provider: String| provider.replace("[chat, messages]", "[chat, messages, responses]");
+        let all =
+            |provider: String| provider.replace("[chat, messages]", "[chat, messages, responses, generate_content]");
         config += &all(provider("first", &first.base_url(), &models));
         config += &all(provider("second", &second.base_url(), &models));
         config += "routes:\n";

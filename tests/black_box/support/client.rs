@@ -130,7 +130,7 @@ impl Event {
 
     /// Whether it only keeps the connection alive.
     pub(crate) fn is_heartbeat(&self) -> bool {
-        self.raw.starts_with(b":") || self.raw.starts_with(b"event: ping")
+        self.raw.starts_with(b":") || self.raw.starts_with(b"event: ping") || self.raw.trim_ascii().is_empty()
     }
 }
 
@@ -225,8 +225,11 @@ impl Connection {
     /// The next event of a stream; none at its end (see [`Connection::end`]), where an unfinished event fails the test.
     pub(crate) async fn event(&mut self) -> Option<Event> {
         loop {
-            if let Some(at) = memchr::memmem::find(&self.tail, b"\n\n") {
-                return Some(Event { raw: self.tail.split_to(at + 2).freeze() });
+            // Either way of ending lines, whichever comes first.
+            let ends = ["\n\n", "\r\n\r\n"]
+                .map(|blank| memchr::memmem::find(&self.tail, blank.as_bytes()).map(|at| at + blank.len()));
+            if let Some(end) = ends.into_iter().flatten().min() {
+                return Some(Event { raw: self.tail.split_to(end).freeze() });
             }
             if self.ended.is_some() {
                 assert!(self.tail.is_empty(), "a stream that ends inside an event: {:?}", self.tail);

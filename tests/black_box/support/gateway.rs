@@ -155,7 +155,7 @@ impl Gateway {
 
     /// A request with our key.
     pub(crate) fn request(&self, shape: Shape, body: impl Into<bytes::Bytes>) -> Request {
-        Request::post(shape.path(), body).bearer(&self.key)
+        shape.post(body).bearer(&self.key)
     }
 
     /// Opens a connection and sends a request on it; the response is left to the test.

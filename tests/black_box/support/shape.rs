@@ -1,7 +1,9 @@
 //! The shapes' requests, answers, events and errors, as small as a real one can be.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::client::Request;
 use super::http1::End;
 
 /// An API shape as a client sees it.
@@ -13,17 +15,35 @@ pub(crate) enum Shape {
     Messages,
     /// OpenAI Responses.
     Responses,
+    /// Gemini `generateContent`.
+    GenerateContent,
 }
 
 impl Shape {
     /// Those that most tests go through.
     pub(crate) const BOTH: [Shape; 2] = [Shape::Chat, Shape::Messages];
     /// All of them.
-    pub(crate) const ALL: [Shape; 3] = [Shape::Chat, Shape::Messages, Shape::Responses];
+    pub(crate) const ALL: [Shape; 4] = [Shape::Chat, Shape::Messages, Shape::Responses, Shape::GenerateContent];
 
-    /// The gateway's path.
+    /// The request with that body, as [`Shape::ask`] makes it; where model and streaming stand in the path, they are taken out of it.
+    pub(crate) fn post(self, body: impl Into<Bytes>) -> Request {
+        let body = body.into();
+        if self != Shape::GenerateContent {
+            return Request::post(self.path(), body);
+        }
+        let mut body: Value = serde_json::from_slice(&body).expect("a body that was made here");
+        let members = body.as_object_mut().expect("an object");
+        let model = members.remove("model").expect("a model");
+        let streams = members.remove("stream") == Some(json!(true));
+        let call = if streams { "streamGenerateContent?alt=sse" } else { "generateContent" };
+        let path = format!("/gemini/v1beta/models/{}:{call}", model.as_str().expect("a name"));
+        Request::post(path, body.to_string())
+    }
+
+    /// The gateway's path; Google's has a model in it.
     pub(crate) fn path(self) -> &'static str {
         match self {
+            Shape::GenerateContent => "/gemini/v1beta/models/model-0:generateContent",
             Shape::Chat => "/v1/chat/completions",
             Shape::Messages => "/anthropic/v1/messages",
             Shape::Responses => "/v1/responses",
@@ -33,7 +53,7 @@ impl Shape {
     /// The header that the shape's SDK reads the request id from.
     pub(crate) fn id_header(self) -> &'static str {
         match self {
-            Shape::Chat | Shape::Responses => "x-request-id",
+            Shape::Chat | Shape::Responses | Shape::GenerateContent => "x-request-id",
             Shape::Messages => "request-id",
         }
     }
@@ -56,14 +76,17 @@ impl Shape {
             Shape::Chat => json!({"model": model, "messages": messages}),
             Shape::Messages => json!({"model": model, "max_tokens": 64, "messages": messages}),
             Shape::Responses => json!({"model": model, "input": text}),
+            Shape::GenerateContent => {
+                json!({"model": model, "contents": [{"role": "user", "parts": [{"text": text}]}]})
+            }
         }
     }
 
-    /// A request of exactly `bytes` bytes.
+    /// A request of exactly `bytes` bytes, as it is sent.
     pub(crate) fn ask_sized(self, model: &str, bytes: usize) -> String {
-        let empty = self.ask(model, "").len();
+        let empty = self.post(self.ask(model, "")).body.len();
         let request = self.ask(model, &"x".repeat(bytes.checked_sub(empty).expect("room for the fixed part")));
-        assert_eq!(request.len(), bytes);
+        assert_eq!(self.post(request.clone()).body.len(), bytes);
         request
     }
 
@@ -81,6 +104,7 @@ impl Shape {
                 "usage": {"input_tokens": 11, "output_tokens": 7},
             }),
             Shape::Responses => response("completed", json!([message("completed", text)])),
+            Shape::GenerateContent => candidate(text, Some("STOP")),
         }
         .to_string()
     }
@@ -113,6 +137,12 @@ impl Shape {
                         "content_index": 0, "part": {"type": "output_text", "text": "", "annotations": []},
                     }))
             }
+            // Google's first chunk has words as a rule; one without any is allowed, and tells what the prompt was.
+            Shape::GenerateContent => {
+                let mut first = candidate("", None);
+                first["usageMetadata"] = json!({"promptTokenCount": 11, "totalTokenCount": 11});
+                unnamed(&first)
+            }
         }
     }
 
@@ -128,6 +158,7 @@ impl Shape {
                 "type": "response.output_text.delta", "item_id": "msg_test", "output_index": 0, "content_index": 0,
                 "delta": text,
             })),
+            Shape::GenerateContent => unnamed(&candidate(text, None)),
         }
     }
 
@@ -148,6 +179,7 @@ impl Shape {
                 event(&json!({"type": "response.output_item.done", "output_index": 0, "item": item}))
                     + &event(&json!({"type": "response.completed", "response": response("completed", json!([item]))}))
             }
+            Shape::GenerateContent => unnamed(&candidate("", Some("STOP"))),
         }
     }
 
@@ -166,6 +198,9 @@ impl Shape {
                 "type": "error", "code": "server_is_overloaded", "message": "We are overloaded", "param": null,
                 "sequence_number": 4,
             })),
+            Shape::GenerateContent => unnamed(
+                &json!({"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}),
+            ),
         }
     }
 
@@ -201,6 +236,27 @@ impl Shape {
                 json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_up"})
                     .to_string()
             }
+            (Shape::GenerateContent, _) => {
+                let kind = match status {
+                    400 | 413 | 422 => "INVALID_ARGUMENT",
+                    401 => "UNAUTHENTICATED",
+                    403 => "PERMISSION_DENIED",
+                    404 => "NOT_FOUND",
+                    429 => "RESOURCE_EXHAUSTED",
+                    503 => "UNAVAILABLE",
+                    504 => "DEADLINE_EXCEEDED",
+                    _ => "INTERNAL",
+                };
+                json!({"error": {"code": status, "message": message, "status": kind}}).to_string()
+            }
+        }
+    }
+
+    /// The status that stands for this one; Google has no 502.
+    pub(crate) const fn own_status(self, status: u16) -> u16 {
+        match (self, status) {
+            (Shape::GenerateContent, 502) => 500,
+            _ => status,
         }
     }
 
@@ -210,6 +266,7 @@ impl Shape {
             Shape::Chat => &body["choices"][0]["message"]["content"],
             Shape::Messages => &body["content"][0]["text"],
             Shape::Responses => &body["output"][0]["content"][0]["text"],
+            Shape::GenerateContent => &body["candidates"][0]["content"]["parts"][0]["text"],
         };
         text.as_str().unwrap_or_else(|| panic!("an answer, not {body}")).to_owned()
     }
@@ -221,6 +278,7 @@ impl Shape {
             Shape::Chat => &data["choices"][0]["delta"]["content"],
             Shape::Messages => &data["delta"]["text"],
             Shape::Responses => &data["delta"],
+            Shape::GenerateContent => &data["candidates"][0]["content"]["parts"][0]["text"],
         };
         text.as_str().unwrap_or_default().to_owned()
     }
@@ -231,6 +289,7 @@ impl Shape {
             Shape::Chat => "[DONE]",
             Shape::Messages => "message_stop",
             Shape::Responses => "response.completed",
+            Shape::GenerateContent => r#""finishReason":"STOP""#,
         }
     }
 
@@ -238,13 +297,14 @@ impl Shape {
     pub(crate) fn assert_ended_by_error(self, text: &str, end: End) {
         assert_eq!(end, End::Complete, "the error event is written with the end flag: {text}");
         assert!(!text.contains(self.success_mark()), "{text}");
-        let last = text.trim_end().rsplit("\n\n").next().expect("a split gives something");
+        let lines = text.replace("\r\n", "\n");
+        let last = lines.trim_end().rsplit("\n\n").next().expect("a split gives something");
         let data = last.lines().find_map(|line| line.strip_prefix("data: "));
         let data = data.unwrap_or_else(|| panic!("an event: {text}"));
         let error = serde_json::from_str(data).unwrap_or_else(|error| panic!("{error} in {data}"));
         self.error_type(&error);
         match self {
-            Shape::Chat => {}
+            Shape::Chat | Shape::GenerateContent => {}
             Shape::Messages => assert!(last.starts_with("event: error\n"), "{text}"),
             Shape::Responses => {
                 assert!(last.starts_with("event: response.failed\n") || last.starts_with("event: error\n"), "{text}");
@@ -261,6 +321,7 @@ impl Shape {
         let (error, name) = match body["type"].as_str() {
             Some("response.failed") => (&body["response"]["error"], "code"),
             Some("error") if self == Shape::Responses => (body, "code"),
+            _ if self == Shape::GenerateContent => (&body["error"], "status"),
             _ => (&body["error"], "type"),
         };
         assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
@@ -298,6 +359,23 @@ fn message(status: &str, text: &str) -> Value {
         "id": "msg_test", "type": "message", "role": "assistant", "status": status,
         "content": [{"type": "output_text", "text": text, "annotations": []}],
     })
+}
+
+/// An answer of Google's, or a chunk of one; the last one tells what it cost.
+fn candidate(text: &str, finish: Option<&str>) -> Value {
+    let mut candidate = json!({"content": {"parts": [{"text": text}], "role": "model"}, "index": 0});
+    let mut answer = json!({"modelVersion": "served-model", "responseId": "answer-test"});
+    if let Some(finish) = finish {
+        candidate["finishReason"] = json!(finish);
+        answer["usageMetadata"] = json!({"promptTokenCount": 11, "candidatesTokenCount": 7, "totalTokenCount": 18});
+    }
+    answer["candidates"] = json!([candidate]);
+    answer
+}
+
+/// Google ends its lines as HTTP does.
+fn unnamed(data: &Value) -> String {
+    format!("data: {data}\r\n\r\n")
 }
 
 fn event(data: &Value) -> String {

@@ -39,14 +39,24 @@ impl Seen {
         match self.head.path() {
             path if path.ends_with("messages") => Shape::Messages,
             path if path.ends_with("responses") => Shape::Responses,
+            path if path.contains("enerateContent") => Shape::GenerateContent,
             _ => Shape::Chat,
         }
     }
 
-    /// What the request says, in either shape.
+    /// Whether a stream is asked for.
+    pub(crate) fn streams(&self) -> bool {
+        self.head.path().contains(":streamGenerateContent") || self.json()["stream"] == true
+    }
+
+    /// What the request says, in whatever shape.
     pub(crate) fn prompt(&self) -> String {
         let body = self.json();
-        let content = if self.shape() == Shape::Responses { &body["input"] } else { &body["messages"][0]["content"] };
+        let content = match self.shape() {
+            Shape::Chat | Shape::Messages => &body["messages"][0]["content"],
+            Shape::Responses => &body["input"],
+            Shape::GenerateContent => &body["contents"][0]["parts"][0]["text"],
+        };
         content.as_str().expect("a prompt").to_owned()
     }
 }

@@ -27,6 +27,15 @@ pub struct ModelCall {
 }
 
 impl ModelCall {
+    /// The methods that are known, and what each of them asks.
+    pub const METHODS: [(&str, Operation); 5] = [
+        ("generateContent", Operation::Generate),
+        ("streamGenerateContent", Operation::Generate),
+        ("countTokens", Operation::CountTokens),
+        ("embedContent", Operation::Embed),
+        ("batchEmbedContents", Operation::Embed),
+    ];
+
     /// Reads what stands behind the version in a path (`models/gemini-3.8-flash:generateContent`, percent-encoding undone), and
     /// the query. `None` for a path that names no model or no method that is known.
     ///
@@ -39,13 +48,8 @@ impl ModelCall {
     pub fn read(path: &str, query: Option<&str>) -> Option<ModelCall> {
         // Names of models hold slashes and colons: the method is behind the last colon.
         let (model, method) = path.rsplit_once(':')?;
-        let (operation, stream) = match method {
-            "generateContent" => (Operation::Generate, false),
-            "streamGenerateContent" => (Operation::Generate, true),
-            "countTokens" => (Operation::CountTokens, false),
-            "embedContent" | "batchEmbedContents" => (Operation::Embed, false),
-            _ => return None,
-        };
+        let (_, operation) = ModelCall::METHODS.into_iter().find(|(name, _)| *name == method)?;
+        let stream = method == "streamGenerateContent";
         let model = model.strip_prefix("models/").unwrap_or(model);
         if model.is_empty() {
             return None;
