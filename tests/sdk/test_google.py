@@ -112,7 +112,7 @@ class Tools(unittest.TestCase):
         google = client()
         config = types.GenerateContentConfig(
             tools=[WEATHER], automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            thinking_config=types.ThinkingConfig(include_thoughts=True))
+            thinking_config=types.ThinkingConfig(include_thoughts=True, thinking_budget=1024))
         contents = [types.Content(role="user", parts=[types.Part(text="[tool] What is the weather in Brno?")])]
         if stream:
             parts = []

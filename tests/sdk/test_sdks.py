@@ -232,8 +232,9 @@ class Messages(unittest.TestCase):
                             first = events.get_final_message()
                     else:
                         first = self.client().messages.create(messages=messages, **ask)
-                    self.assertEqual([block.type for block in first.content], ["thinking", "tool_use"])
-                    result = {"type": "tool_result", "tool_use_id": first.content[1].id, "content": "sunny"}
+                    self.assertEqual(first.content[0].type, "thinking")
+                    [call] = [block for block in first.content if block.type == "tool_use"]
+                    result = {"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}
                     messages += [{"role": "assistant", "content": first.content}, {"role": "user", "content": [result]}]
                     second = self.client().messages.create(messages=messages, **ask)
                     self.assertEqual([block.text for block in second.content if block.type == "text"], ["The tool said: sunny"])
