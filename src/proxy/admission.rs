@@ -104,25 +104,14 @@ pub(super) enum Denied {
 pub(super) fn reserve(ledger: &Ledger, config: &Config, request: Request<'_>) -> Result<Admitted, Denied> {
     let Request { operation, peek, prompt, plan, payer, strict, facts } = request;
     let quota = &config.quota;
-    if !operation.is_billed() {
-        // It costs nothing, but counts as a request.
+    let (input_cost, output_price) = dearest(plan, prompt);
+    let input_tokens = quota.weights.count(&Usage { input: prompt, ..Usage::default() });
+    let input = Amount { tokens: input_tokens, cost: input_cost };
+    if operation != Operation::Generate {
         let demand = Demand {
             payer,
-            input: Amount::default(),
-            output_tokens: 0,
-            output_weight: 0,
-            output_price: PicoDollars::ZERO,
-            can_cap: false,
-            facts,
-        };
-        let reservation = ledger.reserve(demand, SystemTime::now()).map_err(Denied::Refusal)?;
-        return Ok(Admitted { reservation, output_bound: None });
-    }
-    if operation == Operation::Embed {
-        let tokens = quota.weights.count(&Usage { input: prompt, ..Usage::default() });
-        let demand = Demand {
-            payer,
-            input: Amount { tokens, cost: dearest(plan, prompt).0 },
+            // What is not billed costs nothing, but counts as a request.
+            input: if operation.is_billed() { input } else { Amount::default() },
             output_tokens: 0,
             output_weight: 0,
             output_price: PicoDollars::ZERO,
@@ -134,11 +123,10 @@ pub(super) fn reserve(ledger: &Ledger, config: &Config, request: Request<'_>) ->
     }
     let ceiling = ceiling(payer);
     fits_ceiling(peek, ceiling, strict).map_err(Denied::Error)?;
-    let (input_cost, output_price) = dearest(plan, prompt);
     let each = expected_output(ledger, quota, least(peek.max_output, ceiling), (payer, plan));
     let demand = Demand {
         payer,
-        input: Amount { tokens: quota.weights.count(&Usage { input: prompt, ..Usage::default() }), cost: input_cost },
+        input,
         output_tokens: each.saturating_mul(peek.choices),
         output_weight: quota.weights.output,
         output_price,

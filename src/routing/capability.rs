@@ -60,6 +60,23 @@ pub(super) enum Obstacle {
     Refuses(Parameters),
 }
 
+/// What a request needs of a model, in words; that it is streamed is the least of it.
+#[must_use]
+pub fn in_words(needs: &Needs) -> Vec<&'static str> {
+    let named = [
+        (needs.tools, "tools"),
+        (needs.forced_tool, "a forced tool call"),
+        (needs.parallel_tools, "parallel tool calls"),
+        (needs.images, "images"),
+        (needs.documents, "documents"),
+        (needs.audio, "audio"),
+        (needs.structured_output, "structured output"),
+        (needs.reasoning, "reasoning"),
+        (needs.caching, "prompt caching"),
+    ];
+    named.into_iter().filter(|(needed, _)| *needed).map(|(_, word)| word).collect()
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -171,19 +188,7 @@ impl Demand {
 
     /// What is needed, in words for an error.
     pub(super) fn words(&self) -> String {
-        let needs = &self.needs;
-        let named = [
-            (needs.tools, "tools"),
-            (needs.forced_tool, "a forced tool call"),
-            (needs.parallel_tools, "parallel tool calls"),
-            (needs.images, "images"),
-            (needs.documents, "documents"),
-            (needs.audio, "audio"),
-            (needs.structured_output, "structured output"),
-            (needs.reasoning, "reasoning"),
-            (needs.caching, "prompt caching"),
-        ];
-        let words: Vec<&str> = named.into_iter().filter(|(needed, _)| *needed).map(|(_, word)| word).collect();
+        let words = in_words(&self.needs);
         if words.is_empty() { format!("a prompt of about {} tokens", self.input) } else { words.join(", ") }
     }
 

@@ -21,6 +21,7 @@ mod target;
 mod wishes;
 
 pub use affinity::{Affinity, Stay};
+pub use capability::in_words;
 pub use explain::{Candidate, Explained};
 pub use follow::Pursuit;
 pub use health::{Breakers, Health, Seen, Ticket};

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::super::failure::Failure;
 use super::super::figures::thousands;
 use super::super::table::Table;
-use crate::routing::{Ask, Candidate, Explained, Live, Snapshot};
+use crate::routing::{Ask, Candidate, Explained, Live, Snapshot, in_words};
 
 /// The largest request that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
@@ -128,19 +128,10 @@ impl Asked {
         if let Some(bound) = peek.max_output {
             let _ = write!(words, ", an answer of at most {}", thousands(bound));
         }
-        let named = [
-            (needs.tools, "tools"),
-            (needs.forced_tool, "a forced tool call"),
-            (needs.parallel_tools, "parallel tool calls"),
-            (needs.images, "images"),
-            (needs.documents, "documents"),
-            (needs.audio, "audio"),
-            (needs.structured_output, "structured output"),
-            (needs.reasoning, "reasoning"),
-            (needs.caching, "prompt caching"),
-            (needs.streaming, "streaming"),
-        ];
-        let needed: Vec<&str> = named.into_iter().filter(|(needed, _)| *needed).map(|(_, word)| word).collect();
+        let mut needed = in_words(needs);
+        if needs.streaming {
+            needed.push("streaming");
+        }
         if !needed.is_empty() {
             let _ = write!(words, "; needs {}", needed.join(", "));
         }
