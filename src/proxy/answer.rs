@@ -318,6 +318,9 @@ impl Exchange<'_, '_> {
         if !pump.committed {
             self.lose_hedge();
         }
+        if let Some(ticket) = self.ticket.as_mut().filter(|_| pump.content) {
+            ticket.proved(&self.context.snapshot.config().health);
+        }
         self.settle_first(pump.committed).await?;
         if !pump.committed {
             pump.committed = true;

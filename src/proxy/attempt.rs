@@ -28,7 +28,7 @@ use super::watch::{Interrupt, Watch};
 use crate::observe::{self, CapturedUpstream};
 use crate::providers::{Failure, Scope};
 use crate::resolver::without_metadata;
-use crate::routing::Target;
+use crate::routing::{Target, Ticket};
 
 /// After a write error an answer that is on its way is waited for so long.
 const LATE_ANSWER: Duration = Duration::from_millis(500);
@@ -111,6 +111,8 @@ pub(super) struct Exchange<'a, 'b> {
     pub(super) first_content: Option<Duration>,
     /// When that is over, from the end of the request on.
     pub(super) first_until: Option<Instant>,
+    /// Tells the health of the target of the attempt under way how it ends.
+    pub(super) ticket: Option<Ticket>,
     /// Another target that is asked as well while this one is silent.
     pub(super) hedge: Option<Box<Hedge<'a>>>,
 }
@@ -220,7 +222,7 @@ impl Exchange<'_, '_> {
     }
 
     /// A try that is followed by another one at the same target.
-    fn note_again(&mut self, target: &Target, (class, status): (ErrorClass, Option<u16>)) {
+    pub(super) fn note_again(&mut self, target: &Target, (class, status): (ErrorClass, Option<u16>)) {
         note_attempt(self.context, target, (observe::Outcome::Failed(class), status));
         let attempts = self.context.meter.as_ref().map_or(0, |meter| meter.record.attempts.count());
         self.downstream.marks().set("x-ovth-attempts", &(attempts + 1).to_string());

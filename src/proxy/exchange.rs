@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use ovth_filters::neutral::{ApiError, ErrorClass};
@@ -225,6 +225,15 @@ fn planned(
     Ok((plan, routed))
 }
 
+/// How long a client waits for an answer that it wants whole, as its SDK tells, less what it takes to tell it of an error in time: there is no
+/// use in trying further when nobody listens. Stainless' SDKs of OpenAI and Anthropic say it in seconds, those in Python as the time between
+/// two reads: <https://github.com/openai/openai-python/blob/main/src/openai/_base_client.py>.
+fn client_patience(headers: &HeaderMap) -> Option<Duration> {
+    let of = |name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let seconds = of("x-stainless-timeout").or_else(|| of("x-stainless-read-timeout"))?;
+    Duration::try_from_secs_f64(seconds * 0.95).ok().filter(|patience| !patience.is_zero())
+}
+
 /// What a conversation's stay is kept under: by the name that the client gives it, else by how it began; 0 when it is nothing to go by.
 fn stay_key(key: &str, model: &str, named: Option<&str>, conversation: u64) -> u64 {
     static DIGEST: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -306,7 +315,8 @@ async fn run(
 ) -> Result<()> {
     let config = context.snapshot.config();
     let started = Instant::from_std(context.arrived);
-    let total = started + config.timeouts.total;
+    let patience = client_patience(&session.req_header().headers).filter(|_| !asked.peek.stream);
+    let total = started + patience.map_or(config.timeouts.total, |patience| patience.min(config.timeouts.total));
     let (commit_after, every) = (config.commit_after, config.heartbeat);
     let streaming = asked.peek.stream;
     let mut watch = Watch::new(total, Arc::clone(&gateway.ending));
@@ -328,6 +338,7 @@ async fn run(
         embedded: None,
         first_content: None,
         first_until: None,
+        ticket: None,
         hedge: None,
     };
     let ended = try_targets(&mut exchange, plan).await;

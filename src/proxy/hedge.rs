@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::BytesMut;
 use futures::future::{BoxFuture, pending};
 use http::HeaderMap;
+use ovth_filters::neutral::ErrorClass;
 use pingora_core::Error;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -46,6 +47,8 @@ pub(super) struct Hedge<'a> {
     has_begun: bool,
     /// Tells the target's health how it ended, from its begin on.
     ticket: Option<Ticket>,
+    /// How it failed while the first went on.
+    pub(super) failed: Option<Box<Failed>>,
     /// Whether the provider has the whole request, and so may bill for it.
     sent: Arc<AtomicBool>,
     state: State<'a>,
@@ -78,6 +81,7 @@ impl<'a> Hedge<'a> {
             began: at,
             has_begun: false,
             ticket: None,
+            failed: None,
             sent: Arc::new(AtomicBool::new(false)),
             state: State::Waiting(leg),
         }
@@ -96,6 +100,11 @@ impl<'a> Hedge<'a> {
     /// Whether it may still answer.
     pub(super) const fn is_open(&self) -> bool {
         !matches!(self.state, State::Over)
+    }
+
+    /// Whether its provider has the whole request, and has not refused it.
+    fn is_sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Ends it, and says whether it was under way.
@@ -149,7 +158,7 @@ impl Exchange<'_, '_> {
             match self.watch.wait(self.downstream, stage, either).await {
                 Ok(Ok(output)) => return Ok(Ok(output)),
                 Ok(Err(Ok(begun))) => return Err(begun),
-                Ok(Err(Err(failed))) => self.hedge_failed(&failed),
+                Ok(Err(Err(failed))) => self.hedge_failed(failed),
                 Err(interrupt) => return Ok(Err(interrupt)),
             }
         }
@@ -159,8 +168,18 @@ impl Exchange<'_, '_> {
     pub(super) async fn finish(&mut self, hedge: &mut Hedge<'_>) -> Outcome {
         match self.watch.wait(self.downstream, None, hedge.run()).await {
             Ok(Ok(begun)) => self.answer_begun(&hedge.target, *begun).await,
+            Ok(Err(failed)) if failed.failure.refuses_state && !self.without_state => {
+                self.leave_state_out();
+                self.note_again(&hedge.target, (ErrorClass::BadRequest, failed.status));
+                self.attempt(&hedge.target).await
+            }
             Ok(Err(failed)) => Outcome::Failed(*failed),
-            Err(interrupt) => interrupted(&hedge.target, interrupt, TOO_LONG),
+            Err(interrupt) => {
+                if let Some(meter) = self.context.meter.as_mut().filter(|_| hedge.is_sent()) {
+                    meter.sent();
+                }
+                interrupted(&hedge.target, interrupt, TOO_LONG)
+            }
         }
     }
 
@@ -172,11 +191,21 @@ impl Exchange<'_, '_> {
         }
         self.gateway.metrics.hedge(HedgeOutcome::Lost);
         if let Some(meter) = &mut self.context.meter {
-            meter.lost(&hedge.target, hedge.sent.load(Ordering::Relaxed));
+            meter.lost(&hedge.target, hedge.is_sent());
         }
     }
 
-    fn hedge_failed(&mut self, failed: &Failed) {
+    /// No target of this exchange is told state of another's any more, and none of this conversation.
+    fn leave_state_out(&mut self) {
+        self.without_state = true;
+        self.gateway.refused_state.remember(self.asked.conversation);
+    }
+
+    fn hedge_failed(&mut self, failed: Box<Failed>) {
+        if failed.failure.refuses_state {
+            // That is the request's fault, and mended for whoever is asked next.
+            self.leave_state_out();
+        }
         let Some(hedge) = &mut self.hedge else { return };
         self.gateway.metrics.hedge(HedgeOutcome::Failed);
         if let Some(ticket) = hedge.ticket() {
@@ -187,6 +216,7 @@ impl Exchange<'_, '_> {
             let told = (&failed.failure.error, failed.status, hedge.began);
             note_failure(self.context, &hedge.target, told);
         }
+        hedge.failed = Some(failed).filter(|failed| !failed.failure.refuses_state);
     }
 }
 
@@ -211,11 +241,16 @@ impl Leg<'_> {
             let (wire, mut attempt) = self.connect(&prepared, (&addresses, fresh)).await?;
             match self.send(wire, &mut attempt, &sent).await? {
                 Some(wire) => break (wire, attempt),
-                None => fresh = true,
+                None => {
+                    sent.store(false, Ordering::Relaxed);
+                    fresh = true;
+                }
             }
         };
         let status = wire.head().map_or(0, |head| head.status.as_u16());
         if !(200..300).contains(&status) {
+            // Who refuses bills nothing.
+            sent.store(false, Ordering::Relaxed);
             return Err(self.refusal(wire, status).await);
         }
         let head = wire.head().ok_or_else(|| self.failed("its answer has no head"))?;
@@ -328,11 +363,14 @@ impl Leg<'_> {
             if let Some(error) = progress.exhausted.take() {
                 return Err(Failed::of_error(*error));
             }
-            if let Some(mut error) = progress.error.take().filter(|_| !progress.content) {
+            // One that follows content is told, or tried again, by whoever goes on with the answer.
+            if !progress.content
+                && let Some(mut error) = progress.error.take()
+            {
                 unsaid::take_out_of(&self.target, &mut error);
                 return Err(Failed::of(self.target.upstream.stream_failure(self.target.shape, *error)));
             }
-            if progress.content || progress.complete {
+            if progress.content || progress.complete || progress.error.is_some() {
                 return Ok(Box::new(Begun { attempt, prepared, wire, pending, end }));
             }
             if end || progress.done {

@@ -184,9 +184,14 @@ impl Meter {
     }
 
     /// Takes note of an attempt at the target, and counts it.
-    pub(super) fn attempted(&mut self, attempt: AttemptNote) {
-        if let Some(counted) = self.counted() {
-            counted.attempt(attempt.outcome);
+    pub(super) fn attempted(&mut self, target: &Target, attempt: AttemptNote) {
+        let is_current = self.target.as_ref().is_some_and(|current| current.key == target.key);
+        match self.counted().filter(|_| is_current) {
+            Some(counted) => counted.attempt(attempt.outcome),
+            None => {
+                let label = target.label.as_deref().unwrap_or(metrics::OTHER);
+                self.metrics.target(&attempt.provider, label).attempt(attempt.outcome);
+            }
         }
         self.record.attempts.push(attempt);
     }
@@ -244,12 +249,17 @@ impl Meter {
         self.observed = Observed::default();
     }
 
-    /// Another target has content sooner than that of the attempt under way: what this one has used is paid for, and the other's begins.
-    pub(super) fn overtaken(&mut self) {
+    /// The attempt under way is given up, though its provider may go on: what it has used is paid for.
+    pub(super) fn given_up(&mut self) {
         if let (Some(usage), Some(target)) = (self.own_usage().0, self.target.clone()) {
             self.add_beside(&target, usage, false);
         }
         self.observed = Observed::default();
+    }
+
+    /// Another target has content sooner than that of the attempt under way, which is given up.
+    pub(super) fn overtaken(&mut self) {
+        self.given_up();
         if let Some(target) = self.target.clone() {
             self.note_overtaken(&target);
         }
@@ -304,9 +314,7 @@ impl Meter {
             outcome: Outcome::Overtaken,
             status: None,
         };
-        let label = target.label.as_deref().unwrap_or(metrics::OTHER);
-        self.metrics.target(&note.provider, label).attempt(note.outcome);
-        self.record.attempts.push(note);
+        self.attempted(target, note);
     }
 
     /// The first byte of an answer from a provider goes out.

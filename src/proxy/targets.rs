@@ -19,7 +19,7 @@ use super::{Gateway, count_tokens};
 use crate::config::RetrySettings;
 use crate::observe::{self, AttemptNote, FailedAttempt, HedgeOutcome};
 use crate::providers::Next;
-use crate::routing::{Plan, Pursuit, Seen, Stay, Target, Ticket};
+use crate::routing::{Plan, Pursuit, Seen, Stay, Target};
 
 /// Targets that one request may try; more would only make a client wait for what is down everywhere.
 const MAX_TARGETS: u32 = 6;
@@ -47,6 +47,14 @@ impl Trials {
         self.tried += 1;
         self.hosts.push(target.key.host());
     }
+
+    /// It was not asked after all.
+    fn take_back(&mut self, target: &Target) {
+        self.tried -= 1;
+        if let Some(at) = self.hosts.iter().rposition(|host| *host == target.key.host()) {
+            self.hosts.remove(at);
+        }
+    }
 }
 
 /// What is tried next.
@@ -61,12 +69,11 @@ enum Trial<'a> {
 struct Tried {
     target: Arc<Target>,
     began: Instant,
-    ticket: Option<Ticket>,
 }
 
 impl Tried {
-    fn of(mut hedge: Box<Hedge<'_>>) -> Tried {
-        Tried { ticket: hedge.ticket(), target: Arc::clone(&hedge.target), began: hedge.began }
+    fn of(hedge: &Hedge<'_>) -> Tried {
+        Tried { target: Arc::clone(&hedge.target), began: hedge.began }
     }
 }
 
@@ -165,30 +172,36 @@ async fn try_round(
                 exchange.first_content = plan.first_byte.filter(|_| !may_be_late);
                 exchange.hedge = if may_be_late { None } else { planned_hedge(exchange, plan, &pursuit) };
                 let began = Instant::now();
-                let ticket = gateway.health.begin(&target, began.into_std());
+                exchange.ticket = Some(gateway.health.begin(&target, began.into_std()));
                 let outcome = exchange.attempt(&target).await;
-                (Tried { target, began, ticket: Some(ticket) }, outcome)
+                (Tried { target, began }, outcome)
             }
             Trial::Hedge(mut hedge) => {
                 note_target(exchange, plan, &hedge.target, Some("failover"));
+                exchange.ticket = hedge.ticket();
                 let outcome = exchange.finish(&mut hedge).await;
-                (Tried::of(hedge), outcome)
+                (Tried::of(&hedge), outcome)
             }
         };
-        if let Some(hedge) = exchange.hedge.as_ref().filter(|hedge| hedge.has_begun()) {
+        if let Some(hedge) = exchange.hedge.as_mut().filter(|hedge| hedge.has_begun()) {
             pursuit.leave_out(&hedge.target);
             trials.begin(&hedge.target);
+            if let Some(failed) = hedge.failed.take() {
+                pursuit.learn(&hedge.target, &failed.failure);
+                trials.failures.push((*failed, Arc::clone(&hedge.target)));
+            }
         }
         let failed = loop {
             let now = std::time::Instant::now();
-            let Tried { target, began, ticket } = &mut tried;
+            let Tried { target, began } = &tried;
             match outcome {
                 Outcome::Overtaken(begun) => {
                     gateway.metrics.hedge(HedgeOutcome::Won);
                     with_meter(exchange.context, Meter::overtaken);
-                    if let Some(hedge) = exchange.hedge.take() {
+                    if let Some(mut hedge) = exchange.hedge.take() {
                         // The ticket of the first says nothing: it was silent, but not for too long.
-                        tried = Tried::of(hedge);
+                        exchange.ticket = hedge.ticket();
+                        tried = Tried::of(&hedge);
                     }
                     note_target(exchange, plan, &tried.target, Some("hedge"));
                     outcome = exchange.answer_begun(&tried.target, *begun).await;
@@ -196,7 +209,7 @@ async fn try_round(
                 Outcome::Served => {
                     let context = &mut *exchange.context;
                     let seen = seen(context, began.into_std());
-                    if let Some(ticket) = ticket.take() {
+                    if let Some(ticket) = exchange.ticket.take() {
                         gateway.health.served(target, ticket, &seen, &settings, now);
                     }
                     stays(gateway, context, exchange.asked, target);
@@ -210,7 +223,7 @@ async fn try_round(
                 }
                 Outcome::Broken(error) => {
                     exchange.lose_hedge();
-                    if let Some(ticket) = ticket.take().filter(|_| is_targets_fault(error.class)) {
+                    if let Some(ticket) = exchange.ticket.take().filter(|_| is_targets_fault(error.class)) {
                         gateway.health.broke(ticket, &settings, now);
                     }
                     note_failure(exchange.context, target, (&error, None, *began));
@@ -223,18 +236,21 @@ async fn try_round(
             exchange.lose_hedge();
         }
         let hedge = exchange.hedge.take().filter(|hedge| hedge.has_begun() && hedge.is_open());
-        let Tried { target, began, ticket } = tried;
+        let Tried { target, began } = tried;
+        let ticket = exchange.ticket.take();
         let further = pursuit.next_but(hedge.is_some(), (&target, &failed.failure));
         next = hedge.map(Trial::Hedge).or(further.map(Trial::Target));
         if failed.failure.next == Next::OtherTranslation {
             // Nobody was asked: that is no attempt.
-            trials.tried -= 1;
+            trials.take_back(&target);
             trials.failures.push((failed, target));
             continue;
         }
         let (now, context) = (std::time::Instant::now(), &mut *exchange.context);
         note_failure(context, &target, (&failed.failure.error, failed.status, began));
-        with_meter(context, Meter::attempt_failed);
+        // The route's deadline gave up a provider that goes on working, and may bill for it.
+        let is_given_up = exchange.first_content.is_some() && failed.failure.error.class == ErrorClass::Timeout;
+        with_meter(context, if is_given_up { Meter::given_up } else { Meter::attempt_failed });
         if let Some(ticket) = ticket {
             gateway.health.failed(&target, &failed.failure, ticket, &settings, now);
         }
@@ -291,7 +307,7 @@ fn stays(gateway: &Gateway, context: &Context, asked: &Asked, target: &Target) {
     if asked.stay_key != 0 {
         let now = std::time::Instant::now();
         let stay = Stay::of(target, &usage, asked.cache_lifetime, now);
-        gateway.health.affinity.answered(asked.stay_key, stay, now);
+        gateway.health.affinity.answered(asked.stay_key, (target, stay), now);
     }
 }
 
@@ -320,12 +336,8 @@ fn note_target(exchange: &mut Exchange<'_, '_>, plan: &Plan, target: &Arc<Target
 /// Counts an attempt, and adds it to the record.
 pub(super) fn note_attempt(context: &mut Context, target: &Target, (outcome, status): (observe::Outcome, Option<u16>)) {
     with_meter(context, |meter| {
-        meter.attempted(AttemptNote {
-            provider: Arc::clone(target.upstream.id()),
-            model: Arc::clone(&target.model),
-            outcome,
-            status,
-        });
+        let (provider, model) = (Arc::clone(target.upstream.id()), Arc::clone(&target.model));
+        meter.attempted(target, AttemptNote { provider, model, outcome, status });
     });
 }
 

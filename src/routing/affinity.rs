@@ -69,11 +69,14 @@ impl Affinity {
         shard.get(&conversation).copied().filter(|stay| stay.until > now)
     }
 
-    /// A conversation was answered: where it stays from now on, or that nothing holds it.
-    pub fn answered(&self, conversation: u64, stay: Option<Stay>, now: Instant) {
+    /// A conversation was answered there: where it stays from now on, or that nothing holds what was said. A short request of the same session,
+    /// as for a title, takes nothing from the cache that the rest of it is in.
+    pub fn answered(&self, conversation: u64, (target, stay): (&Target, Option<Stay>), now: Instant) {
         let mut shard = self.shard(conversation).lock().unwrap_or_else(PoisonError::into_inner);
         let Some(stay) = stay else {
-            shard.remove(&conversation);
+            if shard.get(&conversation).is_some_and(|stay| stay.target != target.key.target()) {
+                shard.remove(&conversation);
+            }
             return;
         };
         if shard.len() >= PER_SHARD && !shard.contains_key(&conversation) {
@@ -108,12 +111,15 @@ mod tests {
         let [target] = targets.as_slice() else { unreachable!("one was made") };
         let usage = Usage { input: 10, cache_read: 4_000, cache_write: 500, ..Usage::default() };
         let made = Stay::of(target, &usage, None, now);
-        affinity.answered(7, made, now);
+        affinity.answered(7, (target, made), now);
         let found = affinity.stay(7, now + Duration::from_secs(299)).map(|stay| (stay.cached, stay.writes));
         assert_eq!(found, Some((4_500, true)));
         assert_eq!(affinity.stay(7, now + Duration::from_secs(300)), None);
         assert_eq!(affinity.stay(8, now), None);
-        affinity.answered(7, None, now);
+        affinity.answered(7, (target, None), now);
+        assert!(affinity.stay(7, now).is_some(), "a title was asked for beside it");
+        let others = fixture::targets(&[("google", "b")]);
+        others.iter().for_each(|other| affinity.answered(7, (other, None), now));
         assert_eq!(affinity.stay(7, now), None);
     }
 
@@ -134,7 +140,7 @@ mod tests {
         let all = (SHARDS * PER_SHARD) as u64;
         for at in 0..=all {
             let later = now + Duration::from_millis(at);
-            affinity.answered(at, Stay::of(target, &usage, None, later), later);
+            affinity.answered(at, (target, Stay::of(target, &usage, None, later)), later);
         }
         let held = (0..=all).filter(|at| affinity.stay(*at, now).is_some()).count();
         assert_eq!(held, SHARDS * PER_SHARD);

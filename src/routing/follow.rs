@@ -57,7 +57,8 @@ impl Pursuit {
         self.rest.is_empty()
     }
 
-    fn learn(&mut self, failed: &Target, failure: &Failure) {
+    /// Gives up, or puts off, what a failure concerns as well.
+    pub fn learn(&mut self, failed: &Target, failure: &Failure) {
         let digest = failed.key.within(failure.scope);
         let concerned = |target: &Target| target.key.within(failure.scope) == digest;
         match failure.next {

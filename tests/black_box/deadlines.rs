@@ -64,3 +64,15 @@ async fn a_request_body_that_comes_too_slowly_is_a_408() {
     }
     assert!(bed.first.links().is_empty());
 }
+
+#[tokio::test]
+async fn a_client_that_waits_for_less_is_told_before_it_gives_up() {
+    for header in ["x-stainless-timeout", "x-stainless-read-timeout"] {
+        let settings = "timeouts: {first_byte: 10m, idle: 10m, total: 10m}\n";
+        let bed = Bed::start_with(settings, Upstream::silent().await, Upstream::silent().await).await;
+        let asked = bed.gateway.request(Shape::Chat, Shape::Chat.ask(&bed.sole(), "go")).header(header, "2.0");
+        let response = bed.gateway.send(&asked, Way::Sized).await;
+        assert_eq!(response.status, 504, "{response:?}");
+        bed.first.link(0).await.closed().await;
+    }
+}

@@ -174,3 +174,24 @@ async fn what_answers_in_time_and_what_is_wanted_whole_goes_to_one_target_only()
     gate.open();
     assert_eq!(waiting.response().await.status, 200);
 }
+
+#[tokio::test]
+async fn who_leaves_when_only_the_second_is_left_has_its_prompt_paid_for() {
+    let gate = Gate::new();
+    let first = Upstream::always(Answer::error(Shape::Chat, 503).behind(&gate)).await;
+    let second = Upstream::always(Answer::silence()).await;
+    let gateway = gateway("100ms", &first, &second).await;
+    let mut connection = gateway.open(Shape::Chat, Shape::Chat.ask_stream("r", "hello")).await;
+    let asked = second.request(0).await;
+    gate.open();
+    gateway.logged("\"provider\":\"first\"").await;
+    let head = connection.head().await;
+    let id = head.header(Shape::Chat.id_header()).expect("a request id").to_owned();
+    drop(connection);
+    asked.link.closed().await;
+    let entry = gateway.entry(&id).await;
+    assert_eq!(attempts(&entry)[1], ("second", "client_abort"), "{entry}");
+    assert_eq!((&entry["tokens"]["input"], &entry["usage_source"]), (&8.into(), &"estimated".into()), "{entry}");
+    let page = gateway.metrics().await;
+    assert!(page.contains(r#"ovth_attempts_total{model="model",outcome="overloaded",provider="first"} 1"#), "{page}");
+}

@@ -15,10 +15,18 @@ const PARTS: usize = 6;
 pub(super) enum State {
     /// It serves.
     Closed,
-    /// It failed too often, and is passed over until then. So often in a row it was opened.
-    Open { until: Instant, times: u32 },
+    /// It failed too often at `since`, and is passed over until then. So often in a row it was opened.
+    Open { since: Instant, until: Instant, times: u32 },
     /// It may serve again: one attempt at a time finds out.
-    HalfOpen { probing: bool, passed: u64, times: u32 },
+    HalfOpen { since: Instant, probing: bool, passed: u64, times: u32 },
+}
+
+/// An attempt that ended, or has shown that its target serves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) verdict: Verdict,
+    pub(super) is_probe: bool,
+    pub(super) began: Instant,
 }
 
 /// What an attempt came to, for the breaker.
@@ -58,12 +66,12 @@ impl Breaker {
     /// An attempt begins. Whether it is the probe.
     pub(super) fn begin(&mut self, now: Instant) -> bool {
         match self.state {
-            State::Open { until, times } if until <= now => {
-                self.state = State::HalfOpen { probing: true, passed: 0, times };
+            State::Open { since, until, times } if until <= now => {
+                self.state = State::HalfOpen { since, probing: true, passed: 0, times };
                 true
             }
-            State::HalfOpen { probing: false, passed, times } => {
-                self.state = State::HalfOpen { probing: true, passed, times };
+            State::HalfOpen { since, probing: false, passed, times } => {
+                self.state = State::HalfOpen { since, probing: true, passed, times };
                 true
             }
             State::Closed | State::Open { .. } | State::HalfOpen { .. } => false,
@@ -71,12 +79,10 @@ impl Breaker {
     }
 
     /// An attempt ended. Whether the breaker was opened by it.
-    pub(super) fn ended(
-        &mut self,
-        (verdict, is_probe): (Verdict, bool),
-        now: Instant,
-        settings: &HealthSettings,
-    ) -> bool {
+    pub(super) fn ended(&mut self, ended: Ended, now: Instant, settings: &HealthSettings) -> bool {
+        let Ended { verdict, is_probe, began } = ended;
+        // One that was begun before it opened tells of the time before: a long stream that ends well says nothing of what begins now.
+        let verdict = if self.opened().is_some_and(|since| began < since) { Verdict::Nothing } else { verdict };
         if verdict != Verdict::Nothing {
             self.window.add(verdict == Verdict::Failed, now, settings.window);
         }
@@ -100,19 +106,19 @@ impl Breaker {
                 self.open(times.saturating_add(1), now, settings);
                 true
             }
-            // One that was begun before it opened, or for want of another target, tells nothing new.
+            // One that was begun for want of another target tells nothing new when it fails.
             (State::Open { .. }, Verdict::Failed | Verdict::Nothing) | (State::Closed, _) => false,
-            (State::Open { times, .. }, Verdict::Served) => {
-                self.passed(1, times, settings);
+            (State::Open { since, times, .. }, Verdict::Served) => {
+                self.passed(1, (since, times), settings);
                 false
             }
-            (State::HalfOpen { passed, times, .. }, Verdict::Served) => {
-                self.passed(passed + 1, times, settings);
+            (State::HalfOpen { since, passed, times, .. }, Verdict::Served) => {
+                self.passed(passed + 1, (since, times), settings);
                 false
             }
-            (State::HalfOpen { passed, times, .. }, Verdict::Nothing) => {
+            (State::HalfOpen { since, passed, times, .. }, Verdict::Nothing) => {
                 if is_probe {
-                    self.state = State::HalfOpen { probing: false, passed, times };
+                    self.state = State::HalfOpen { since, probing: false, passed, times };
                 }
                 false
             }
@@ -129,19 +135,27 @@ impl Breaker {
         self.state
     }
 
-    fn passed(&mut self, passed: u64, times: u32, settings: &HealthSettings) {
+    /// When it was opened, if it is not closed again.
+    const fn opened(&self) -> Option<Instant> {
+        match self.state {
+            State::Closed => None,
+            State::Open { since, .. } | State::HalfOpen { since, .. } => Some(since),
+        }
+    }
+
+    fn passed(&mut self, passed: u64, (since, times): (Instant, u32), settings: &HealthSettings) {
         if passed >= settings.probes {
             self.state = State::Closed;
             self.window.parts = [Part::EMPTY; PARTS];
         } else {
-            self.state = State::HalfOpen { probing: false, passed, times };
+            self.state = State::HalfOpen { since, probing: false, passed, times };
         }
     }
 
     fn open(&mut self, times: u32, now: Instant, settings: &HealthSettings) {
         let factor = 1_u32.checked_shl(times - 1).unwrap_or(u32::MAX);
         let wait = settings.open_for.saturating_mul(factor).min(settings.longest_open);
-        self.state = State::Open { until: now + wait, times };
+        self.state = State::Open { since: now, until: now + wait, times };
     }
 }
 
@@ -208,8 +222,28 @@ mod tests {
 
     fn attempt(breaker: &mut Breaker, verdict: Verdict, now: Instant) -> bool {
         let is_probe = breaker.begin(now);
-        breaker.ended((verdict, is_probe), now, &SETTINGS);
+        breaker.ended(Ended { verdict, is_probe, began: now }, now, &SETTINGS);
         is_probe
+    }
+
+    #[test]
+    fn what_was_begun_before_it_opened_neither_closes_it_nor_opens_it_again() {
+        let start = Instant::now();
+        let mut breaker = Breaker::new(start);
+        let later = start + seconds(1);
+        for _ in 0..4 {
+            attempt(&mut breaker, Verdict::Failed, later);
+        }
+        let old = |verdict| Ended { verdict, is_probe: false, began: start };
+        breaker.ended(old(Verdict::Served), start + seconds(2), &SETTINGS);
+        assert_eq!(breaker.avoided(later), Some(later + seconds(5)), "a long stream that ends well");
+        let ready = later + seconds(5);
+        assert!(breaker.begin(ready));
+        breaker.ended(old(Verdict::Failed), ready, &SETTINGS);
+        breaker.ended(old(Verdict::Served), ready, &SETTINGS);
+        assert!(matches!(breaker.state(), State::HalfOpen { probing: true, passed: 0, .. }), "the probe decides");
+        breaker.ended(Ended { verdict: Verdict::Served, is_probe: true, began: ready }, ready, &SETTINGS);
+        assert!(matches!(breaker.state(), State::HalfOpen { passed: 1, .. }));
     }
 
     #[test]
@@ -277,7 +311,7 @@ mod tests {
         assert!(breaker.begin(ready), "the first is the probe");
         assert_eq!(breaker.avoided(ready), Some(ready), "and all others wait for it");
         assert!(!breaker.begin(ready));
-        breaker.ended((Verdict::Failed, true), ready, &SETTINGS);
+        breaker.ended(Ended { verdict: Verdict::Failed, is_probe: true, began: ready }, ready, &SETTINGS);
         assert_eq!(breaker.avoided(ready), Some(ready + seconds(10)));
 
         let again = ready + seconds(10);

@@ -14,8 +14,16 @@ use crate::providers::Scope;
 struct Cooled {
     provider: Arc<str>,
     scope: Scope,
+    /// When it was last told to be.
+    since: Instant,
     until: Instant,
 }
+
+/// Targets that are avoided at a time, at most: clients may name models without end. Credentials and hosts are as many as are configured.
+const MOST_TARGETS: usize = 1_024;
+
+/// And of these, such as no configuration and no catalogue names.
+const MOST_UNNAMED: usize = 128;
 
 /// The cooling targets of a gateway.
 ///
@@ -46,24 +54,33 @@ impl Coolings {
         self.cooling.rcu(|cooling| {
             let mut next = Cooling::clone(cooling);
             next.retain(|_, cooled| cooled.until > now);
-            let fresh = || Cooled { provider: Arc::clone(target.upstream.id()), scope, until };
+            let most = if target.label.is_some() { MOST_TARGETS } else { MOST_UNNAMED };
+            if scope == Scope::Target && next.len() >= most && !next.contains_key(&digest) {
+                return next;
+            }
+            let fresh = || Cooled { provider: Arc::clone(target.upstream.id()), scope, since: now, until };
             let entry = next.entry(digest).or_insert_with(fresh);
+            entry.since = now;
             entry.until = until.max(entry.until);
             next
         });
         is_new
     }
 
-    /// The target answered: it is no longer avoided, nor are its credential and its host.
-    pub(super) fn recovered(&self, target: &Target) {
+    /// The target answered what was asked at `began`: it is no longer avoided, nor are its credential and its host, unless they were told to be
+    /// after that.
+    pub(super) fn recovered(&self, target: &Target, began: Instant) {
         let digests = target.key.all();
-        let is_cooling = |cooling: &Cooling| digests.iter().any(|digest| cooling.contains_key(digest));
+        let is_over = |digest: &u64, cooled: &Cooled| digests.contains(digest) && cooled.since <= began;
+        let is_cooling = |cooling: &Cooling| {
+            digests.iter().any(|digest| cooling.get(digest).is_some_and(|cooled| is_over(digest, cooled)))
+        };
         if !is_cooling(&self.cooling.load()) {
             return;
         }
         self.cooling.rcu(|cooling| {
             let mut next = Cooling::clone(cooling);
-            next.retain(|digest, _| !digests.contains(digest));
+            next.retain(|digest, cooled| !is_over(digest, cooled));
             next
         });
     }

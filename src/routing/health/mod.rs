@@ -115,9 +115,9 @@ impl Health {
         ticket.failed(Some(Scope::Target), settings, now);
     }
 
-    /// A target answered: whatever of it was passed over is not any more.
+    /// A target answered: whatever of it was passed over since before the attempt began is not any more.
     pub fn served(&self, target: &Target, ticket: Ticket, seen: &Seen, settings: &HealthSettings, now: Instant) {
-        self.coolings.recovered(target);
+        self.coolings.recovered(target, ticket.began());
         ticket.served(seen, settings, now);
     }
 

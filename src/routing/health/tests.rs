@@ -36,6 +36,49 @@ fn cooling_targets_come_last_and_the_soonest_ready_first_among_them() {
 }
 
 #[test]
+fn an_answer_to_what_was_asked_before_lifts_nothing_that_was_told_since() {
+    let (health, began) = (Health::new(), Instant::now());
+    let targets = fixture::targets(&[("openai", "a")]);
+    let [target] = targets.as_slice() else { unreachable!("one was made") };
+    let long = health.begin(target, began);
+    let limited = began + Duration::from_secs(1);
+    health.cool(target, Duration::from_secs(60), limited);
+    let ended = began + Duration::from_secs(9);
+    health.served(target, long, &Seen::default(), &settings(), ended);
+    assert!(health.is_avoided(target, ended), "a long stream that ends well");
+    serves(&health, target, ended);
+    assert!(!health.is_avoided(target, ended));
+}
+
+#[test]
+fn a_probe_is_answered_at_its_first_content() {
+    let (health, start) = (Health::new(), Instant::now());
+    let targets = fixture::targets(&[("openai", "a")]);
+    let [target] = targets.as_slice() else { unreachable!("one was made") };
+    for _ in 0..5 {
+        fails(&health, target, ErrorClass::Upstream, start);
+    }
+    let ready = start + Duration::from_secs(6);
+    let mut probe = health.begin(target, ready);
+    assert!(health.is_avoided(target, ready), "others wait for the probe");
+    probe.proved(&settings());
+    assert!(!health.is_avoided(target, ready), "but not for the end of its answer");
+    health.broke(probe, &settings(), ready);
+    assert!(health.is_avoided(target, ready), "which may still break off");
+}
+
+#[test]
+fn names_without_end_leave_room_for_what_is_configured() {
+    let (health, now) = (Health::new(), Instant::now());
+    let names: Vec<String> = (0..3_000).map(|at| format!("claude-x{at}")).collect();
+    let invented: Vec<(&str, &str)> = names.iter().map(|name| ("openai", name.as_str())).collect();
+    for target in &fixture::targets(&invented) {
+        health.cool(target, Duration::from_secs(600), now);
+    }
+    assert!(health.cooled(now).len() <= 1_024, "{}", health.cooled(now).len());
+}
+
+#[test]
 fn a_sole_target_and_a_plan_that_cools_as_a_whole_are_kept() {
     let (health, now) = (Health::new(), Instant::now());
     let targets = fixture::targets(&[("openai", "a"), ("google", "b")]);

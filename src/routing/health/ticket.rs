@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::breaker::Verdict;
+use super::breaker::{Ended, Verdict};
 use super::vitals::Vitals;
 use crate::config::HealthSettings;
 use crate::providers::Scope;
@@ -32,13 +32,31 @@ pub struct Ticket {
 #[derive(Debug)]
 struct Share {
     vitals: Arc<Vitals>,
+    began: Instant,
     is_probe: bool,
+    /// It was the probe, and that it serves was told at its first content.
+    is_proved: bool,
     is_told: bool,
 }
 
 impl Ticket {
     pub(super) fn new([target, host]: [Arc<Vitals>; 2], now: Instant) -> Ticket {
         Ticket { target: Share::take(target, now), host: Share::take(host, now), began: now }
+    }
+
+    /// When the attempt began.
+    pub(super) const fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Its first content is there: where it is the probe of a breaker, that is answered, and others need not wait for the end of a long answer.
+    pub fn proved(&mut self, settings: &HealthSettings) {
+        for share in [&mut self.target, &mut self.host] {
+            if share.is_probe {
+                share.tell(Verdict::Served, settings, Instant::now());
+                (share.is_probe, share.is_proved) = (false, true);
+            }
+        }
     }
 
     pub(super) fn served(mut self, seen: &Seen, settings: &HealthSettings, now: Instant) {
@@ -76,12 +94,16 @@ impl Share {
         known.used = now;
         let is_probe = known.breaker.begin(now);
         drop(known);
-        Share { vitals, is_probe, is_told: false }
+        Share { vitals, began: now, is_probe, is_proved: false, is_told: false }
     }
 
     fn tell(&mut self, verdict: Verdict, settings: &HealthSettings, now: Instant) {
         self.is_told = true;
-        self.vitals.known().breaker.ended((verdict, self.is_probe), now, settings);
+        if self.is_proved && verdict == Verdict::Served {
+            return;
+        }
+        let ended = Ended { verdict, is_probe: self.is_probe, began: self.began };
+        self.vitals.known().breaker.ended(ended, now, settings);
     }
 }
 
@@ -90,7 +112,8 @@ impl Drop for Share {
         self.vitals.end();
         if !self.is_told && self.is_probe {
             let now = Instant::now();
-            self.vitals.known().breaker.ended((Verdict::Nothing, true), now, &HealthSettings::default());
+            let ended = Ended { verdict: Verdict::Nothing, is_probe: true, began: self.began };
+            self.vitals.known().breaker.ended(ended, now, &HealthSettings::default());
         }
     }
 }

@@ -66,7 +66,7 @@ fn play(strategy: Strategy, sticky: bool) -> Read {
                 let usage = Usage { cache_read: cached, cache_write: prompt - cached, output: 100, ..Usage::default() };
                 caches.insert((conversation, target.key.target()), (prompt, now + LIFETIME));
                 health.served(target, ticket, &Seen::default(), &settings, now);
-                health.affinity.answered(conversation, Stay::of(target, &usage, None, now), now);
+                health.affinity.answered(conversation, (target, Stay::of(target, &usage, None, now)), now);
                 read.prompt += prompt;
                 read.cached += cached;
                 break;
