@@ -126,7 +126,9 @@ fn of_responses(to: Shape, sent: &Sent, asked: &mut Asked) {
         // OpenAI takes no longer ids there; a call and its result keep one.
         let short: HashMap<String, String> = ids(&sent.before)
             .zip(ids(&sent.after))
-            .filter(|(long, short)| long.len() > 40 && short.len() <= 40 && short.starts_with(&long[..23]))
+            .filter(|(long, short)| {
+                long.len() > 40 && short.len() <= 40 && long.get(..23).is_some_and(|begin| short.starts_with(begin))
+            })
             .collect();
         for turn in &mut asked.turns {
             let calls = turn.calls.iter_mut().map(|(id, ..)| id);
