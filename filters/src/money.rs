@@ -6,6 +6,9 @@ use std::ops::Add;
 /// Digits after the point of a price in USD per million tokens that make a whole number of pico-dollars a token.
 const EXACT_DIGITS: usize = 6;
 
+/// Digits after the point of an amount in dollars that is a whole number of pico-dollars.
+const DOLLAR_DIGITS: i64 = 12;
+
 /// Pico-dollars in a dollar.
 const PER_DOLLAR: u64 = 1_000_000_000_000;
 
@@ -43,6 +46,36 @@ impl PicoDollars {
             .try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
             .map(PicoDollars)
             .ok_or_else(|| fail(PriceError::TooLarge))
+    }
+
+    /// An amount from a JSON number of dollars (`0.000125`, `1.25e-4`), without a float in between. What is finer than a pico-dollar is
+    /// rounded up. `None` for what is no such number, is less than nothing, or is too large.
+    #[must_use]
+    pub fn of_dollars(number: &str) -> Option<PicoDollars> {
+        let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (number, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = || whole.bytes().chain(fraction.bytes());
+        if whole.is_empty() || !digits().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        if digits().all(|digit| digit == b'0') {
+            return Some(PicoDollars::ZERO);
+        }
+        // So many digits, with zeros behind them where there are fewer, are whole pico-dollars.
+        let kept = i64::try_from(whole.len()).ok()?.checked_add(i64::from(exponent))?.checked_add(DOLLAR_DIGITS)?;
+        let kept = usize::try_from(kept.max(0)).ok()?;
+        let finer = digits().skip(kept).any(|digit| digit != b'0');
+        // Leading zeros may be many, and what follows the first other digit must fit.
+        let zeros = digits().take_while(|digit| *digit == b'0').count();
+        let padded = digits().chain(std::iter::repeat(b'0')).skip(zeros).take(kept.saturating_sub(zeros));
+        let mut sum = 0_u64;
+        for digit in padded {
+            sum = sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        }
+        sum.checked_add(u64::from(finer)).map(PicoDollars)
     }
 
     /// The price of this many tokens, when this is the price of one.
@@ -89,4 +122,43 @@ pub enum PriceError {
     /// It does not fit.
     #[error("`{0}` is too large for a price")]
     TooLarge(Box<str>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_read_from_a_json_number_to_the_last_digit() {
+        for (number, expected) in [
+            ("0", Some(0)),
+            ("0.0", Some(0)),
+            ("0e99999999", Some(0)),
+            ("1", Some(PER_DOLLAR)),
+            ("0.000125", Some(125_000_000)),
+            ("1.25e-4", Some(125_000_000)),
+            ("1.25E-04", Some(125_000_000)),
+            ("2e+1", Some(20 * PER_DOLLAR)),
+            ("0.1", Some(100_000_000_000)),
+            ("0.000000000001", Some(1)),
+            // Never less than what is charged.
+            ("0.0000000000011", Some(2)),
+            ("1e-30", Some(1)),
+            ("0.00014250000000000002", Some(142_500_001)),
+            ("18446744.073709551615", Some(u64::MAX)),
+            ("18446744.073709551616", None),
+            ("1e2000000000", None),
+            ("1e99999999999", None),
+            ("-0.1", None),
+            (".5", None),
+            ("", None),
+            ("null", None),
+            ("\"0.1\"", None),
+        ] {
+            assert_eq!(PicoDollars::of_dollars(number).map(|amount| amount.0), expected, "{number}");
+        }
+        let zeros = format!("0.{}1", "0".repeat(10_000));
+        assert_eq!(PicoDollars::of_dollars(&zeros), Some(PicoDollars(1)));
+        assert_eq!(PicoDollars::of_dollars(&format!("1{}", "0".repeat(10_000))), None);
+    }
 }

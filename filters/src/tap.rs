@@ -1,6 +1,7 @@
 //! The tap: reads what an answer means from traffic that passes through unchanged, without a copy of it.
 
 use crate::Shape;
+use crate::money::PicoDollars;
 use crate::neutral::{ApiError, Usage};
 pub use crate::shapes::EventKind;
 use crate::shapes::{Observed, rules};
@@ -66,6 +67,13 @@ impl Tap {
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         self.seen.usage
+    }
+
+    /// What the provider says that the answer costs, as hosted routers do, with what the provider behind charges an account of the
+    /// operator's own; `None` while it says nothing. Whether it is to be believed is for those to know who know the host.
+    #[must_use]
+    pub fn told_cost(&self) -> Option<PicoDollars> {
+        self.seen.told_cost.total()
     }
 
     /// Whether the token counts are those of the whole answer so far. A messages stream begins with counts whose output

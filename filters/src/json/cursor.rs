@@ -107,10 +107,14 @@ impl<'a> Cursor<'a> {
 
     /// Takes the value that comes next; the number, if it is one.
     pub(crate) fn number(&mut self) -> Result<Option<f64>, ScanError> {
-        let range = self.skip()?;
-        let text = self.body.get(range).and_then(|digits| std::str::from_utf8(digits).ok());
         // Words that are numbers in Rust (`inf`) do not get here: they are no JSON.
-        Ok(text.and_then(|text| text.parse().ok()))
+        Ok(self.as_written()?.and_then(|text| text.parse().ok()))
+    }
+
+    /// Takes the value that comes next, as it is written; `None` when it is not valid text.
+    pub(crate) fn as_written(&mut self) -> Result<Option<&'a str>, ScanError> {
+        let range = self.skip()?;
+        Ok(self.body.get(range).and_then(|value| std::str::from_utf8(value).ok()))
     }
 
     /// Takes the value that comes next, whatever it is; where it stands.

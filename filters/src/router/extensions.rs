@@ -42,9 +42,11 @@ pub(crate) struct Noted {
 impl Noted {
     /// Takes the value of a field, if it is one of a router's.
     pub(crate) fn read(key: Text<'_>, cursor: &mut Cursor<'_>) -> Result<Option<Noted>, ScanError> {
-        let (name, way) = match key.raw() {
+        // With escapes undone, as whoever reads the body after us undoes them.
+        let (name, way) = match &*key.bytes() {
             b"models" => ("models", Way::Own),
             b"route" => ("route", Way::Own),
+            b"preset" => ("preset", Way::Own),
             b"provider" => ("provider", Way::Router),
             b"plugins" => ("plugins", Way::Router),
             b"transforms" => ("transforms", Way::Router),
@@ -59,6 +61,11 @@ impl Noted {
         };
         let member = Member { start: key.range().start, value: cursor.skip()? };
         Ok(Some(Noted { name, way, member }))
+    }
+
+    /// What it is called.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
     }
 
     /// `session_id`, which is read for its own sake.
@@ -107,10 +114,10 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// Reads what was noted; `None` where nothing was.
+    /// Reads what was noted, each field once; `None` where nothing was.
     ///
     /// # Errors
-    /// `BadRequest` with the field that has a value that no router takes, or is there twice.
+    /// `BadRequest` with the field that has a value that no router takes.
     pub(crate) fn read(
         body: &[u8],
         noted: Vec<Noted>,
@@ -120,17 +127,10 @@ impl Extensions {
             return Ok(None);
         }
         let mut found = Box::<Extensions>::default();
-        for (at, Noted { name, way, member }) in noted.iter().enumerate() {
-            if *way == Way::Sampling {
-                continue;
-            }
-            if noted.iter().take(at).any(|other| other.name == *name) {
-                let message = format!("`{name}` is there twice: send it once");
-                return Err(ApiError::new(ErrorClass::BadRequest, message).with_param(*name));
-            }
-            found.is_asked = true;
+        for Noted { name, member, .. } in noted.iter().filter(|noted| noted.way != Way::Sampling) {
             let value = view(body, member)?;
             if !value.is_null() {
+                found.is_asked = true;
                 found.field(name, value)?;
             }
         }
@@ -151,6 +151,7 @@ impl Extensions {
             "models" => self.models = models(value)?,
             "provider" => wishes::read(value, self)?,
             "plugins" => plugins::read(value, self)?,
+            "preset" => return Err(no_presets()),
             "route" => drop(value.string().ok_or_else(|| wrong("route", "`fallback`"))?),
             "transforms" => {
                 let is_text = |one: View<'_>| one.string().is_some();
@@ -286,6 +287,14 @@ fn models(value: View<'_>) -> Result<Vec<String>, ApiError> {
     };
     let names: Option<Vec<String>> = value.elements().take(MAX_MODELS + 1).map(name).collect();
     names.filter(|names| names.len() <= MAX_MODELS).ok_or_else(|| wrong("models", &what))
+}
+
+/// A preset names models, providers and prompts that are kept at the router: an answer without it would be another one, and with it the
+/// choice would not be the gateway's.
+fn no_presets() -> ApiError {
+    let message = "`preset` names settings that are kept at a hosted router, and none are kept here. Leave it out, name a model or a route \
+                   as `model`, and send the settings themselves.";
+    ApiError::new(ErrorClass::BadRequest, message).with_param("preset").with_code("unsupported_parameter")
 }
 
 /// Refuses what is no object.

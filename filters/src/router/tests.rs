@@ -145,8 +145,79 @@ fn a_wrong_value_is_refused_with_its_field() {
         assert_eq!(named, param, "{more}: {message}");
         assert!(message.contains(&format!("`{param}`")), "{message}");
     }
-    let twice = r#"{"model":"m","models":["a"],"models":["b"],"messages":[]}"#;
-    assert!(peek(Shape::Chat, Operation::Generate, twice.as_bytes()).is_err());
+}
+
+/// The shapes that a router's words may come in, with what each must have.
+const SHAPES: [(Shape, &str); 3] =
+    [(Shape::Chat, r#""messages":[]"#), (Shape::Messages, r#""messages":[]"#), (Shape::Responses, r#""input":"hi""#)];
+
+/// All fields that are a router's own.
+const FIELDS: [(&str, &str); 13] = [
+    ("models", r#"["a"]"#),
+    ("route", r#""fallback""#),
+    ("provider", "{}"),
+    ("plugins", "[]"),
+    ("transforms", "[]"),
+    ("trace", "{}"),
+    ("debug", "{}"),
+    ("usage", "{}"),
+    ("session_id", r#""s""#),
+    ("min_p", "0"),
+    ("top_a", "0"),
+    ("repetition_penalty", "1"),
+    ("preset", "null"),
+];
+
+/// A name with its last letter as an escape.
+fn escaped(name: &str) -> String {
+    let (rest, last) = name.split_at(name.len() - 1);
+    format!("{rest}\\u{:04x}", last.as_bytes()[0])
+}
+
+#[test]
+fn a_name_with_escapes_is_the_name_that_it_stands_for() {
+    let plain = Profile { host: HostRules { openai_fields: true, ..HostRules::default() }, ..Profile::default() };
+    let router = Profile { host: HostRules { router_fields: true, ..HostRules::default() }, ..Profile::default() };
+    for (shape, rest) in SHAPES {
+        for (name, value) in FIELDS {
+            let body = Bytes::from(format!(r#"{{"model":"m","{}":{value},{rest}}}"#, escaped(name)));
+            let found = peek(shape, Operation::Generate, &body).unwrap();
+            let router_words = found.router.unwrap_or_else(|| panic!("{name} in {shape:?}"));
+            let left = |profile| {
+                let told = Told { profile, dialect: Dialect::Router, has_tools: false, max_output: None };
+                let left = splice(&body, &router_words.edits(&body, &told).0).concat();
+                serde_json::from_slice::<Value>(&left).unwrap().as_object().unwrap().len()
+            };
+            assert_eq!(left(&plain), 2, "{name} in {shape:?}");
+            let is_own = matches!(name, "models" | "route" | "preset");
+            assert_eq!(left(&router), if is_own { 2 } else { 3 }, "{name} in {shape:?}");
+        }
+        let body = format!(r#"{{"model":"m","{}":["dear"],{rest}}}"#, escaped("models"));
+        assert_eq!(peek(shape, Operation::Generate, body.as_bytes()).unwrap().router.unwrap().models, ["dear"]);
+        let body = format!(r#"{{"model":"m","{}":"mine",{rest}}}"#, escaped("preset"));
+        let error = peek(shape, Operation::Generate, body.as_bytes()).unwrap_err();
+        assert_eq!((error.class, error.param.as_deref()), (ErrorClass::BadRequest, Some("preset")));
+    }
+    let body = format!(r#"{{"model":"m","{}":["dear"],"input":"x"}}"#, escaped("models"));
+    let found = peek(Shape::Chat, Operation::Embed, body.as_bytes()).unwrap();
+    assert_eq!(found.router.unwrap().models, ["dear"]);
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_refused_however_it_is_written() {
+    for (shape, rest) in SHAPES {
+        for (name, value) in FIELDS {
+            let body = format!(r#"{{"model":"m","{name}":{value},"{}":{value},{rest}}}"#, escaped(name));
+            let error = peek(shape, Operation::Generate, body.as_bytes()).unwrap_err();
+            assert_eq!((error.class, error.param.as_deref()), (ErrorClass::BadRequest, Some(name)), "{body}");
+            assert!(error.message.contains("twice"), "{}", error.message);
+        }
+    }
+    for (name, value) in [("top_k", "1"), ("reasoning", "{}"), ("include_reasoning", "true")] {
+        let body = format!(r#"{{"model":"m","{name}":{value},"{name}":{value},"messages":[]}}"#);
+        let error = peek(Shape::Chat, Operation::Generate, body.as_bytes()).unwrap_err();
+        assert_eq!(error.param.as_deref(), Some(name));
+    }
 }
 
 #[test]
@@ -155,6 +226,11 @@ fn nulls_say_nothing() {
         request(json!({"models": null, "provider": {"order": null, "sort": null}, "reasoning": null, "plugins": null}));
     let router = found(&body).router.unwrap();
     assert_eq!((router.wishes, router.models.len()), (Wishes::default(), 0));
+    let body = request(json!({"provider": null, "plugins": null, "session_id": null, "trace": null, "models": null}));
+    let router = found(&body).router.unwrap();
+    assert!(!router.is_asked(), "a client that says nothing in a router's words takes us for none");
+    let (left, _) = sent(&body, HostRules::default(), Dialect::Plain);
+    assert!(left.get("provider").is_none() && left.get("trace").is_none(), "{left}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What was seen of an answer so far: what the readers of all shapes write to and the tap shows.
 
 use super::service_class::ServiceClass;
-use crate::json::{ScanError, Text};
+use crate::json::{Cursor, ScanError, Text};
+use crate::money::PicoDollars;
 use crate::neutral::{ApiError, ErrorClass, Usage};
 use crate::tokens::Delivered;
 
@@ -32,6 +33,7 @@ pub(crate) struct Observed {
     pub(crate) usage: Option<Usage>,
     /// The counters are those of the finished answer, not a first word of it.
     pub(crate) usage_is_final: bool,
+    pub(crate) told_cost: ToldCost,
     pub(crate) service_class: ServiceClass,
     pub(crate) model: Option<String>,
     pub(crate) finish_reason: Option<String>,
@@ -52,6 +54,43 @@ pub(crate) struct Observed {
     pub(crate) error_is_no_end: bool,
     /// An event was too large to be understood; it may have been the one that finishes the answer.
     pub(crate) blind: bool,
+}
+
+/// What a provider says that its answer costs: hosted routers do, beside the token counts.
+/// <https://openrouter.ai/docs/use-cases/usage-accounting>
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ToldCost {
+    /// What the router charges.
+    cost: Option<PicoDollars>,
+    /// What the provider behind it charges.
+    upstream: Option<PicoDollars>,
+    /// The provider behind it charges an account of the operator's own, and the router a fee besides.
+    is_byok: bool,
+}
+
+impl ToldCost {
+    /// Reads a member of the usage that has to do with it; leaves any other.
+    pub(crate) fn read(&mut self, name: &[u8], cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
+        let dollars = |cursor: &mut Cursor<'_>| Ok(cursor.as_written()?.and_then(PicoDollars::of_dollars));
+        match name {
+            b"cost" => self.cost = dollars(cursor)?.or(self.cost),
+            b"is_byok" => self.is_byok = cursor.peek() == Some(b't'),
+            b"cost_details" => cursor.object_or_skip(|cursor, key| {
+                if key.raw() == b"upstream_inference_cost" {
+                    self.upstream = dollars(cursor)?.or(self.upstream);
+                }
+                Ok(())
+            })?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// All that is charged; `None` where nothing is said of it.
+    pub(crate) fn total(self) -> Option<PicoDollars> {
+        let besides = self.upstream.filter(|_| self.is_byok).unwrap_or_default();
+        self.cost.map(|cost| cost + besides)
+    }
 }
 
 /// Which of several answers have begun, and which are over.

@@ -187,7 +187,7 @@ impl Place {
 /// The fields that every shape has, as they are found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Names of fields that were seen; two parsers may disagree on which of two counts.
+    /// Names of fields that were seen, each once; two parsers may disagree on which of two counts.
     seen: Vec<&'static str>,
     twice: Option<&'static str>,
     pub(super) model: Option<Range<usize>>,
@@ -211,7 +211,7 @@ pub(super) struct Found {
     pub(super) session: Option<String>,
     pub(super) needs: Needs,
     pub(super) attachments: Attachments,
-    /// Fields of a hosted router.
+    /// Fields of a hosted router, each once.
     noted: Vec<Noted>,
     pub(super) reasoning: ReasoningFields,
 }
@@ -221,8 +221,9 @@ impl Found {
     pub(super) fn once(&mut self, name: &'static str) {
         if self.seen.contains(&name) {
             self.twice.get_or_insert(name);
+        } else {
+            self.seen.push(name);
         }
-        self.seen.push(name);
     }
 
     /// Reads the messages.
@@ -246,15 +247,25 @@ impl Found {
 
     /// Notes a field that is none of the shape's own, if it is a hosted router's.
     pub(super) fn other(&mut self, key: Text<'_>, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
-        self.noted.extend(Noted::read(key, cursor)?);
+        if let Some(noted) = Noted::read(key, cursor)? {
+            self.note(noted);
+        }
         Ok(())
+    }
+
+    /// Keeps a field of a hosted router. A second one of that name makes the request a wrong one, and is not kept.
+    fn note(&mut self, noted: Noted) {
+        self.once(noted.name());
+        if self.twice.is_none() {
+            self.noted.push(noted);
+        }
     }
 
     /// Notes the name that a hosted router's client gives its conversation.
     pub(super) fn router_session(&mut self, key: Text<'_>, cursor: &mut Cursor<'_>) -> Result<(), ScanError> {
         let start = cursor.clone();
         self.session(cursor)?;
-        self.noted.push(Noted::session(Member { start: key.range().start, value: cursor.range_from(&start) }));
+        self.note(Noted::session(Member { start: key.range().start, value: cursor.range_from(&start) }));
         Ok(())
     }
 
@@ -414,4 +425,25 @@ fn checked(model: Cow<'_, str>) -> Result<String, ApiError> {
         return Err(bad("model", format!("`model` is {length} bytes long and {most} are the most: {CURE}")));
     }
     Ok(model.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn fields_that_are_repeated_take_no_memory() {
+        for name in ["route", "top_k", "models", "m\\u006fdels"] {
+            let body = format!(r#"{{{}"model":"m"}}"#, format!(r#""{name}":0,"#).repeat(1_000));
+            let mut found = Found::default();
+            walk(body.as_bytes(), |cursor, key| found.other(key, cursor)).unwrap();
+            assert_eq!((found.noted.len(), found.seen.len()), (1, 1), "{name}");
+            assert!(found.twice.is_some());
+        }
+        let mut found = Found::default();
+        (0..1_000).for_each(|_| found.once("model"));
+        assert_eq!((found.seen.len(), found.twice), (1, Some("model")));
+    }
 }

@@ -552,3 +552,31 @@ fn reads_the_counts_of_generate_content() {
         assert_eq!(whole(Shape::GenerateContent, odd).0, None, "{odd}");
     }
 }
+
+#[test]
+fn the_cost_that_a_router_tells_is_read_to_the_last_digit() {
+    let told = |usage: &str| {
+        let (_, tap) = chat(&[STOP, &format!(r#"{{"choices":[],"usage":{usage}}}"#)]);
+        tap.told_cost().map(|cost| cost.0)
+    };
+    assert_eq!(told(r#"{"prompt_tokens":1,"completion_tokens":2}"#), None);
+    assert_eq!(told(r#"{"prompt_tokens":1,"completion_tokens":2,"cost":null}"#), None);
+    assert_eq!(told(r#"{"prompt_tokens":1,"completion_tokens":2,"cost":{"total_cost":1}}"#), None);
+    assert_eq!(told(r#"{"prompt_tokens":1,"completion_tokens":2,"cost":1.25e-4}"#), Some(125_000_000));
+    let details = r#""cost_details":{"upstream_inference_cost":0.002}"#;
+    let with = |is_byok: bool| told(&format!(r#"{{"prompt_tokens":1,"cost":0.0001,"is_byok":{is_byok},{details}}}"#));
+    assert_eq!(with(false), Some(100_000_000), "what the router pays is in what it charges");
+    assert_eq!(with(true), Some(2_100_000_000), "what the operator's own account is charged comes besides");
+    for (shape, body) in [
+        (Shape::Chat, r#"{"choices":[],"usage":{"prompt_tokens":1,"cost":0.5}}"#),
+        (
+            Shape::Responses,
+            r#"{"object":"response","status":"completed","output":[],"usage":{"input_tokens":1,"cost":0.5}}"#,
+        ),
+        (Shape::Messages, r#"{"type":"message","content":[],"usage":{"input_tokens":1,"output_tokens":1,"cost":0.5}}"#),
+    ] {
+        let mut tap = Tap::new(shape);
+        tap.body(body.as_bytes());
+        assert_eq!(tap.told_cost().map(|cost| cost.0), Some(500_000_000_000), "{shape:?}");
+    }
+}

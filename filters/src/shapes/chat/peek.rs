@@ -65,6 +65,7 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             b"function_call" => found.needs.forced_tool |= cursor.peek() == Some(b'{'),
             b"response_format" => found.needs.structured_output |= is_structured(cursor)?,
             b"reasoning_effort" => {
+                found.once("reasoning_effort");
                 let start = cursor.clone();
                 let effort = cursor.text()?;
                 found.reasoning.effort = Some(member(name, &start, cursor));
@@ -91,17 +92,20 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
                 Ok(())
             })?,
             b"reasoning" => {
+                found.once("reasoning");
                 let start = cursor.clone();
                 let is_said = cursor.peek() != Some(b'n');
                 found.needs.reasoning |= asks_reasoning(cursor)?;
                 found.reasoning.reasoning = is_said.then(|| member(name, &start, cursor));
             }
             b"thinking" => {
+                found.once("thinking");
                 let start = cursor.clone();
                 found.needs.reasoning |= asks_reasoning(cursor)?;
                 found.reasoning.thinking = Some(member(name, &start, cursor));
             }
             b"include_reasoning" => {
+                found.once("include_reasoning");
                 let start = cursor.clone();
                 let is_said = cursor.peek() != Some(b'n');
                 cursor.skip()?;

@@ -9,7 +9,7 @@ pub(in crate::shapes) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> R
     if cursor.peek() != Some(b'{') {
         return cursor.skip().map(|_| false);
     }
-    let Observed { counters, service_class, .. } = seen;
+    let Observed { counters, service_class, told_cost, .. } = seen;
     cursor.object(|cursor, key| {
         match key.raw() {
             b"prompt_tokens" | b"input_tokens" => keep(&mut counters.input, cursor.u64()?),
@@ -53,7 +53,7 @@ pub(in crate::shapes) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> R
                 keep(&mut counters.cache_read_foreign, cursor.u64()?);
             }
             b"cache_creation_input_tokens" => keep(&mut counters.cache_write_foreign, cursor.u64()?),
-            _ => {}
+            name => told_cost.read(name, cursor)?,
         }
         Ok(())
     })?;

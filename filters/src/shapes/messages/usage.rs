@@ -6,7 +6,7 @@ use crate::neutral::Usage;
 
 /// Reads a usage object. Counters are cumulative: those of a later event take the place of earlier ones.
 pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool, ScanError> {
-    let Observed { counters, service_class, .. } = seen;
+    let Observed { counters, service_class, told_cost, .. } = seen;
     cursor.object_or_skip(|cursor, key| {
         match key.raw() {
             b"input_tokens" => keep(&mut counters.input, cursor.u64()?),
@@ -41,7 +41,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, seen: &mut Observed) -> Result<bool,
             b"service_tier" => service_class.saw_tier(cursor.text()?),
             b"speed" => service_class.saw_speed(cursor.text()?),
             b"inference_geo" => service_class.saw_region(cursor.text()?),
-            _ => {}
+            name => told_cost.read(name, cursor)?,
         }
         Ok(())
     })?;
