@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{CHAT, ask, chat, gateway, param};
-use crate::support::{Answer, Gate, Gateway, Request, Response, Shape, Upstream, Way};
+use crate::support::{Answer, Connection, Gate, Gateway, Request, Response, Shape, Upstream, Way, provider};
 
 async fn serving(text: &'static str) -> Upstream {
     Upstream::new(move |seen| match seen.json()["stream"].as_bool() {
@@ -138,25 +138,42 @@ async fn failures_are_told_in_a_router_s_form_with_the_provider_s_name() {
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_ends_with_a_chunk_that_says_so() {
-    let broken = Upstream::new(|_| {
+    let gate = Gate::new();
+    let wait = gate.clone();
+    let broken = Upstream::new(move |_| {
         let answer = Answer::stream().event(Shape::Chat.opening()).event(Shape::Chat.content("so far"));
-        answer.event(Shape::Chat.overloaded_event()).finished()
+        answer.wait(&wait).event(Shape::Chat.overloaded_event()).finished()
     })
     .await;
     let second = serving("hello").await;
     let gateway = gateway(&broken, &second).await;
-    let response = ask(&gateway, json!({"model": "one", "stream": true})).await;
-    let (seen, ended) = chunks(&response);
-    assert!(!ended, "{response:?}");
-    let last = seen.last().unwrap();
-    assert_eq!(last["id"].as_str(), response.header("x-generation-id"));
+    let mut connection = Connection::open(gateway.address()).await;
+    let body = chat(json!({"model": "one", "stream": true}));
+    connection.send(&Request::post(CHAT, body).bearer(gateway.key()), Way::Sized).await;
+    let head = connection.head().await;
+    assert_eq!(head.status(), 200);
+    let mut seen: Vec<String> = Vec::new();
+    while let Some(event) = connection.event().await {
+        if event.data().contains("so far") {
+            // It has begun: from here on there is no other target.
+            gate.open();
+        }
+        seen.push(event.data());
+    }
+    let errors: Vec<Value> = seen
+        .iter()
+        .filter_map(|data| serde_json::from_str::<Value>(data).ok())
+        .filter(|chunk| chunk.get("error").is_some())
+        .collect();
+    assert_eq!((errors.len(), seen.last().map(|data| data.contains("[DONE]"))), (1, Some(false)), "{seen:?}");
+    let last = &errors[0];
+    assert_eq!(last["id"].as_str(), head.header("x-generation-id"));
     assert_eq!(
         (last["choices"][0]["finish_reason"].as_str(), last["object"].as_str()),
         (Some("error"), Some("chat.completion.chunk"))
     );
     assert!(last["error"]["code"].is_u64() && last["error"]["metadata"]["error_type"].is_string(), "{last}");
     assert_eq!(last["error"]["metadata"]["provider_name"], "first");
-    assert_eq!(seen.iter().filter(|chunk| chunk.get("error").is_some()).count(), 1, "{seen:?}");
 }
 
 #[tokio::test]
@@ -169,10 +186,10 @@ async fn a_silent_stream_is_kept_alive_by_a_router_s_comment() {
     .await;
     let config = format!(
         "commit_after: 1s\nheartbeat: 300ms\nproviders:\n{}",
-        crate::support::provider("first", &silent.base_url(), &["one".to_owned()])
+        provider("first", &silent.base_url(), &["one".to_owned()])
     );
     let gateway = Gateway::start(&config).await;
-    let mut connection = crate::support::Connection::open(gateway.address()).await;
+    let mut connection = Connection::open(gateway.address()).await;
     let body = chat(json!({"model": "one", "stream": true}));
     connection.send(&Request::post(CHAT, body).bearer(gateway.key()), Way::Sized).await;
     assert_eq!(connection.head().await.status(), 200);

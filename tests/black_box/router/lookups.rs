@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ask, gateway};
-use crate::support::{Answer, Gateway, Request, Response, Upstream, Way};
+use crate::support::{Answer, Gateway, Request, Response, Upstream, Way, within};
 
 async fn serving() -> Upstream {
     Upstream::new(move |seen| Answer::plain(seen.shape(), "hello")).await
@@ -46,13 +46,15 @@ async fn models_are_listed_with_prices_and_places() {
 
 /// Asks until the ledger has the exchange.
 async fn generation(gateway: &Gateway, id: &str, key: &str) -> Value {
-    loop {
-        let response = get(gateway, &format!("/api/v1/generation?id={id}"), key).await;
-        if response.status != 404 {
-            return data(&response);
+    let found = async {
+        loop {
+            let response = get(gateway, &format!("/api/v1/generation?id={id}"), key).await;
+            if response.status != 404 {
+                return data(&response);
+            }
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    within("the ledger to have the exchange", found).await
 }
 
 #[tokio::test]

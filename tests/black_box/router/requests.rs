@@ -150,3 +150,21 @@ async fn a_provider_that_is_a_router_itself_is_sent_the_words_and_its_own_figure
     assert_eq!((&sent["provider"]["only"][0], &sent["plugins"][0]["id"]), (&json!("azure"), &json!("web")));
     assert_eq!((sent["reasoning"]["effort"].as_str(), sent.get("models")), (Some("low"), None));
 }
+
+#[tokio::test]
+async fn sampling_that_openai_refuses_is_left_out_and_told_unless_all_is_required() {
+    let openai = serving("openai").await;
+    let config = format!(
+        "providers:\n  openai:\n    base_url: {}\n    api_key: openai-key-0123456789abcdef\n",
+        openai.base_url()
+    );
+    let gateway = Gateway::start(&config).await;
+    let fields = json!({"model": "openai/gpt-4o", "top_k": 4, "temperature": 0.5});
+    let response = ask(&gateway, fields.clone()).await;
+    assert_eq!((text(&response).as_str(), response.header("x-ovth-warnings")), ("openai", Some("dropped:top_k")));
+    let sent = openai.requests()[0].json();
+    assert_eq!((sent.get("top_k"), sent["temperature"].as_f64()), (None, Some(0.5)));
+    let mut required = fields;
+    required["provider"] = json!({"require_parameters": true});
+    assert_eq!(param(&ask(&gateway, required).await, 400), "top_k");
+}
