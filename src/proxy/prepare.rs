@@ -90,7 +90,6 @@ async fn spliced(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure
         losses.approximated("reasoning_effort");
     }
     if asked.strict
-        && !resting.is_empty()
         && let Some(error) = losses.error(&target.model)
     {
         return Err(Failure::untranslatable(error));
