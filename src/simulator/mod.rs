@@ -1,6 +1,7 @@
 //! A provider in a box: speaks the providers' API shapes and misbehaves on command, for the demo, tests and benches.
 //!
-//! It answers with an echo of the last user text, so that answers can be checked, and takes its orders from three places:
+//! It answers with an echo of the last user text, so that answers can be checked. The state of its reasoning (signatures, encrypted
+//! reasoning) it takes back as it gave it, or not at all: what was altered is refused. It takes its orders from three places:
 //! - directives in the last user text: `[words=200]`, `[bytes=65536]`, `[tool]`, `[tool=name]`, `[arguments={"a":1}]`
 //!   (of the calls), `[think]`, `[pace=10]` (milliseconds between writes), `[burst=20]` (events in a write);
 //! - model names: `no-such-model` is unknown, `sim-fault-<name>` misbehaves as [`Behaviour::named`] lists;

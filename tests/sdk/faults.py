@@ -76,6 +76,72 @@ RECORDED_OF_CHAT = {
     429: ("RateLimitError", 429, "rate_limit_error"),
 }
 
+def google_error(status, word, message, *details):
+    return answer(status, {"error": {"code": status, "message": message, "status": word, "details": list(details)}})
+
+
+# What the SDK of each shape must raise for a fault: its class, the status, and the code, type or word.
+OPENAI = {
+    "wrong request": ("BadRequestError", 400, None),
+    "context overflow": ("BadRequestError", 400, "context_length_exceeded"),
+    "operator's key": ("InternalServerError", 502, "upstream_auth_error"),
+    "rate limit": ("RateLimitError", 429, "rate_limit_exceeded"),
+    "overload": ("InternalServerError", 503, "server_is_overloaded"),
+    "fault": ("InternalServerError", 502, "upstream_error"),
+}
+RAISED = {
+    "chat": OPENAI,
+    "responses": OPENAI,
+    "messages": {
+        "wrong request": ("BadRequestError", 400, "invalid_request_error"),
+        "context overflow": ("BadRequestError", 400, "invalid_request_error"),
+        "operator's key": ("InternalServerError", 502, "api_error"),
+        "rate limit": ("RateLimitError", 429, "rate_limit_error"),
+        "overload": ("OverloadedError", 529, "overloaded_error"),
+        "fault": ("InternalServerError", 502, "api_error"),
+    },
+    "generate_content": {
+        "wrong request": ("ClientError", 400, "INVALID_ARGUMENT"),
+        "context overflow": ("ClientError", 400, "INVALID_ARGUMENT"),
+        "operator's key": ("ServerError", 500, "INTERNAL"),
+        "rate limit": ("ClientError", 429, "RESOURCE_EXHAUSTED"),
+        "overload": ("ServerError", 503, "UNAVAILABLE"),
+        "fault": ("ServerError", 500, "INTERNAL"),
+    },
+}
+
+# Name, which fault it is, and what hosts of the newer shapes answer.
+OF_NEWER = {
+    "responses": [
+        ("wrong request", "wrong request", answer(400, chat_error("invalid_request_error", "invalid_value", "Unknown parameter"))),
+        ("context overflow", "context overflow", answer(400, chat_error(
+            "invalid_request_error", "context_length_exceeded", "Your input exceeds the context window of this model."))),
+        ("operator's key", "operator's key", answer(401, chat_error("invalid_request_error", "invalid_api_key", "Incorrect API key"))),
+        ("overload", "overload", answer(503, chat_error("service_unavailable_error", "server_is_overloaded", "Overloaded"))),
+        ("fault", "fault", answer(500, chat_error("server_error", None, "The server had an error"))),
+    ],
+    "generate_content": [
+        ("wrong request", "wrong request", google_error(400, "INVALID_ARGUMENT", "Invalid value at 'contents[0]'")),
+        ("context overflow", "context overflow", google_error(
+            400, "INVALID_ARGUMENT", "The input token count (9) exceeds the maximum number of tokens allowed (8).")),
+        ("operator's key", "operator's key", google_error(403, "PERMISSION_DENIED", "Permission denied on resource.")),
+        ("overload", "overload", google_error(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")),
+        ("fault", "fault", google_error(500, "INTERNAL", "An internal error has occurred.")),
+    ],
+}
+
+
+def fault_of(recording):
+    """Which fault a recorded error is, by its status and its words."""
+    words = json.dumps(recording.response.get("body") or recording.response.get("body_text")).lower()
+    if recording.status in (401, 403) or "api key not valid" in words or "incorrect api key" in words:
+        return "operator's key"
+    if recording.status == 429:
+        return "rate limit"
+    long = ("prompt is too long", "context length", "context window", "maximum context", "too many tokens", "input token count")
+    return "context overflow" if any(mark in words for mark in long) else "wrong request"
+
+
 STARTED = {"id": "msg_1", "type": "message", "role": "assistant", "content": [], "model": "m", "stop_reason": None,
            "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 1}}
 

@@ -4,6 +4,8 @@ import unittest
 
 import anthropic
 import openai
+from google import genai
+from google.genai import errors, types
 
 import faults
 from recorded import load
@@ -16,7 +18,8 @@ WAYS = (False, True)
 def setUpModule():
     global URL, KEY, REPLAY, FRESH
     # One for each exchange, as what a provider did wrong is held against it.
-    names = {shape: [f"{shape}-{number}" for number in range(100)] for shape in ("chat", "messages")}
+    shapes = {"chat": 150, "messages": 100, "responses": 80, "generate_content": 80}
+    names = {shape: [f"{shape.replace('_', '-')}-{number}" for number in range(count)] for shape, count in shapes.items()}
     FRESH = {shape: iter(those) for shape, those in names.items()}
     URL, KEY, REPLAY = start({name: shape for shape, those in names.items() for name in those})
 
@@ -60,6 +63,87 @@ class Messages:
         except anthropic.APIStatusError as error:
             return text, (type(error).__name__, error.status_code, error.body["error"]["type"]), error
         raise AssertionError(f"nothing is raised: {answer}")
+
+
+class Responses:
+    """Asks for responses as the OpenAI SDK does; what is raised is told as class, status and code."""
+
+    def ask(self, stream):
+        client = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0, timeout=30)
+        try:
+            answer = client.responses.create(
+                model=next(FRESH[self.upstream]), input="Go on.", max_output_tokens=20_000, stream=stream)
+            told = list(answer) if stream else answer
+        except openai.APIError as error:
+            return "", (type(error).__name__, getattr(error, "status_code", None), error.code), error
+        raise AssertionError(f"nothing is raised: {told}")
+
+
+class Google:
+    """Asks as Google's SDK does; what is raised is told as class, status and Google's own word for it."""
+
+    def ask(self, stream):
+        client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=f"{URL}/gemini", timeout=30_000))
+        ask = {"model": next(FRESH[self.upstream]), "contents": "Go on."}
+        try:
+            told = list(client.models.generate_content_stream(**ask)) if stream else client.models.generate_content(**ask)
+        except errors.APIError as error:
+            return "", (type(error).__name__, error.code, error.status), error
+        finally:
+            client.close()
+        raise AssertionError(f"nothing is raised: {told}")
+
+
+class BetweenAll(unittest.TestCase):
+    """What hosts of the newer shapes refuse, to the clients of all shapes; and what the older ones refuse, to clients of the newer."""
+
+    def check(self, kind, client, case):
+        name, fault, response = case
+        for stream in WAYS:
+            with self.subTest(fault=name, client=type(client).__name__, upstream=client.upstream, stream=stream):
+                REPLAY.set(response)
+                _, raised, error = client.ask(stream)
+                expected = faults.RAISED[kind][fault]
+                # What a provider calls it in particular is its own.
+                self.assertEqual(raised[:2] if fault == "wrong request" else raised, expected[:2] if fault == "wrong request" else expected)
+                if "retry-after" in response.get("headers", {}):
+                    self.assertEqual(self.wait(error), response["headers"]["retry-after"])
+
+    def wait(self, error):
+        return error.response.headers["retry-after"]
+
+    def clients(self, kinds, upstream):
+        for kind in kinds:
+            client = {"chat": Chat, "responses": Responses, "messages": Messages, "generate_content": Google}[kind]()
+            client.upstream = upstream
+            yield kind, client
+
+    def recorded(self, folder):
+        for recording in load(folder)[0]:
+            if recording.status != 200:
+                yield recording.name, faults.fault_of(recording), recording.response
+
+    def test_constructed_of_newer_hosts(self):
+        for upstream, cases in faults.OF_NEWER.items():
+            for case in cases:
+                for kind, client in self.clients(faults.RAISED, upstream):
+                    self.check(kind, client, case)
+
+    def test_recorded_of_newer_hosts(self):
+        told = 0
+        for upstream, folder in (("responses", "responses"), ("generate_content", "generate-content")):
+            for case in self.recorded(folder):
+                for kind, client in self.clients(faults.RAISED, upstream):
+                    self.check(kind, client, case)
+                told += 1
+        print(f"\n{told} recorded errors of the newer shapes to clients of all", flush=True)
+        self.assertGreaterEqual(told, 4)
+
+    def test_recorded_of_older_hosts(self):
+        for upstream, folder in (("chat", "chat-completions"), ("messages", "messages")):
+            for case in self.recorded(folder):
+                for kind, client in self.clients(("responses", "generate_content"), upstream):
+                    self.check(kind, client, case)
 
 
 class Constructed(unittest.TestCase):
