@@ -74,10 +74,11 @@ def gathered(chunks):
                 message[name] += delta.get(name) or ""
             message["annotations"] += delta.get("annotations") or []
             for piece in delta.get("tool_calls") or []:
-                call = calls.setdefault(piece["index"], {"id": None, "function": {"name": "", "arguments": ""}})
+                kind, fields = ("custom", ("name", "input")) if "custom" in piece else ("function", ("name", "arguments"))
+                call = calls.setdefault(piece["index"], {"id": None, kind: dict.fromkeys(fields, "")})
                 call["id"] = piece.get("id") or call["id"]
-                for name in ("name", "arguments"):
-                    call["function"][name] += piece["function"].get(name) or ""
+                for name in fields:
+                    call[kind][name] += piece[kind].get(name) or ""
             for piece in delta.get("reasoning_details") or []:
                 detail = details.setdefault((piece.get("index"), piece["type"]), {"text": "", "summary": ""})
                 for name in ("text", "summary"):

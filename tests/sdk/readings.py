@@ -84,6 +84,13 @@ def usage_of_message(usage):
     }
 
 
+def called(call):
+    """Name and arguments of a call; a custom tool is a function of one text."""
+    if custom := call.get("custom"):
+        return custom["name"], {"input": custom["input"]}
+    return call["function"]["name"], arguments(call["function"].get("arguments"))
+
+
 def of_completion(completion):
     """A completion of the OpenAI SDK, with what hosts add to the shape."""
     completion = plain(completion)
@@ -101,8 +108,7 @@ def of_completion(completion):
     details = message.get("reasoning_details") or []
     reasoning = (reasoning or message.get("reasoning") or message.get("reasoning_content")
                  or "".join(detail.get("text") or detail.get("summary") or "" for detail in details))
-    tools = [(call["id"], call["function"]["name"], arguments(call["function"].get("arguments")))
-             for call in message.get("tool_calls") or []]
+    tools = [(call["id"], *called(call)) for call in message.get("tool_calls") or []]
     legacy = message.get("function_call")
     if legacy and legacy.get("name"):
         tools.append((None, legacy["name"], arguments(legacy.get("arguments"))))

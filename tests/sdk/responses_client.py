@@ -60,8 +60,9 @@ def of_response(response):
             reasoning += "\n\n".join(part["text"] for part in [*(item.get("summary") or []), *(item.get("content") or [])])
             state += [sealed] if (sealed := item.get("encrypted_content")) else []
         elif item["type"] in ("function_call", "custom_tool_call"):
-            given = item["arguments"] if item["type"] == "function_call" else item["input"]
-            tools.append((item["call_id"], item["name"], arguments(given)))
+            # Custom tools are functions of one text to those who know no others.
+            given = arguments(item["arguments"]) if item["type"] == "function_call" else {"input": item["input"]}
+            tools.append((item["call_id"], item["name"], given))
     cut = (response.get("incomplete_details") or {}).get("reason")
     return Reading(text=text, refusal=refusal, reasoning=reasoning, signatures=state, tools=tools, pages=pages,
                    finish=cut or response["status"], usage=usage_of_response(response.get("usage")))

