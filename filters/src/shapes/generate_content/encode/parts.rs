@@ -20,6 +20,7 @@ impl Target<'_> {
         Ok(match part {
             Part::Text(text) if text.text.is_empty() => None,
             Part::Text(text) => Some(Wire::text(Cow::Borrowed(&text.text))),
+            Part::Refusal(text) if text.is_empty() => None,
             Part::Refusal(text) => Some(Wire::text(Cow::Borrowed(text))),
             Part::Image(image) => {
                 if image.detail.as_deref().is_some_and(|detail| detail != "auto") {
