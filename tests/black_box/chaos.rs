@@ -160,7 +160,7 @@ async fn run(seconds: u64) -> Run {
     let calls_in_order = |number: u64| {
         let passes = |host: &usize| match sky(number, *host) {
             Sky::Serves | Sky::Breaks => false,
-            Sky::Late => number % 2 != 0,
+            Sky::Late => !number.is_multiple_of(2),
             Sky::Fails(_) | Sky::Limits | Sky::Resets => true,
         };
         ((0..HOSTS.len()).take_while(passes).count() + 1).min(HOSTS.len())
