@@ -131,7 +131,6 @@ impl Demand {
         if self.needs.forced_tool && offer.upstream.refuses_forced_tools(&entry.id) {
             return Some(Obstacle::ForcedTool);
         }
-        let shape = offer.shape_for(&self.wanted());
         let missing = self.abilities(entry).find_map(|(needed, fact, what)| match fact {
             _ if !needed => None,
             Some(true) => None,
@@ -139,7 +138,8 @@ impl Demand {
             None => (unknown == Unknown::No).then_some(Obstacle::Untold(what)),
         });
         missing.or_else(|| {
-            (self.needs.tools && !self.takes_tools_in(entry, shape)).then_some(Obstacle::ToolsWhileReasoning)
+            let takes_tools = || self.takes_tools_in(entry, offer.shape_for(&self.wanted()));
+            (self.needs.tools && !takes_tools()).then_some(Obstacle::ToolsWhileReasoning)
         })
     }
 

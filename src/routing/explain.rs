@@ -91,7 +91,7 @@ impl Snapshot {
 
 fn judged(offer: &Offer, demand: &Demand, way: Option<&Route>, (ask, live): (&Ask<'_>, &Live<'_>)) -> Candidate {
     let is_sticky = way.is_none_or(|way| way.options.sticky);
-    let stay = live.stay_among(offer.targets(&Wanted::of(ask))).filter(|_| is_sticky);
+    let stay = live.stay_at(offer, &Wanted::of(ask)).filter(|_| is_sticky);
     let unknown = if way.is_some_and(|way| !way.is_lenient()) { Unknown::No } else { Unknown::Yes };
     let against = if offer.is_gone {
         Some("is retired".to_owned())

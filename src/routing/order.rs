@@ -33,9 +33,9 @@ impl Live<'_> {
         Live { health: None, now: Instant::now(), stay: None, strict: false, inventory: None }
     }
 
-    /// The stay, if it is at one of these targets.
-    pub(super) fn stay_among(&self, targets: &[Arc<Target>]) -> Option<Stay> {
-        self.stay.filter(|stay| targets.iter().any(|target| target.key.target() == stay.target))
+    /// The stay, if it is at one of the targets of that offer.
+    pub(super) fn stay_at(&self, offer: &Offer, wanted: &Wanted) -> Option<Stay> {
+        self.stay.filter(|stay| offer.targets(wanted).iter().any(|target| target.key.target() == stay.target))
     }
 }
 
@@ -104,7 +104,7 @@ impl Choosing<'_> {
             Strategy::CheapestCapable => {
                 // Unknown prices come last; the sort is stable, so equals keep the order of the file.
                 offers.sort_by_cached_key(|offer| {
-                    let stay = self.live.stay_among(offer.targets(self.wanted)).filter(|_| self.options.sticky);
+                    let stay = self.live.stay_at(offer, self.wanted).filter(|_| self.options.sticky);
                     match self.demand.cost(offer, stay.as_ref()) {
                         Some(PicoDollars(cost)) => (false, cost, stay.is_none()),
                         None => (true, 0, stay.is_none()),
@@ -117,7 +117,13 @@ impl Choosing<'_> {
                 offers.rotate_left(turn);
             }
         }
-        let mut targets: Vec<Arc<Target>> = offers.into_iter().flat_map(|offer| self.credentials(offer)).collect();
+        let mut targets: Vec<Arc<Target>> = Vec::with_capacity(offers.len());
+        for offer in offers {
+            match offer.targets(self.wanted) {
+                [only] => targets.push(Arc::clone(only)),
+                several => targets.extend(self.credentials(several)),
+            }
+        }
         self.by_measure(&mut targets);
         if self.options.sticky && self.strategy != Strategy::CheapestCapable {
             stay_first(&mut targets, self.live.stay.as_ref());
@@ -126,9 +132,8 @@ impl Choosing<'_> {
     }
 
     /// One target for each credential of an offer, in an order by chance; that of the conversation comes first.
-    fn credentials(&self, offer: &Offer) -> Vec<Arc<Target>> {
-        let targets = offer.targets(self.wanted).to_vec();
-        let mut targets = spread(self.turns, targets, self.live);
+    fn credentials(&self, targets: &[Arc<Target>]) -> Vec<Arc<Target>> {
+        let mut targets = spread(self.turns, targets.to_vec(), self.live);
         if self.options.sticky {
             stay_first(&mut targets, self.live.stay.as_ref());
         }

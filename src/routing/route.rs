@@ -122,7 +122,7 @@ impl Route {
         };
         let cost = |target: &Target| {
             let offer = self.offers.iter().find(|offer| offer.has(target))?;
-            let stay = live.stay_among(offer.targets(&wanted)).filter(|_| self.options.sticky);
+            let stay = live.stay_at(offer, &wanted).filter(|_| self.options.sticky);
             demand.cost(offer, stay.as_ref())
         };
         let targets = choosing.targets(offers);
