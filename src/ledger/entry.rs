@@ -50,7 +50,7 @@ pub struct Entry {
     pub charged_tokens: u64,
     /// What it cost; `None` with usage: the price is not known.
     pub cost: Option<PicoDollars>,
-    /// Whose price that is: the catalogue's version, or `config`.
+    /// Whose price that is: the catalogue's version, `config`, or `provider` where a hosted router told what it charges.
     pub price_source: Option<Box<str>>,
     /// The service class that was billed (`standard`, `batch`, `flex`, `priority`), where the provider told one.
     pub service_class: Option<Box<str>>,

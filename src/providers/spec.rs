@@ -50,6 +50,9 @@ pub struct Spec {
     pub(super) counters: &'static [Shape],
     /// What to ask, below the base URL, to learn whether a key is taken, where anybody may read the list of models.
     pub(super) key_check: Option<&'static str>,
+    /// Words of errors by which it tells that nobody behind it takes what the request asks for, in lower case: of the model they say nothing, and
+    /// others may have it.
+    pub(super) unmet: &'static [&'static str],
     /// What only this provider's errors mean; asked before the rules for all.
     pub(super) classify: fn(&Facts<'_>) -> Option<ErrorClass>,
 }

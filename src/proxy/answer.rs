@@ -93,6 +93,10 @@ impl Exchange<'_, '_> {
             // That says nothing of the model.
             (failure.next, failure.scope, failure.cool) = (Next::NextTarget, Scope::Target, None);
         }
+        if failure.error.class == ErrorClass::OperatorModel && self.asked.routed.suffix(target).is_some() {
+            // It was asked for a variant that this client wished for; that says nothing of the model.
+            failure.cool = None;
+        }
         // Its own words go on as they are only to who speaks its shape.
         let request_id = passed_headers.get(UPSTREAM_REQUEST_ID).cloned();
         let is_own_shape = target.shape == self.asked.shape && !self.downstream.voice().is_router();

@@ -25,6 +25,9 @@ use crate::store::StoreError;
 /// Bytes of an answer that count as one token where it is too large to be read.
 const BYTES_PER_TOKEN: u64 = 4;
 
+/// Where a price comes from that is the provider's own word.
+const TOLD: &str = "provider";
+
 /// Counts one exchange.
 pub(super) struct Meter {
     /// What the log line will say.
@@ -69,6 +72,8 @@ struct Observed {
     sent: bool,
     usage: Option<Usage>,
     usage_is_final: bool,
+    /// What the provider charges, by its own word.
+    told_cost: Option<PicoDollars>,
     delivered_tokens: u64,
     finish_reason: Option<ShortText>,
     service_class: Option<ShortText>,
@@ -207,6 +212,7 @@ impl Meter {
         let observed = &mut self.observed;
         observed.usage = tap.usage();
         observed.usage_is_final = tap.usage_is_final();
+        observed.told_cost = self.target.as_ref().and_then(|target| target.told_cost(tap));
         let unread = response.unread_bytes().div_ceil(BYTES_PER_TOKEN);
         let delivered = self.family.map_or_else(|| tap.delivered_tokens(), |family| tap.delivered_tokens_by(family));
         observed.delivered_tokens = delivered.saturating_add(unread);
@@ -377,8 +383,11 @@ impl Meter {
         (cost, Amount { tokens: bill.weights.count(&usage), cost: cost.unwrap_or_default() })
     }
 
-    /// What that costs at the target of the attempt, where its price is known.
+    /// What that costs at the target of the attempt: what the provider says that it charges, else what its price comes to where that is known.
     fn cost(&self, usage: &Usage) -> Option<PicoDollars> {
+        if let Some(told) = self.observed.told_cost {
+            return Some(told);
+        }
         let price = self.target.as_ref()?.price()?;
         price.cost(usage, self.observed.service_class.as_deref())
     }
@@ -421,7 +430,9 @@ impl Meter {
         entry.charged_tokens = spent.tokens;
         entry.cost = cost;
         if cost.is_some() {
-            entry.price_source = self.target.as_ref().map(|target| target.price_source().into());
+            let told = self.observed.told_cost.map(|_| TOLD);
+            entry.price_source =
+                told.or_else(|| self.target.as_ref().map(|target| target.price_source())).map(Into::into);
         }
         entry.service_class = self.observed.service_class.as_deref().map(Into::into);
         entry.finish_reason = self.observed.finish_reason.as_deref().map(Into::into);

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use ovth_filters::json::{Edit, splice};
 use ovth_filters::neutral::{ApiError, ErrorClass, Losses};
-use ovth_filters::router::Told;
+use ovth_filters::router::{Extensions, Told};
 use ovth_filters::shapes::{self, Edits, Strip};
 use ovth_filters::translate::{self, Upstream};
 use ovth_filters::{Operation, Shape};
@@ -84,7 +84,7 @@ async fn spliced(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure
     let completion_tokens_field = target.takes_max_completion_tokens();
     let mut edits =
         asked.peek.edits(&Edits { model: &model, ask_usage, completion_tokens_field, max_output: asked.output_bound });
-    let (routers, mut losses) = routers_edits(asked, target);
+    let (routers, mut losses) = routers_edits(asked, target).await?;
     let resting = resting_edits(asked, target, &routers);
     if !resting.is_empty() {
         losses.approximated("reasoning_effort");
@@ -132,15 +132,19 @@ fn model_of<'t>(asked: &Asked, target: &'t Arc<Target>) -> Cow<'t, str> {
 }
 
 /// The edits that say in the target's words what was said in a hosted router's, or take it out.
-fn routers_edits(asked: &Asked, target: &Target) -> (Vec<Edit>, Losses) {
-    let Some(router) = &asked.peek.router else { return (Vec::new(), Losses::default()) };
-    let told = Told {
-        profile: &target.profile,
-        dialect: asked.routed.dialect,
-        has_tools: asked.peek.needs.tools,
-        max_output: asked.peek.max_output,
+async fn routers_edits(asked: &Asked, target: &Arc<Target>) -> Result<(Vec<Edit>, Losses), Failure> {
+    let Some(router) = &asked.peek.router else { return Ok((Vec::new(), Losses::default())) };
+    let (dialect, has_tools, max_output) = (asked.routed.dialect, asked.peek.needs.tools, asked.peek.max_output);
+    let edits = move |router: &Extensions, body: &[u8], target: &Target| {
+        router.edits(body, &Told { profile: &target.profile, dialect, has_tools, max_output })
     };
-    router.edits(&asked.body.bytes, &told)
+    let body = &asked.body.bytes;
+    if body.len() < BLOCKING_BYTES {
+        return Ok(edits(router, body, target));
+    }
+    let (router, body, target) = (router.clone(), body.clone(), Arc::clone(target));
+    // Without the edits the target would be told what it must not be.
+    tokio::task::spawn_blocking(move || edits(&router, &body, &target)).await.map_err(|_| not_made())
 }
 
 /// The edits for a model that calls functions in this shape only while it does not reason, and is served in no other: what asks for
@@ -181,10 +185,7 @@ fn capped(asked: &Asked) -> Option<String> {
 async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Failure> {
     let Making { asked, target, request_id, without_state, .. } = making;
     let client = asked.shape;
-    let body = match &asked.peek.router {
-        Some(router) => router.without_own(&asked.body.bytes),
-        None => asked.body.bytes.clone(),
-    };
+    let (body, router) = (asked.body.bytes.clone(), asked.peek.router.clone());
     let telling = Telling {
         client,
         target: Arc::clone(target),
@@ -195,13 +196,17 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
         without_state,
     };
     let work = move || {
-        let cost = cost(&body);
+        let cost = cost(&body, router.is_some());
         if !held.could_hold(cost) {
             return Err(Failure::untranslatable(too_many_parts()));
         }
         if !held.at_least(cost) {
             return Err(Failure::new(no_room()));
         }
+        let body = match router {
+            Some(router) => router.without_own(&body),
+            None => body,
+        };
         let made = telling.translate(&body).map_err(Failure::untranslatable)?;
         held.at_most(made.body.len());
         if held.at_least(made.body.len()) { Ok((made, held)) } else { Err(Failure::new(no_room())) }
@@ -209,10 +214,7 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
     let (made, held) = if asked.body.bytes.len() < BLOCKING_BYTES {
         work()?
     } else {
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
-            let error = ApiError::new(ErrorClass::Internal, "the request could not be translated by the gateway");
-            Err(Failure::untranslatable(error))
-        })?
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(not_made()))?
     };
     if asked.strict
         && let Some(error) = made.losses.error(&target.model)
@@ -237,15 +239,22 @@ async fn translated(making: Making<'_>, mut held: Held) -> Result<Prepared, Fail
     })
 }
 
-/// What a translation takes of memory while it is made, in bytes: the text twice, and a node for each object. (A body of 10 MiB that is one text was
+fn not_made() -> Failure {
+    let error = ApiError::new(ErrorClass::Internal, "the request could not be translated by the gateway");
+    Failure::untranslatable(error)
+}
+
+/// What a translation takes of memory while it is made, in bytes: the text twice, and once more where it is copied to take a router's words
+/// out of it; and a node for each object. (A body of 10 MiB that is one text was
 /// measured at 12 MiB more, and one of 388,000 tiny messages at 320 MiB.)
-fn cost(body: &[u8]) -> usize {
+fn cost(body: &[u8], is_copied: bool) -> usize {
     let objects = memchr::memchr_iter(b'{', body).filter(|at| {
         let rest = body.get(at + 1..).unwrap_or_default();
         // Within a text the quote that follows would be escaped.
         rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'"')
     });
-    body.len().saturating_mul(2).saturating_add(objects.count().saturating_mul(OBJECT_BYTES))
+    let texts = if is_copied { 3 } else { 2 };
+    body.len().saturating_mul(texts).saturating_add(objects.count().saturating_mul(OBJECT_BYTES))
 }
 
 fn too_many_parts() -> ApiError {
@@ -302,13 +311,14 @@ mod tests {
 
     #[test]
     fn what_a_translation_takes_grows_with_the_objects_and_not_with_braces_in_texts() {
-        let of = |body: &str| (cost(body.as_bytes()) - 2 * body.len()) / OBJECT_BYTES;
+        let of = |body: &str| (cost(body.as_bytes(), false) - 2 * body.len()) / OBJECT_BYTES;
         assert_eq!(
             of(r#"{"messages":[{"role":"user","content":"fn main() { {\"no\":1} { } }"}, {
             "role": "user"}]}"#),
             3
         );
         assert_eq!(of("{{{{"), 0);
-        assert_eq!(cost(b""), 0);
+        assert_eq!(cost(b"", true), 0);
+        assert_eq!((cost(b"12345678", false), cost(b"12345678", true)), (16, 24), "a copy without a router's words");
     }
 }

@@ -50,18 +50,9 @@ pub(super) fn plan(snapshot: &Snapshot, asking: Asking<'_>) -> Result<Wished, Ap
         extensions.iter().flat_map(|extensions| &extensions.ignored).map(|field| format!("ignored:{field}")).collect();
     let mut whole: Option<Plan> = None;
     let mut suffixes = Vec::new();
-    let mut failed: Option<ApiError> = None;
+    let mut failed: Option<(ApiError, &str)> = None;
     for (at, name) in names.iter().enumerate() {
         if names.iter().take(at).any(|earlier| earlier == name) {
-            continue;
-        }
-        // What is wrong with the first name is what is told; to find the names that look like all others would cost much.
-        if failed.is_some()
-            && split_suffix(name).is_none()
-            && route_of_router(name).is_none()
-            && !snapshot.knows(name, asking.live)
-        {
-            warnings.push(skipped(extensions, at));
             continue;
         }
         match one(snapshot, asking, (name, wishes)) {
@@ -81,19 +72,36 @@ pub(super) fn plan(snapshot: &Snapshot, asking: Asking<'_>) -> Result<Wished, Ap
                 if names.len() > 1 {
                     warnings.push(skipped(extensions, at));
                 }
-                failed.get_or_insert(error);
+                failed.get_or_insert((error, name));
             }
         }
     }
     let mut plan = match (whole, failed) {
         (Some(plan), _) => plan,
-        (None, Some(error)) => return Err(error),
+        (None, Some((error, name))) => return Err(in_full(snapshot, asking, name, error)),
         (None, None) => return Err(snapshot.unknown_model(asking.ask.model)),
     };
     if let Some(sort) = wishes.sort.filter(|_| wishes.across_models) {
         plan.sort_all(sort, &asking.ask, asking.live);
     }
     Ok(Wished { plan, warnings: warnings.join(", "), suffixes })
+}
+
+/// The error that is told, with the names that look like the one that was asked for. To find these costs a look at all that are listed: it
+/// is done for one name of a request at most.
+fn in_full(snapshot: &Snapshot, asking: Asking<'_>, name: &str, error: ApiError) -> ApiError {
+    let (model, _) = parted(snapshot, name);
+    snapshot.plan_with(&Ask { model, ..asking.ask }, asking.live).err().unwrap_or(error)
+}
+
+/// The model or route that a name stands for, and the suffix behind it.
+fn parted<'n>(snapshot: &Snapshot, name: &'n str) -> (&'n str, Option<Suffix>) {
+    let (base, suffix) = match split_suffix(name).filter(|_| !snapshot.is_listed(name)) {
+        Some((base, suffix)) => (base, Some(suffix)),
+        None => (name, None),
+    };
+    let route = route_of_router(base).filter(|route| !snapshot.has_route(base) && snapshot.has_route(route));
+    (route.unwrap_or(base), suffix)
 }
 
 /// What is told of a name that nothing came of.
@@ -108,13 +116,9 @@ fn one(
     (name, wishes): (&str, &Wishes),
 ) -> Result<(Plan, Option<Suffix>), ApiError> {
     let searches = asking.extensions.and_then(|extensions| extensions.searches);
-    let (base, suffix) = match split_suffix(name).filter(|_| !snapshot.is_listed(name)) {
-        Some((base, suffix)) => (base, Some(suffix)),
-        None => (name, None),
-    };
-    let route = route_of_router(base).filter(|route| !snapshot.has_route(base) && snapshot.has_route(route));
-    let ask = Ask { model: route.unwrap_or(base), ..asking.ask };
-    let mut plan = snapshot.plan_with(&ask, asking.live)?;
+    let (model, suffix) = parted(snapshot, name);
+    let ask = Ask { model, ..asking.ask };
+    let mut plan = snapshot.plan_tersely(&ask, asking.live)?;
     admission::keep_allowed(&mut plan, asking.key, asking.quota)?;
     let sort = match suffix {
         Some(Suffix::Floor) => Some(Sort::Price),
@@ -126,7 +130,7 @@ fn one(
     if let Some(field) = field {
         plan.targets.retain(|target| target.profile.host.router_fields);
         if plan.targets.is_empty() {
-            return Err(no_search(base, field));
+            return Err(no_search(model, field));
         }
     }
     match sort == wishes.sort {

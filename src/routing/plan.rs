@@ -12,7 +12,7 @@ use super::offer::{Offer, Wanted};
 use super::order::{spread, stay_first};
 use super::refusal::unfit;
 use super::route::{Chosen, Route};
-use super::snapshot::shown;
+use super::snapshot::{shown, unknown};
 use super::{Ask, Live, Snapshot, Target};
 use crate::catalog::PicoDollars;
 use crate::config::RouteOptions;
@@ -89,7 +89,19 @@ impl Snapshot {
     pub fn plan_with(&self, ask: &Ask<'_>, live: &Live<'_>) -> Result<Plan, ApiError> {
         match self.routes.get(ask.model) {
             Some(route) => self.plan_route(route, ask, live),
-            None => self.plan_model(ask, live),
+            None => self.plan_model(ask, live, Wording::WithNearest),
+        }
+    }
+
+    /// The same for one of several names: what is wrong with it is said without the names nearest to it. To find these costs a look at all
+    /// that are listed.
+    ///
+    /// # Errors
+    /// As [`Snapshot::plan_with`].
+    pub fn plan_tersely(&self, ask: &Ask<'_>, live: &Live<'_>) -> Result<Plan, ApiError> {
+        match self.routes.get(ask.model) {
+            Some(route) => self.plan_route(route, ask, live),
+            None => self.plan_model(ask, live, Wording::Terse),
         }
     }
 
@@ -146,13 +158,16 @@ impl Snapshot {
         ways
     }
 
-    fn plan_model(&self, ask: &Ask<'_>, live: &Live<'_>) -> Result<Plan, ApiError> {
+    fn plan_model(&self, ask: &Ask<'_>, live: &Live<'_>, wording: Wording) -> Result<Plan, ApiError> {
         let mut offers = self.market.offers(ask.model);
         if offers.is_empty() {
             offers = self.newer(ask.model, live);
         }
         if offers.is_empty() {
-            return Err(self.unknown_model(ask.model));
+            return Err(match wording {
+                Wording::WithNearest => self.unknown_model(ask.model),
+                Wording::Terse => unknown(ask.model, ""),
+            });
         }
         let wanted = Wanted::of(ask);
         // What is not known counts as a yes; who is known to be unable comes last, and says so by itself.
@@ -163,7 +178,10 @@ impl Snapshot {
         let mut targets: Vec<Arc<Target>> =
             offers.iter().flat_map(|offer| spread(&self.turns, offer.targets(&wanted).to_vec(), live)).collect();
         if targets.is_empty() {
-            let near = self.near_unknown(ask.model, &offers);
+            let near = match wording {
+                Wording::WithNearest => self.near_unknown(ask.model, &offers),
+                Wording::Terse => String::new(),
+            };
             return Err(unfit(&format!("`{}`", shown(ask.model)), &offers, &wanted, &near));
         }
         stay_first(&mut targets, live.stay.as_ref());
@@ -178,6 +196,15 @@ impl Snapshot {
         let upstreams = providers.iter().filter_map(|id| self.market.upstream(id));
         upstreams.filter_map(|upstream| self.market.offer_as(upstream, model)).collect()
     }
+}
+
+/// How much is said of a name that nothing can be asked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wording {
+    /// With the names nearest to it.
+    WithNearest,
+    /// Without.
+    Terse,
 }
 
 fn is_among(ways: &[&Route], route: &Route) -> bool {

@@ -123,9 +123,7 @@ impl Snapshot {
     /// What a client is told of a name that stands for nothing: the nearest names.
     #[must_use]
     pub fn unknown_model(&self, model: &str) -> ApiError {
-        let (near, shown) = (self.near(model), shown(model));
-        let message = format!("The model `{shown}` is not known here.{near} GET /v1/models lists all names.");
-        ApiError::new(ErrorClass::UnknownModel, message).with_param("model")
+        unknown(model, &self.near(model))
     }
 
     /// What a client is told that asks about one model by a name that is not in the listing.
@@ -179,6 +177,13 @@ fn routed(routes: &[config::Route]) -> HashSet<Box<str>> {
         .flatten()
         .map(Box::from)
         .collect()
+}
+
+/// The error for a name that stands for nothing, with a sentence about names like it, or nothing.
+pub(super) fn unknown(model: &str, near: &str) -> ApiError {
+    let shown = shown(model);
+    let message = format!("The model `{shown}` is not known here.{near} GET /v1/models lists all names.");
+    ApiError::new(ErrorClass::UnknownModel, message).with_param("model")
 }
 
 /// No more of a client's word than a message should hold.

@@ -6,10 +6,11 @@ use std::sync::{Arc, LazyLock};
 
 use ovth_filters::Shape;
 use ovth_filters::neutral::Profile;
+use ovth_filters::tap::Tap;
 
 use super::price::Quote;
 use super::profile;
-use crate::catalog::{Model, Price};
+use crate::catalog::{Model, PicoDollars, Price};
 use crate::config::Secret;
 use crate::providers::{Scope, Upstream};
 
@@ -136,6 +137,13 @@ impl Target {
     #[must_use]
     pub fn price(&self) -> Option<&Price> {
         self.quote.price.as_deref()
+    }
+
+    /// What its host says that an answer costs, where that is the bill: a hosted router charges what it tells, whatever its models' lists say.
+    /// `None` while it says nothing that is final.
+    #[must_use]
+    pub fn told_cost(&self, tap: &Tap) -> Option<PicoDollars> {
+        tap.told_cost().filter(|_| self.profile.host.router_fields && tap.usage_is_final())
     }
 
     /// Where its price comes from: `config`, or the version of the catalogue.

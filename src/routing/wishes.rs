@@ -28,14 +28,6 @@ impl Snapshot {
         self.routes.contains_key(name) || self.listing().iter().any(|entry| entry.id() == name)
     }
 
-    /// Whether a name stands for anything.
-    #[must_use]
-    pub fn knows(&self, name: &str, live: &Live<'_>) -> bool {
-        self.has_route(name)
-            || !self.market.offers(name).is_empty()
-            || live.inventory.is_some_and(|inventory| !inventory.providers_of(name).is_empty())
-    }
-
     /// Whether there is a route of that name.
     #[must_use]
     pub fn has_route(&self, name: &str) -> bool {

@@ -197,12 +197,8 @@ impl Answer {
                 "usage" if is_object_at(body, &value) => {
                     self.told_usage = true;
                     seen.usage = true;
-                    if has_cost(body, value)? {
-                        // A router told it, who knows what it takes.
-                        object.raw("usage", raw);
-                    } else {
-                        object.put("usage", &Costs::of(&billed()));
-                    }
+                    // Also where a router told its own: what is charged here is what is told.
+                    object.put("usage", &Costs::of(&billed()));
                     continue;
                 }
                 "system_fingerprint" => {
@@ -368,17 +364,6 @@ struct Seen {
     object: bool,
     created: bool,
     model: bool,
-}
-
-/// Whether token counts come with their cost.
-fn has_cost(body: &[u8], usage: Range<usize>) -> Result<bool, ScanError> {
-    for member in json::members_in(body, usage) {
-        let Member { key, value } = member?;
-        if key == "cost" && !is_null_at(body, &value) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Why an answer ended, in the words that a router has for it.

@@ -313,7 +313,7 @@ fn what_a_router_adds_is_in_each_event() {
 }
 
 #[test]
-fn token_counts_are_told_once_and_those_of_a_router_stay() {
+fn token_counts_are_told_once_and_cost_what_is_charged_here() {
     let of = |usage: &str| {
         let events = format!("data: {{\"id\":\"x\",\"choices\":[],\"usage\":{usage}}}\n\ndata: [DONE]\n\n");
         let seen = streamed(&events, &speaker());
@@ -321,10 +321,7 @@ fn token_counts_are_told_once_and_those_of_a_router_stay() {
         seen[0]["usage"].clone()
     };
     assert_eq!(of(r#"{"prompt_tokens":1,"completion_tokens":2}"#)["cost"].as_f64(), Some(0.000_035));
-    assert_eq!(
-        of(r#"{"prompt_tokens":1,"completion_tokens":2,"cost":0.5,"x":1}"#),
-        json!({"prompt_tokens": 1, "completion_tokens": 2, "cost": 0.5, "x": 1})
-    );
+    assert_eq!(of(r#"{"prompt_tokens":1,"completion_tokens":2,"cost":0.5,"x":1}"#)["cost"].as_f64(), Some(0.000_035));
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub(super) static SPEC: Spec = Spec {
     keeps_state: false,
     counters: &[Shape::Messages],
     key_check: None,
+    unmet: &[],
     classify,
 };
 

@@ -27,5 +27,6 @@ pub(super) static SPEC: Spec = Spec {
     // Some that speak these shapes have one; who has none says so.
     counters: &[Shape::Messages, Shape::GenerateContent],
     key_check: None,
+    unmet: &[],
     classify: |_| None,
 };

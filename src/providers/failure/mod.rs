@@ -149,6 +149,9 @@ pub(super) fn from_response(upstream: &Upstream, shape: Shape, answer: (u16, &He
     let facts = read.facts(status);
     let class = classify::class(upstream.spec(), &facts);
     let mut failure = Failure::new(words::error(upstream.id(), class, &facts));
+    if is_unmet(upstream, class, &facts) {
+        failure.cool = None;
+    }
 
     if matches!(class, ErrorClass::RateLimit | ErrorClass::Overloaded | ErrorClass::Upstream)
         && let Some(wait) = cooldown::asked(headers, facts.retry_delay)
@@ -187,10 +190,18 @@ pub(super) fn from_stream(upstream: &Upstream, error: &ApiError) -> Failure {
     let mut told = words::error(upstream.id(), class, &facts);
     told.retry_after = error.retry_after;
     let mut failure = Failure::new(told);
+    if is_unmet(upstream, class, &facts) {
+        failure.cool = None;
+    }
     if let (Some(seconds), Some(_)) = (error.retry_after, failure.cool) {
         failure.cool = Some(Duration::from_secs(seconds).clamp(Duration::from_secs(1), LONGEST_COOL));
     }
     failure
+}
+
+/// Whether nobody behind the provider takes what this request asks for: what one client wishes must not take the target from others.
+fn is_unmet(upstream: &Upstream, class: ErrorClass, facts: &Facts<'_>) -> bool {
+    class == ErrorClass::OperatorModel && facts.says(upstream.spec().unmet)
 }
 
 #[cfg(test)]

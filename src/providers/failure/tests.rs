@@ -23,7 +23,7 @@ fn judge(provider: &str, shape: Shape, status: u16, body: &str) -> Failure {
 /// Provider, shape, status, body, class, whether the provider's own body goes to the client.
 type Case = (&'static str, Shape, u16, &'static str, ErrorClass, bool);
 
-const CASES: [Case; 44] = [
+const CASES: [Case; 43] = [
     // Anthropic: https://platform.claude.com/docs/en/api/errors
     (
         "anthropic",
@@ -318,14 +318,6 @@ const CASES: [Case; 44] = [
         ContentRefused,
         true,
     ),
-    (
-        "openrouter",
-        Chat,
-        404,
-        r#"{"error":{"code":404,"message":"No endpoints found matching your data policy"}}"#,
-        OperatorModel,
-        false,
-    ),
     // Others.
     (
         "deepseek",
@@ -404,6 +396,33 @@ fn what_a_client_names_or_asks_for_cools_nothing_and_another_account_may_have_it
     ] {
         assert_eq!((failure.error.class, failure.next), (OperatorAuth, Next::NextTarget), "{failure:?}");
     }
+}
+
+#[test]
+fn what_one_client_wishes_of_a_router_s_providers_takes_the_target_from_nobody() {
+    for message in [
+        "No endpoints found matching your data policy",
+        "No endpoints found that support tool use.",
+        "No allowed providers are available for the selected model.",
+        "All providers have been ignored.",
+    ] {
+        let error = serde_json::json!({"error": {"code": 404, "message": message}});
+        let failure = judge("openrouter", Chat, 404, &error.to_string());
+        assert_eq!((failure.error.class, failure.next), (OperatorModel, Next::NextTarget), "{failure:?}");
+        assert_eq!((failure.cool, failure.client_body), (None, false), "{failure:?}");
+        let mut error = ApiError::new(ErrorClass::Upstream, message);
+        error.code = Some("404".to_owned());
+        let failure = upstream("openrouter", &[Chat], "").stream_failure(Chat, error);
+        assert_eq!((failure.error.class, failure.cool), (OperatorModel, None), "{failure:?}");
+    }
+    let gone = judge("openrouter", Chat, 400, r#"{"error":{"code":400,"message":"x/y is not a valid model ID"}}"#);
+    assert_eq!((gone.error.class, gone.cool), (OperatorModel, Some(LONGEST_COOL)));
+    let other = judge("x", Chat, 404, r#"{"error":{"message":"No endpoints found for the model"}}"#);
+    assert_eq!(
+        (other.error.class, other.cool),
+        (OperatorModel, Some(LONGEST_COOL)),
+        "another's words mean what they say"
+    );
 }
 
 #[test]

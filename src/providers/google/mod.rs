@@ -31,6 +31,7 @@ pub(super) static SPEC: Spec = Spec {
     keeps_state: false,
     counters: &[Shape::GenerateContent],
     key_check: None,
+    unmet: &[],
     classify,
 };
 

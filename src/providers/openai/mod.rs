@@ -53,6 +53,7 @@ pub(super) static SPEC: Spec = Spec {
     keeps_state: true,
     counters: &[Shape::Responses],
     key_check: None,
+    unmet: &[],
     classify,
 };
 

@@ -45,8 +45,13 @@ pub(super) static SPEC: Spec = Spec {
     counters: &[],
     // <https://openrouter.ai/docs/api-reference/api-keys/get-current-api-key>
     key_check: Some("/key"),
+    unmet: &UNMET,
     classify,
 };
+
+/// What it says where the request's `provider`, its tools or its other fields leave nobody who serves the model:
+/// <https://openrouter.ai/docs/features/provider-routing>.
+const UNMET: [&str; 3] = ["no endpoints found", "no allowed providers", "all providers have been ignored"];
 
 /// `error.metadata.error_type` is the same in all of its formats: <https://openrouter.ai/docs/api-reference/errors>.
 fn classify(facts: &Facts<'_>) -> Option<ErrorClass> {
@@ -74,7 +79,7 @@ fn classify(facts: &Facts<'_>) -> Option<ErrorClass> {
     if facts.status == 403 && facts.flagged {
         return Some(ErrorClass::ContentRefused);
     }
-    if facts.says(&["is not a valid model id", "no endpoints found"]) {
+    if facts.says(&["is not a valid model id"]) || facts.says(&UNMET) {
         return Some(ErrorClass::OperatorModel);
     }
     TYPES.into_iter().find(|(name, _)| facts.has_code(&[name])).map(|(_, class)| class)

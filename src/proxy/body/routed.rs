@@ -73,5 +73,7 @@ fn billed(target: &Target, input_estimate: u64, tap: &Tap) -> Billed {
     };
     let prompt = Usage { output: 0, reasoning: 0, audio_output: 0, image_output: 0, web_searches: 0, ..usage };
     let cost = |usage: &Usage| target.price().and_then(|price| price.cost(usage, tap.service_class()));
-    Billed { usage, cost: cost(&usage), prompt_cost: cost(&prompt).unwrap_or_default() }
+    let whole = target.told_cost(tap).or_else(|| cost(&usage));
+    let prompt_cost = cost(&prompt).unwrap_or_default().min(whole.unwrap_or_default());
+    Billed { usage, cost: whole, prompt_cost }
 }

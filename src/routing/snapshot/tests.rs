@@ -48,6 +48,9 @@ fn an_unknown_model_is_told_the_nearest_names() {
     let error = snapshot.plan(&ask(Messages, "claud-sonet-4.5")).unwrap_err();
     assert_eq!((error.class, error.param.as_deref()), (ErrorClass::UnknownModel, Some("model")));
     assert!(error.message.contains("claude-sonnet-4-5"), "{}", error.message);
+    let terse = snapshot.plan_tersely(&ask(Messages, "claud-sonet-4.5"), &crate::routing::Live::nothing()).unwrap_err();
+    assert_eq!((terse.class, terse.param.as_deref()), (error.class, error.param.as_deref()));
+    assert!(!terse.message.contains("Nearest"), "{}", terse.message);
     let error = snapshot.plan(&ask(Messages, "smort")).unwrap_err();
     assert!(error.message.contains("`smart`"), "{}", error.message);
     for name in ["AUTO", "ovth/auto", "openrouter/auto", "atuo", "Openrouter/Auto"] {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::cost::dollars;
 use crate::support::{Recording, Shape};
 
 /// A provider's own figures of one answer; each token is in one of `input`, `cache_*` and `output`.
@@ -20,6 +21,8 @@ pub(super) struct Figures {
     pub(super) web_searches: u64,
     pub(super) finish_reason: Option<String>,
     pub(super) service_class: Option<String>,
+    /// What the provider says that it costs, in pico-dollars.
+    pub(super) told_cost: Option<u128>,
 }
 
 impl Figures {
@@ -32,7 +35,8 @@ impl Figures {
             Shape::GenerateContent => google(&answer)?,
             Shape::Messages => messages(&answer)?,
         };
-        Some(figures)
+        let told_cost = answer.last(&["/usage/cost", "/message/usage/cost", "/response/usage/cost"], dollars);
+        Some(Figures { told_cost, ..figures })
     }
 
     /// As an entry shows them.

@@ -62,11 +62,73 @@ async fn wishes_decide_which_providers_are_tried_and_in_which_order() {
         let response = ask(&gateway, json!({"model": name})).await;
         assert_eq!(text(&response), expected, "{name}");
     }
-    // Whoever was seen to be the fastest.
-    assert_eq!(ask(&gateway, json!({"model": "shared:nitro"})).await.status, 200);
     assert_eq!(param(&ask(&gateway, json!({"model": "shared:online"})).await, 400), "model");
     assert_eq!(param(&ask(&gateway, json!({"model": "shared", "plugins": [{"id": "web"}]})).await, 400), "plugins");
     assert_eq!(param(&ask(&gateway, json!({"model": "shared:free"})).await, 404), "model");
+}
+
+#[tokio::test]
+async fn whoever_was_seen_to_be_the_fastest_serves_who_asks_for_speed() {
+    // So many tokens that no machine's own slowness makes up for them.
+    let telling = |text: &'static str, tokens: u64| {
+        Upstream::new(move |_| {
+            let body = json!({"id": "c", "object": "chat.completion", "created": 1, "model": "shared",
+                "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": tokens + 1}});
+            Answer::json(200, body.to_string())
+        })
+    };
+    for (slow, fast) in [("first", "second"), ("second", "first")] {
+        let tokens = |name: &str| if name == fast { 1_000_000_000 } else { 1 };
+        let (first, second) = (telling("first", tokens("first")).await, telling("second", tokens("second")).await);
+        let gateway = gateway(&first, &second).await;
+        for name in [slow, fast] {
+            let response = ask(&gateway, json!({"model": "shared", "provider": {"only": [name]}})).await;
+            assert_eq!(text(&response), name);
+            gateway.record(response.request_id()).await;
+        }
+        for asked in [json!({"model": "shared:nitro"}), json!({"model": "shared", "provider": {"sort": "throughput"}})]
+        {
+            assert_eq!(text(&ask(&gateway, asked.clone()).await), fast, "{asked}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_nearest_names_are_told_of_the_first_name_that_stands_for_nothing() {
+    let (first, second) = (serving("first").await, serving("second").await);
+    let gateway = gateway(&first, &second).await;
+    for named in
+        [json!({"models": ["no-such-thing", "shard"]}), json!({"model": "shard:floor", "models": ["on", "tow:nitro"]})]
+    {
+        let response = ask(&gateway, named.clone()).await;
+        assert_eq!(param(&response, 404), "model");
+        let told = response.json()["error"]["message"].as_str().unwrap().to_owned();
+        let is_near = named.get("model").is_some();
+        assert_eq!(told.contains("Nearest: `shared`"), is_near, "{told}");
+        assert!(told.contains(if is_near { "`shard`" } else { "`no-such-thing`" }), "{told}");
+    }
+    assert_eq!(text(&ask(&gateway, json!({"model": "shared", "models": ["shard:floor", "x", "y"]})).await), "first");
+}
+
+#[tokio::test]
+async fn models_and_presets_in_escaped_names_choose_nothing_past_the_gateway() {
+    let (first, second) = (serving("first").await, serving("second").await);
+    let gateway = gateway(&first, &second).await;
+    let send = async |field: &str| {
+        let body = format!(r#"{{"model":"shared",{field},"messages":[{{"role":"user","content":"hello"}}]}}"#);
+        gateway.send(&Request::post("/v1/chat/completions", body).bearer(gateway.key()), Way::Sized).await
+    };
+    let escaped = r#""model\u0073":["two"],"p\u0072ovider":{"ignore":["first"]},"plu\u0067ins":[]"#;
+    assert_eq!(text(&send(escaped).await), "second");
+    let sent = second.requests()[0].json();
+    let mut names: Vec<&String> = sent.as_object().unwrap().keys().collect();
+    names.sort();
+    assert_eq!(names, ["messages", "model"], "{sent}");
+    let refused = send(r#""pre\u0073et":"mine""#).await;
+    assert_eq!((refused.status, refused.json()["error"]["param"].as_str()), (400, Some("preset")), "{refused:?}");
+    let twice = send(r#""top_k":1,"top\u005fk":2"#).await;
+    assert_eq!(twice.status, 400, "{twice:?}");
 }
 
 #[tokio::test]
@@ -141,8 +203,12 @@ async fn a_provider_that_is_a_router_itself_is_sent_the_words_and_its_own_figure
     let gateway = Gateway::start(&config).await;
     let fields = json!({"model": "openai/gpt-4o:online", "models": ["openai/gpt-4.1"], "provider": {"only": ["azure"], "zdr": true},
         "plugins": [{"id": "web"}], "reasoning": {"effort": "low"}});
-    let told = ask(&gateway, fields).await.json();
+    let response = ask(&gateway, fields).await;
+    let told = response.json();
     assert_eq!((told["provider"].as_str(), told["usage"]["cost"].as_f64()), (Some("Somebody"), Some(0.5)), "{told}");
+    assert_eq!(told["usage"]["cost_details"]["upstream_inference_cost"], 0.5, "{told}");
+    let entry = gateway.entry(response.request_id()).await;
+    assert_eq!((entry["cost_usd"].as_f64(), entry["price_source"].as_str()), (Some(0.5), Some("provider")), "{entry}");
     assert_eq!(told["choices"][0]["native_finish_reason"], "eos");
     assert!(told["id"].as_str().is_some_and(|id| id.starts_with("gen-") && id != "gen-theirs"), "{told}");
     let sent = router.requests()[0].json();
