@@ -17,6 +17,7 @@ use super::downstream::{EVENT_STREAM, Framing, mark_event_stream};
 use super::ending::cut_error;
 use super::hedge::Begun;
 use super::meter::Meter;
+use super::pump::Pump;
 use super::stored_state;
 use super::targets::End;
 use super::tell::tell_error;
@@ -25,7 +26,6 @@ use super::upstream::{self, Wire};
 use super::waited::timed;
 use super::watch::Interrupt;
 use super::{Gateway, count_tokens};
-use crate::observe::metrics::Gaps;
 use crate::providers::{Failure, Next, Scope};
 use crate::routing::Target;
 
@@ -37,9 +37,6 @@ pub(super) const ERROR_TIME: Duration = Duration::from_secs(10);
 
 /// Where the provider's own id of a request is told.
 pub(super) const UPSTREAM_REQUEST_ID: &str = "x-upstream-request-id";
-
-/// Structural events are held for so long while content is awaited.
-const HOLD_TIME: Duration = Duration::from_secs(2);
 
 /// Upstream chunks that are ready go to the client in one write, up to this size.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -491,91 +488,6 @@ pub(super) enum Stopped {
     Ending,
     /// The ledger could not be written.
     Unwritten,
-}
-
-/// The state of an answer on its way to the client.
-struct Pump {
-    pending: BytesMut,
-    declared: Option<usize>,
-    /// Something of the answer has gone out: there is no second attempt.
-    committed: bool,
-    content: bool,
-    /// The frame of an answer has come, which is held for a while.
-    structural: bool,
-    /// Nothing more is wanted from the provider.
-    stopped: bool,
-    hold_until: Option<Instant>,
-    /// When the first content must be there, as another target could be tried then: until then nothing is let go.
-    first_until: Option<Instant>,
-    last: Instant,
-    error: Option<ApiError>,
-    /// Events have come since this was looked at last.
-    came: bool,
-    /// The answer is remembered, if it is to be.
-    noted: bool,
-    /// Measures the time between events, where the answer has any.
-    gaps: Option<Gaps>,
-}
-
-impl Pump {
-    fn new(declared: Option<usize>) -> Pump {
-        Pump {
-            pending: BytesMut::new(),
-            declared,
-            committed: false,
-            content: false,
-            structural: false,
-            stopped: false,
-            hold_until: None,
-            first_until: None,
-            last: Instant::now(),
-            error: None,
-            came: false,
-            noted: false,
-            gaps: None,
-        }
-    }
-
-    /// Measures the gap before what has come, from the first content on: what is before that is the time to the first token.
-    fn measure(&mut self, arrived: Instant) {
-        if self.committed
-            && std::mem::take(&mut self.came)
-            && let Some(gaps) = &mut self.gaps
-        {
-            gaps.arrived(arrived.into_std());
-        }
-    }
-
-    fn push(&mut self, bytes: Bytes) {
-        self.came = true;
-        if self.pending.is_empty() {
-            // The filter made these bytes for us: usually they are taken over without a copy.
-            self.pending = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-        } else {
-            self.pending.extend_from_slice(&bytes);
-        }
-    }
-
-    /// When the next byte must have come, or the hold ends; there is none while another target is asked as well.
-    fn deadline(&mut self, target: &Target, is_hedged: bool) -> Instant {
-        let idle = self.last + target.upstream.timeouts().idle;
-        if is_hedged && self.first_until.is_none() {
-            // Another target may have content sooner: until then nothing is let go.
-            self.hold_until = None;
-            return idle;
-        }
-        if let Some(first) = self.first_until.filter(|_| !self.committed) {
-            return idle.min(first);
-        }
-        if self.committed || !self.structural {
-            return idle;
-        }
-        idle.min(*self.hold_until.get_or_insert(self.last + HOLD_TIME))
-    }
-
-    fn hold_expired(&self) -> bool {
-        !self.committed && self.hold_until.is_some_and(|until| until <= Instant::now())
-    }
 }
 
 pub(super) fn read_error(target: &Target, error: &Error) -> ApiError {

@@ -23,6 +23,7 @@ mod limits;
 mod local;
 mod meter;
 mod prepare;
+mod pump;
 mod reasoning_memory;
 mod refused_state;
 mod reply;
