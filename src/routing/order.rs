@@ -111,7 +111,12 @@ impl Choosing<'_> {
                     }
                 });
             }
-            Strategy::Weighted => offers = self.turns.shuffle(offers, |offer| self.weight(offer)),
+            Strategy::Weighted => {
+                let weighted: Vec<(&Offer, u32)> =
+                    offers.into_iter().map(|offer| (offer, self.weight(offer))).collect();
+                let shuffled = self.turns.shuffle(weighted, |(_, weight)| *weight);
+                offers = shuffled.into_iter().map(|(offer, _)| offer).collect();
+            }
             Strategy::RoundRobin => {
                 let turn = usize::try_from(self.turns.next() % (offers.len().max(1) as u64)).unwrap_or(0);
                 offers.rotate_left(turn);
