@@ -390,6 +390,11 @@ fn what_a_client_names_or_asks_for_cools_nothing_and_another_account_may_have_it
         google("Your API key was reported as leaked. Please use another API key.", None),
         openai(
             403,
+            "You have insufficient permissions for this operation. Missing scopes: model.request.",
+            (request, None, None),
+        ),
+        openai(
+            403,
             "Country, region, or territory not supported",
             ("request_forbidden", None, Some("unsupported_country_region_territory")),
         ),

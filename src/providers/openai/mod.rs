@@ -57,13 +57,16 @@ pub(super) static SPEC: Spec = Spec {
     classify,
 };
 
-/// <https://platform.openai.com/docs/guides/error-codes>: a bad key is a 401; a 403 is of a country, a project's model, or of a feature that
-/// the request asks for, such as `access_programs`.
+/// <https://platform.openai.com/docs/guides/error-codes>: a bad key is a 401; a 403 is of a country, a project's model, rights that a key
+/// lacks, or of a feature that the request asks for, such as `access_programs`.
 fn classify(facts: &Facts<'_>) -> Option<ErrorClass> {
     if facts.status != 403 {
         return None;
     }
-    if facts.has_code(&["unsupported_country_region_territory"]) {
+    // A key of restricted rights is told which it lacks, in a text only.
+    if facts.has_code(&["unsupported_country_region_territory"])
+        || facts.says(&["missing scopes", "insufficient permissions"])
+    {
         return Some(ErrorClass::OperatorAuth);
     }
     let of_request = facts.code.is_none() && facts.kind_is("invalid_request_error");
