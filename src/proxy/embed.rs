@@ -178,6 +178,7 @@ impl Exchange<'_, '_> {
         match self.watch.work(self.downstream, None, told).await {
             Ok(Ok((embedded, _held))) => self.tell_embedded(embedded).await,
             Ok(Err(error)) => {
+                charge_all(self);
                 let failure = target.upstream.stream_failure(target.shape, error);
                 Outcome::Failed(Failed { failure, answer: None, status: None })
             }

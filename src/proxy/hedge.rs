@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::BytesMut;
 use futures::future::{BoxFuture, pending};
 use http::HeaderMap;
-use ovth_filters::neutral::ErrorClass;
+use ovth_filters::neutral::{ApiError, ErrorClass};
 use pingora_core::Error;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -47,6 +47,10 @@ pub(super) struct Hedge<'a> {
     has_begun: bool,
     /// Tells the target's health how it ended, from its begin on.
     ticket: Option<Ticket>,
+    /// Whether it was told all the state that the request has.
+    told_state: bool,
+    /// It only failed for what it needs not be told.
+    pub(super) may_be_asked_again: bool,
     /// How it failed while the first went on.
     pub(super) failed: Option<Box<Failed>>,
     /// Whether the provider has the whole request, and so may bill for it.
@@ -81,9 +85,18 @@ impl<'a> Hedge<'a> {
             began: at,
             has_begun: false,
             ticket: None,
+            told_state: false,
+            may_be_asked_again: false,
             failed: None,
             sent: Arc::new(AtomicBool::new(false)),
             state: State::Waiting(leg),
+        }
+    }
+
+    /// From now on no target is told another's state, unless it was asked already.
+    const fn leave_state_out(&mut self, without_state: bool) {
+        if let State::Waiting(leg) = &mut self.state {
+            leg.without_state = without_state;
         }
     }
 
@@ -131,6 +144,7 @@ impl<'a> Hedge<'a> {
         if health.may_retry() {
             (self.began, self.has_begun) = (Instant::now(), true);
             self.ticket = Some(health.begin(&self.target, self.began.into_std()));
+            self.told_state = !leg.without_state;
             self.state = State::Asking(Box::pin(leg.ask(Arc::clone(&self.sent))));
         }
     }
@@ -148,6 +162,7 @@ impl Exchange<'_, '_> {
             let Some(hedge) = self.hedge.as_mut().filter(|hedge| hedge.is_open()) else {
                 return Ok(self.watch.wait(self.downstream, stage, work).await);
             };
+            hedge.leave_state_out(self.without_state);
             let either = async {
                 tokio::select! {
                     biased;
@@ -168,7 +183,7 @@ impl Exchange<'_, '_> {
     pub(super) async fn finish(&mut self, hedge: &mut Hedge<'_>) -> Outcome {
         match self.watch.wait(self.downstream, None, hedge.run()).await {
             Ok(Ok(begun)) => self.answer_begun(&hedge.target, *begun).await,
-            Ok(Err(failed)) if failed.failure.refuses_state && !self.without_state => {
+            Ok(Err(failed)) if failed.failure.refuses_state && hedge.told_state => {
                 self.leave_state_out();
                 self.note_again(&hedge.target, (ErrorClass::BadRequest, failed.status));
                 self.attempt(&hedge.target).await
@@ -189,6 +204,8 @@ impl Exchange<'_, '_> {
         if !hedge.close() {
             return;
         }
+        // What it was to find out as a probe, the next one may; and it is busy no more.
+        drop(hedge.ticket());
         self.gateway.metrics.hedge(HedgeOutcome::Lost);
         if let Some(meter) = &mut self.context.meter {
             meter.lost(&hedge.target, hedge.is_sent());
@@ -202,10 +219,6 @@ impl Exchange<'_, '_> {
     }
 
     fn hedge_failed(&mut self, failed: Box<Failed>) {
-        if failed.failure.refuses_state {
-            // That is the request's fault, and mended for whoever is asked next.
-            self.leave_state_out();
-        }
         let Some(hedge) = &mut self.hedge else { return };
         self.gateway.metrics.hedge(HedgeOutcome::Failed);
         if let Some(ticket) = hedge.ticket() {
@@ -216,7 +229,9 @@ impl Exchange<'_, '_> {
             let told = (&failed.failure.error, failed.status, hedge.began);
             note_failure(self.context, &hedge.target, told);
         }
-        hedge.failed = Some(failed).filter(|failed| !failed.failure.refuses_state);
+        // State that it refuses is left out when it is asked again; the first may well know it.
+        hedge.may_be_asked_again = failed.failure.refuses_state && hedge.told_state;
+        hedge.failed = Some(failed).filter(|_| !hedge.may_be_asked_again);
     }
 }
 
@@ -355,7 +370,7 @@ impl Leg<'_> {
             };
             let end = chunk.is_none();
             let Some(response) = attempt.response.as_mut().filter(|response| response.is_events()) else {
-                return Err(self.failed("it was asked for a stream and answered with something else"));
+                return Err(self.odd("it was asked for a stream and answered with something else"));
             };
             response.apply(&mut chunk, end);
             pending.extend_from_slice(&chunk.unwrap_or_default());
@@ -377,7 +392,7 @@ impl Leg<'_> {
                 return Err(self.failed("its answer ended in the middle"));
             }
             if pending.len() > HELD_BYTES {
-                return Err(self.failed("it says much before its first content"));
+                return Err(self.odd("it says much before its first content"));
             }
         }
     }
@@ -405,6 +420,12 @@ impl Leg<'_> {
 
     fn failed(&self, what: &str) -> Box<Failed> {
         Failed::of_error(broken_error(&self.target, what))
+    }
+
+    /// An answer that is none: the target's fault, and not its host's.
+    fn odd(&self, what: &str) -> Box<Failed> {
+        let message = format!("provider {} failed: {what}", self.target.upstream.id());
+        Failed::of_error(ApiError::new(ErrorClass::Upstream, message))
     }
 
     fn broke(&self, error: &Error) -> Box<Failed> {

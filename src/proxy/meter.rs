@@ -377,7 +377,10 @@ impl Meter {
     fn spent(&self) -> (Option<PicoDollars>, Amount) {
         let (Some(usage), Some(bill)) = (self.usage().0, &self.bill) else { return (None, Amount::default()) };
         let cost = match self.own_usage().0 {
-            Some(own) => self.cost(&own).map(|cost| cost + self.beside.cost.unwrap_or_default()),
+            Some(own) => match (self.cost(&own), self.beside.cost) {
+                (Some(own), Some(beside)) => Some(own + beside),
+                (own, beside) => own.or(beside),
+            },
             None => self.beside.cost,
         };
         (cost, Amount { tokens: bill.weights.count(&usage), cost: cost.unwrap_or_default() })

@@ -38,7 +38,7 @@ pub(super) fn keep_keepers(
         && kept.key != *key
     {
         // As if it had never been: whether another key was given it is nobody's business.
-        return Err(ApiError::new(ErrorClass::NotFound, format!("Previous response with id '{id}' not found."))
+        return Err(ApiError::new(ErrorClass::BadRequest, format!("Previous response with id '{id}' not found."))
             .with_param("previous_response_id")
             .with_code("previous_response_not_found"));
     }

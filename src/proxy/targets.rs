@@ -178,13 +178,16 @@ async fn try_round(
             }
             Trial::Hedge(mut hedge) => {
                 note_target(exchange, plan, &hedge.target, Some("failover"));
+                exchange.first_content = None;
                 exchange.ticket = hedge.ticket();
                 let outcome = exchange.finish(&mut hedge).await;
                 (Tried::of(&hedge), outcome)
             }
         };
         if let Some(hedge) = exchange.hedge.as_mut().filter(|hedge| hedge.has_begun()) {
-            pursuit.leave_out(&hedge.target);
+            if !hedge.may_be_asked_again {
+                pursuit.leave_out(&hedge.target);
+            }
             trials.begin(&hedge.target);
             if let Some(failed) = hedge.failed.take() {
                 pursuit.learn(&hedge.target, &failed.failure);

@@ -115,7 +115,7 @@ async fn what_another_key_was_answered_is_not_found() {
     for field in [json!({"previous_response_id": first}), json!({"previous_response_id": first, "stream": true})] {
         let refused = scene.ask(&other, field).await;
         let error = &refused.json()["error"];
-        assert_eq!((refused.status, &error["code"]), (404, &"previous_response_not_found".into()), "{refused:?}");
+        assert_eq!((refused.status, &error["code"]), (400, &"previous_response_not_found".into()), "{refused:?}");
         assert_eq!(
             (&error["param"], &error["type"]),
             (&"previous_response_id".into(), &"invalid_request_error".into()),

@@ -69,6 +69,10 @@ fn classify(facts: &Facts<'_>) -> Option<ErrorClass> {
     {
         return Some(ErrorClass::OperatorAuth);
     }
+    // "You are not allowed to sample from this model."
+    if facts.says(&["sample from"]) {
+        return Some(ErrorClass::OperatorModel);
+    }
     let of_request = facts.code.is_none() && facts.kind_is("invalid_request_error");
     (of_request || facts.says(&["access program", "access_program"])).then_some(ErrorClass::BadRequest)
 }

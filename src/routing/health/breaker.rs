@@ -82,7 +82,8 @@ impl Breaker {
     pub(super) fn ended(&mut self, ended: Ended, now: Instant, settings: &HealthSettings) -> bool {
         let Ended { verdict, is_probe, began } = ended;
         // One that was begun before it opened tells of the time before: a long stream that ends well says nothing of what begins now.
-        let verdict = if self.opened().is_some_and(|since| began < since) { Verdict::Nothing } else { verdict };
+        let is_old = self.opened().is_some_and(|since| began < since);
+        let (verdict, is_probe) = if is_old { (Verdict::Nothing, false) } else { (verdict, is_probe) };
         if verdict != Verdict::Nothing {
             self.window.add(verdict == Verdict::Failed, now, settings.window);
         }

@@ -75,7 +75,7 @@ fn names_without_end_leave_room_for_what_is_configured() {
     for target in &fixture::targets(&invented) {
         health.cool(target, Duration::from_secs(600), now);
     }
-    assert!(health.cooled(now).len() <= 1_024, "{}", health.cooled(now).len());
+    assert!(health.cooled(now).len() <= 128, "{}", health.cooled(now).len());
 }
 
 #[test]

@@ -46,12 +46,16 @@ pub(super) fn peek(operation: Operation, body: &[u8]) -> Result<Peek, ApiError> 
             // The older name of it.
             b"user" => user = cursor.text()?,
             b"previous_response_id" => {
+                found.once("previous_response_id");
                 points(cursor, &mut found, "previous_response_id");
                 let id = cursor.text()?.and_then(|id| id.decode());
                 found.previous_response = id.filter(|id| id.len() <= MAX_ID_BYTES).map(Cow::into_owned);
             }
             b"conversation" => points(cursor, &mut found, "conversation"),
-            b"background" => found.background = cursor.peek() == Some(b't'),
+            b"background" => {
+                found.once("background");
+                found.background = cursor.peek() == Some(b't');
+            }
             b"store" => found.keeps_answer &= cursor.peek() != Some(b'f'),
             b"prompt" => points(cursor, &mut found, "prompt"),
             b"tools" => found.needs.tools |= any_element(cursor)?,
