@@ -344,7 +344,8 @@ impl Exchange<'_, '_> {
         self.gateway.metrics.ledger_waited(waited);
         match taken {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(Interrupt::Stage | Interrupt::Total) => Err(Stopped::Unwritten),
+            Ok(Err(_)) | Err(Interrupt::Stage) => Err(Stopped::Unwritten),
+            Err(Interrupt::Total) => Err(Stopped::OutOfTime),
             Err(Interrupt::Ending) => Err(Stopped::Ending),
             Err(Interrupt::ClientGone) => Err(Stopped::ClientGone),
         }
@@ -358,6 +359,15 @@ impl Exchange<'_, '_> {
                 Outcome::Broken(self.tell_in_stream(cut_error(), begun).await)
             }
             Stopped::Ending => cut(),
+            Stopped::OutOfTime => {
+                let error = ApiError::new(ErrorClass::Timeout, TOO_LONG);
+                if self.downstream.head_written() {
+                    return Outcome::Broken(self.tell_in_stream(error, begun).await);
+                }
+                let mut failure = Failure::new(error);
+                failure.cool = None;
+                Outcome::Failed(Failed { failure, answer: None, status: None })
+            }
             Stopped::Unwritten => {
                 let error = ApiError::new(ErrorClass::Unavailable, UNWRITTEN)
                     .with_code("ledger_unavailable")
@@ -486,6 +496,8 @@ pub(super) enum Stopped {
     ClientGone,
     /// The process has no time left.
     Ending,
+    /// The exchange has none.
+    OutOfTime,
     /// The ledger could not be written.
     Unwritten,
 }

@@ -171,6 +171,8 @@ async fn levels_of_modules_are_read_from_file_and_environment_and_changed_over_t
         response.json()
     };
     let silent = exchange(&bed).await;
+    // A client has its answer before the record of it is written, if it is.
+    gateway.settled_page().await;
     let changed = put(r#"{"levels":{"ovth::access":"info"},"duration_seconds":3600}"#).await;
     assert_eq!(changed["configured"]["level"], "error");
     assert_eq!(changed["configured"]["levels"]["ovth_gateway::admin"], "info");
@@ -186,6 +188,7 @@ async fn levels_of_modules_are_read_from_file_and_environment_and_changed_over_t
     })
     .await;
     let silent_again = exchange(&bed).await;
+    gateway.settled_page().await;
     put(r#"{"level":"info"}"#).await;
     let told_again = exchange(&bed).await;
     gateway.record(&told_again).await;
