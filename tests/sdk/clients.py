@@ -74,7 +74,7 @@ def gathered(chunks):
                 message[name] += delta.get(name) or ""
             message["annotations"] += delta.get("annotations") or []
             for piece in delta.get("tool_calls") or []:
-                kind, fields = ("custom", ("name", "input")) if "custom" in piece else ("function", ("name", "arguments"))
+                kind, fields = ("function", ("name", "arguments")) if "function" in piece else ("custom", ("name", "input"))
                 call = calls.setdefault(piece["index"], {"id": None, kind: dict.fromkeys(fields, "")})
                 call["id"] = piece.get("id") or call["id"]
                 for name in fields:

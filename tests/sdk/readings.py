@@ -85,8 +85,8 @@ def usage_of_message(usage):
 
 
 def called(call):
-    """Name and arguments of a call; a custom tool is a function of one text."""
-    if custom := call.get("custom"):
+    """Name and arguments of a call; a custom tool is a function of one text. Some hosts send both, one of them empty."""
+    if (custom := call.get("custom")) and not call.get("function"):
         return custom["name"], {"input": custom["input"]}
     return call["function"]["name"], arguments(call["function"].get("arguments"))
 
