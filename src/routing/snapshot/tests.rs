@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
-use std::time::Instant;
 
 use ovth_filters::Shape::{Chat, Messages};
 use ovth_filters::neutral::{BudgetBounds, Effort, ErrorClass, Thinking};
@@ -593,21 +592,5 @@ fn the_listing_has_routes_first_and_only_what_can_be_used() {
     for entry in snapshot.listing() {
         let served = [ask(Chat, entry.id()), embed(Chat, entry.id())].iter().any(|ask| snapshot.plan(ask).is_ok());
         assert!(served, "{}", entry.id());
-    }
-}
-
-#[test]
-#[ignore = "a measurement: run it alone, with --release"]
-fn planning_is_cheap() {
-    let snapshot = snapshot(labs(), guide_routes());
-    for (shape, model) in [(Messages, "auto"), (Chat, "auto"), (Messages, "claude-sonnet-4.5"), (Chat, "smart")] {
-        let ask = ask(shape, model);
-        const ROUNDS: u32 = 20_000;
-        let started = Instant::now();
-        for _ in 0..ROUNDS {
-            std::hint::black_box(snapshot.plan(&ask).unwrap());
-        }
-        let each = started.elapsed() / ROUNDS;
-        assert!(each.as_micros() < 20, "{model}: {each:?}");
     }
 }
